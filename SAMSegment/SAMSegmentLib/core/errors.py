@@ -1,0 +1,32 @@
+"""What can go wrong, sorted by whose turn it is to act.
+
+Every message says what is wrong and what to do about it; it is shown to the user as it stands.
+"""
+
+
+class SAMSegmentError(Exception):
+    """Base of every error that SAMSegment raises on purpose."""
+
+
+class InputError(SAMSegmentError, ValueError):
+    """An image, a prompt or an argument that cannot be used. Nothing was changed."""
+
+
+class Cancelled(SAMSegmentError):
+    """The user asked to stop. Nothing was changed."""
+
+
+class OutOfMemoryError(SAMSegmentError, MemoryError):
+    """Image or model do not fit into memory. Nothing was changed."""
+
+
+class MissingPackageError(SAMSegmentError, ImportError):
+    """A Python package that a model needs is not installed."""
+
+
+class WeightsError(SAMSegmentError):
+    """A weights file is missing, damaged or not what the catalogue says."""
+
+
+class WriteError(SAMSegmentError):
+    """The result could not be written. What was there before is still there."""

@@ -1,0 +1,139 @@
+"""The voxel grid of a volume, and the ways between voxel indices and RAS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+
+# Microscopy is the smallest and a whole-body scout the largest that the field uses.
+SMALLEST_SPACING_MM = 1e-5
+LARGEST_SPACING_MM = 1e3
+# Below this, the unit axes span (nearly) a plane and the grid cannot be inverted safely.
+SMALLEST_UNIT_VOLUME = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A grid of voxel centres in space.
+
+    Any affine grid is allowed: oblique, flipped, anisotropic, or sheared by gantry tilt.
+
+    Attributes:
+        ijk_to_ras: 4x4, maps (i, j, k, 1) of a voxel centre to (R, A, S, 1) in mm.
+        shape: number of voxels along (k, j, i), the order of numpy arrays.
+
+    Raises:
+        InputError: if the matrix cannot place voxels in space, or the shape is empty.
+    """
+
+    ijk_to_ras: np.ndarray
+    shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        matrix = np.array(self.ijk_to_ras, dtype=float)
+        matrix.flags.writeable = False
+        object.__setattr__(self, "ijk_to_ras", matrix)
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        _check_shape(self.shape)
+        _check_matrix(matrix)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Geometry):
+            return NotImplemented
+        return self.shape == other.shape and np.array_equal(self.ijk_to_ras, other.ijk_to_ras)
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.ijk_to_ras.tobytes()))
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Distance between voxel centres along (i, j, k), mm."""
+        return np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
+
+    @property
+    def voxel_volume(self) -> float:
+        """Volume of a voxel, mm3; also right for sheared grids."""
+        return float(abs(np.linalg.det(self.ijk_to_ras[:3, :3])))
+
+    @property
+    def directions(self) -> np.ndarray:
+        """3x3, unit vectors of the i, j and k axes in RAS, as columns."""
+        return self.ijk_to_ras[:3, :3] / self.spacing
+
+    @property
+    def ras_to_ijk(self) -> np.ndarray:
+        """4x4 inverse of `ijk_to_ras`."""
+        return np.linalg.inv(self.ijk_to_ras)
+
+    def to_ras(self, ijk: np.ndarray) -> np.ndarray:
+        """RAS in mm, (..., 3), of continuous voxel indices (..., 3) in the order i, j, k."""
+        return apply_matrix(self.ijk_to_ras, ijk)
+
+    def to_ijk(self, ras: np.ndarray) -> np.ndarray:
+        """Continuous voxel indices (i, j, k), (..., 3), of positions in RAS mm, (..., 3)."""
+        return apply_matrix(self.ras_to_ijk, ras)
+
+    def contains(self, ras: np.ndarray) -> np.ndarray:
+        """Whether positions in RAS mm, (..., 3), lie in a voxel of this grid."""
+        ijk = self.to_ijk(ras)
+        size = np.array(self.shape[::-1])
+        return np.all((ijk >= -0.5) & (ijk <= size - 0.5), axis=-1)
+
+    def corners(self) -> np.ndarray:
+        """RAS in mm, (8, 3), of the outer corners of the grid's voxels."""
+        ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in self.shape[::-1]]), axis=-1)
+        return self.to_ras(ends.reshape(-1, 3))
+
+    def transformed(self, matrix: np.ndarray) -> Geometry:
+        """This grid moved by a 4x4 matrix that maps its RAS to another RAS."""
+        return Geometry(np.asarray(matrix, dtype=float) @ self.ijk_to_ras, self.shape)
+
+    def crop(self, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Geometry:
+        """The part of this grid that starts at voxel `start` (k, j, i)."""
+        matrix = self.ijk_to_ras.copy()
+        matrix[:3, 3] = self.to_ras(np.array(start[::-1], dtype=float))
+        return Geometry(matrix, shape)
+
+    def is_close(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
+        """Whether both grids place every voxel at the same position, within `tolerance_mm`."""
+        return self.shape == other.shape and bool(
+            np.allclose(self.corners(), other.corners(), rtol=0, atol=tolerance_mm)
+        )
+
+
+def apply_matrix(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Maps points (..., 3) by an affine 4x4 matrix."""
+    return np.asarray(points, dtype=float) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) != 3:
+        raise InputError(f"The volume has {len(shape)} dimensions; a 3D volume is needed.")
+    if min(shape) < 1:
+        raise InputError("The volume is empty: it has no voxels along at least one axis.")
+
+
+def _check_matrix(matrix: np.ndarray) -> None:
+    if matrix.shape != (4, 4) or not np.allclose(matrix[3], (0, 0, 0, 1)):
+        raise InputError("The volume's IJK-to-RAS matrix is not an affine 4x4 matrix.")
+    if not np.isfinite(matrix).all():
+        raise InputError("The volume's IJK-to-RAS matrix holds NaN or infinite numbers.")
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    if spacing.min() < SMALLEST_SPACING_MM or spacing.max() > LARGEST_SPACING_MM:
+        raise InputError(
+            f"The voxel spacing {_millimetres(spacing)} is not plausible (between "
+            f"{SMALLEST_SPACING_MM:g} and {LARGEST_SPACING_MM:g} mm is): correct it in the "
+            "Volumes module or in the file's header."
+        )
+    if abs(np.linalg.det(matrix[:3, :3] / spacing)) < SMALLEST_UNIT_VOLUME:
+        raise InputError(
+            "The volume's IJK-to-RAS matrix cannot be inverted: two of its axes point in the "
+            "same direction. Correct the file's header."
+        )
+
+
+def _millimetres(spacing: np.ndarray) -> str:
+    return " x ".join(f"{value:g}" for value in spacing) + " mm"

@@ -1,0 +1,138 @@
+"""A scalar volume: voxels and where they are."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import SimpleITK as sitk
+
+from .errors import InputError
+from .geometry import Geometry
+
+# SimpleITK works in LPS, Slicer and this library in RAS.
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A scalar volume, shared and never changed by anyone who is handed it.
+
+    Attributes:
+        voxels: intensities, (k, j, i), any real dtype.
+        geometry: the grid of the voxels.
+        modality: "CT", "MR", ... if the file or the scene says so.
+        key: names these voxels in caches; changes whenever they change.
+        owner: what the voxels came from, such as a SimpleITK image; kept alive with them.
+
+    Raises:
+        InputError: if this is not a 3D scalar volume of at least two slices along each axis.
+    """
+
+    voxels: np.ndarray
+    geometry: Geometry
+    modality: str | None = None
+    key: Hashable = field(default_factory=uuid.uuid4)
+    owner: object = None
+
+    def __post_init__(self) -> None:
+        _check_array(self.voxels)
+        if self.voxels.shape != self.geometry.shape:
+            raise InputError(
+                f"Voxels {self.voxels.shape} and geometry {self.geometry.shape} do not match."
+            )
+
+    @cached_property
+    def value_range(self) -> tuple[float, float]:
+        """Smallest and largest intensity.
+
+        Raises:
+            InputError: if a voxel is NaN or infinite, or if all voxels are equal.
+        """
+        lowest, highest = float(self.voxels.min()), float(self.voxels.max())
+        if not np.isfinite((lowest, highest)).all():
+            raise InputError(
+                "The volume holds NaN or infinite voxels: replace them first, for example with "
+                "Simple Filters > MaskedAssign or numpy.nan_to_num."
+            )
+        if lowest == highest:
+            raise InputError(
+                f"Every voxel of the volume is {lowest:g}: there is nothing to segment. "
+                "Check that the right volume is selected and loaded completely."
+            )
+        return lowest, highest
+
+
+def image_from_sitk(source: sitk.Image) -> Image:
+    """The image as SimpleITK holds it, without a copy.
+
+    Raises:
+        InputError: if it is not a 3D scalar volume.
+    """
+    if source.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(
+            f"The image has {source.GetNumberOfComponentsPerPixel()} components per voxel (colour, "
+            "vector or time series): extract one of them as a scalar volume."
+        )
+    if source.GetDimension() == 4 and source.GetSize()[3] == 1:
+        source = source[:, :, :, 0]
+    voxels = np.asarray(_SharedVoxels(source))
+    _check_array(voxels)
+    return Image(voxels, geometry_of_sitk(source), modality=_modality(source), owner=source)
+
+
+def geometry_of_sitk(source: sitk.Image) -> Geometry:
+    """The grid of a 3D SimpleITK image, in RAS."""
+    direction = np.array(source.GetDirection()).reshape(3, 3)
+    ijk_to_lps = np.eye(4)
+    ijk_to_lps[:3, :3] = direction * np.array(source.GetSpacing())
+    ijk_to_lps[:3, 3] = source.GetOrigin()
+    return Geometry(LPS_TO_RAS @ ijk_to_lps, source.GetSize()[::-1])
+
+
+def sitk_from_array(voxels: np.ndarray, geometry: Geometry) -> sitk.Image:
+    """A SimpleITK image with the voxels (k, j, i) on the grid."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
+    ijk_to_lps = LPS_TO_RAS @ geometry.ijk_to_ras
+    image.SetSpacing(geometry.spacing.tolist())
+    image.SetOrigin(ijk_to_lps[:3, 3].tolist())
+    image.SetDirection((ijk_to_lps[:3, :3] / geometry.spacing).ravel().tolist())
+    return image
+
+
+class _SharedVoxels:
+    """Voxels of a SimpleITK image for numpy, whose arrays then keep the image alive.
+
+    SimpleITK's own view does not, and shows freed memory once the image is gone.
+    """
+
+    def __init__(self, source: sitk.Image) -> None:
+        self._source = source
+        self.__array_interface__ = sitk.GetArrayViewFromImage(source).__array_interface__
+
+
+def _check_array(voxels: np.ndarray) -> None:
+    if voxels.ndim != 3:
+        raise InputError(
+            f"The image has {voxels.ndim} dimensions; a 3D scalar volume is needed. "
+            "Of a time series, take one time point; of a single slice, load the whole series."
+        )
+    if voxels.size == 0:
+        raise InputError("The volume is empty: it has no voxels.")
+    if min(voxels.shape) < 2:
+        raise InputError(
+            f"The volume has a single slice ({' x '.join(map(str, voxels.shape[::-1]))} voxels): "
+            "load the whole series as one volume."
+        )
+    if voxels.dtype.kind not in "iufb":
+        raise InputError(f"Voxels of type {voxels.dtype} are not intensities.")
+
+
+def _modality(source: sitk.Image) -> str | None:
+    dicom_modality = "0008|0060"
+    if source.HasMetaDataKey(dicom_modality):
+        return source.GetMetaData(dicom_modality).strip() or None
+    return None

@@ -1,0 +1,109 @@
+"""A volume seen slice by slice, always the same way round.
+
+A slice-wise model should see the same pictures however the voxels happen to be stored. The axes
+are therefore put into a fixed order and direction first. This is a view: no voxel is copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+
+from .geometry import Geometry
+
+# An axis counts as the scan's own slice axis if its spacing exceeds the others by this factor.
+THICK_SLICE_FACTOR = 1.3
+# For each anatomical slice axis: the anatomical axes of slice, row and column, and the sign that
+# says which way they run. 0, 1, 2 are R, A, S. Rows run down and columns to the right of the
+# picture that radiologists know: patient's left on the right, front or head at the top.
+SLICE_VIEWS = {
+    2: ((2, +1), (1, -1), (0, -1)),  # axial
+    1: ((1, +1), (2, -1), (0, -1)),  # coronal
+    0: ((0, +1), (2, -1), (1, -1)),  # sagittal
+}
+
+
+@dataclass(frozen=True)
+class Reorientation:
+    """A change of array axes: reordered, some of them reversed.
+
+    Attributes:
+        axes: new array axis n is old array axis `axes[n]`.
+        flips: whether new array axis n runs against the old one.
+    """
+
+    axes: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+
+    def apply(self, voxels: np.ndarray) -> np.ndarray:
+        """The reoriented view of an array."""
+        return voxels.transpose(self.axes)[self._slices()]
+
+    def undo(self, voxels: np.ndarray) -> np.ndarray:
+        """The view of a reoriented array in the old order."""
+        return voxels[self._slices()].transpose(np.argsort(self.axes))
+
+    def apply_to_geometry(self, geometry: Geometry) -> Geometry:
+        """The grid of the reoriented view: every voxel stays where it is."""
+        new_to_old = np.zeros((4, 4))
+        new_to_old[3, 3] = 1
+        for new_axis, (old_axis, flip) in enumerate(zip(self.axes, self.flips, strict=True)):
+            # Array axes count k, j, i; matrices count i, j, k.
+            old, new = 2 - old_axis, 2 - new_axis
+            new_to_old[old, new] = -1 if flip else 1
+            new_to_old[old, 3] = geometry.shape[old_axis] - 1 if flip else 0
+        shape = tuple(geometry.shape[axis] for axis in self.axes)
+        return Geometry(geometry.ijk_to_ras @ new_to_old, shape)
+
+    def undo_start(
+        self, start: tuple[int, ...], shape: tuple[int, ...], whole: tuple[int, ...]
+    ) -> tuple[int, int, int]:
+        """First voxel, in the old order, of a box given in the new one.
+
+        Args:
+            start: first voxel of the box.
+            shape: of the box.
+            whole: shape of the whole reoriented array.
+        """
+        old = [0, 0, 0]
+        for axis in range(3):
+            first = whole[axis] - start[axis] - shape[axis] if self.flips[axis] else start[axis]
+            old[self.axes[axis]] = int(first)
+        return tuple(old)
+
+    def _slices(self) -> tuple[slice, ...]:
+        return tuple(slice(None, None, -1 if flip else 1) for flip in self.flips)
+
+
+def slices_first(geometry: Geometry) -> Reorientation:
+    """The view (slice, row, column) of a grid in which slice-wise models see it.
+
+    Slices are those of the scan where one spacing is clearly the largest, else axial ones.
+    The choice follows the grid's own RAS, so storing the voxels flipped or permuted changes
+    nothing; neither does a parent transform, because it is not part of the grid.
+    """
+    anatomical = _closest_anatomical_axes(geometry)
+    views = SLICE_VIEWS[anatomical[_slice_axis(geometry, anatomical)]]
+    axes = tuple(anatomical.index(world) for world, _ in views)
+    flips = tuple(
+        bool(geometry.directions[world, 2 - axis] * sign < 0)
+        for axis, (world, sign) in zip(axes, views, strict=True)
+    )
+    return Reorientation(axes, flips)
+
+
+def _closest_anatomical_axes(geometry: Geometry) -> tuple[int, ...]:
+    """For each array axis (k, j, i), which of R, A, S it follows; each is taken once."""
+    alignment = np.abs(geometry.directions.T[::-1])
+    return max(permutations(range(3)), key=lambda world: alignment[range(3), world].sum())
+
+
+def _slice_axis(geometry: Geometry, anatomical: tuple[int, ...]) -> int:
+    spacing = geometry.spacing[::-1]
+    thickest = int(np.argmax(spacing))
+    others = np.delete(spacing, thickest)
+    if spacing[thickest] >= THICK_SLICE_FACTOR * others.max():
+        return thickest
+    return anatomical.index(2)

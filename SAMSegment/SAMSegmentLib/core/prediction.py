@@ -1,0 +1,69 @@
+"""A model's answer: logits on a part of the volume's own grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .geometry import Geometry
+from .resample import resample_linear
+
+# Where the model did not look: a probability of 1e-13, finite so that it can be interpolated.
+BACKGROUND_LOGIT = -30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Logits on a box of the volume's grid; everything outside it is background.
+
+    Attributes:
+        logits: float32, (k, j, i) of the box.
+        start: first voxel (k, j, i) of the box in the volume.
+        geometry: grid of the whole volume.
+        warnings: what the user should know about this result, in full sentences.
+    """
+
+    logits: np.ndarray
+    start: tuple[int, int, int]
+    geometry: Geometry
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """Where the logits lie in the volume's array."""
+        return tuple(
+            slice(first, first + n) for first, n in zip(self.start, self.logits.shape, strict=True)
+        )
+
+    @property
+    def box_geometry(self) -> Geometry:
+        """Grid of the logits."""
+        return self.geometry.crop(self.start, self.logits.shape)
+
+    def box_mask(self, threshold: float = 0.5) -> np.ndarray:
+        """Boolean mask of the box: where the probability exceeds `threshold` (0 to 1)."""
+        return self.logits > logit(threshold)
+
+    def mask(self, threshold: float = 0.5) -> np.ndarray:
+        """uint8 mask (0 or 1) of the whole volume, (k, j, i)."""
+        mask = np.zeros(self.geometry.shape, dtype=np.uint8)
+        mask[self.box] = self.box_mask(threshold)
+        return mask
+
+    def probability(self) -> np.ndarray:
+        """float32 probability (0 to 1) of the whole volume, (k, j, i)."""
+        probability = np.zeros(self.geometry.shape, dtype=np.float32)
+        probability[self.box] = 1 / (1 + np.exp(-self.logits))
+        return probability
+
+    def on_grid(self, target: Geometry) -> np.ndarray:
+        """Logits at the voxels of another grid in the same RAS, float32, its shape."""
+        return resample_linear(self.logits, self.box_geometry, target, BACKGROUND_LOGIT)
+
+
+def logit(probability: float) -> float:
+    """The logit of a probability between 0 and 1, both excluded."""
+    if not 0 < probability < 1:
+        raise ValueError(f"A threshold lies between 0 and 1, not at {probability}.")
+    return float(np.log(probability / (1 - probability)))

@@ -1,0 +1,155 @@
+"""What the user says about the object: points and a region of interest, in RAS mm.
+
+Prompts are values: never changed, only replaced. Their RAS is that of the image they go with.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .errors import InputError
+from .geometry import Geometry, apply_matrix
+
+# An ROI face that runs exactly through voxel centres includes them, whatever the rounding.
+FACE_TOLERANCE = 1e-6
+NO_SIZE = "The ROI has no size along at least one axis: make it larger."
+NOT_FINITE = "The ROI holds NaN or infinite numbers: draw it again."
+
+
+@dataclass(frozen=True)
+class Point:
+    """A click on the object (positive) or beside it (negative), RAS in mm."""
+
+    ras: tuple[float, float, float]
+    positive: bool = True
+
+    def __post_init__(self) -> None:
+        ras = tuple(float(value) for value in self.ras)
+        if len(ras) != 3 or not np.isfinite(ras).all():
+            raise InputError(f"A point needs three finite numbers (R, A, S in mm), not {self.ras}.")
+        object.__setattr__(self, "ras", ras)
+
+    def transformed(self, matrix: np.ndarray) -> Point:
+        """This point mapped by a 4x4 matrix."""
+        return Point(tuple(apply_matrix(matrix, np.array(self.ras))), self.positive)
+
+
+@dataclass(frozen=True, eq=False)
+class Roi:
+    """A box around the object; under a transform with shear, a parallelepiped.
+
+    Attributes:
+        box_to_ras: 4x4, maps the unit cube [-0.5, 0.5]^3 to RAS in mm.
+    """
+
+    box_to_ras: np.ndarray
+
+    def __post_init__(self) -> None:
+        matrix = np.array(self.box_to_ras, dtype=float)
+        matrix.flags.writeable = False
+        object.__setattr__(self, "box_to_ras", matrix)
+        if not np.isfinite(matrix).all():
+            raise InputError(NOT_FINITE)
+        if min(self.size) <= 0:
+            raise InputError(NO_SIZE)
+        if abs(np.linalg.det(self.axes)) < 1e-6:
+            raise InputError("The ROI's axes lie in one plane: draw it again.")
+
+    @classmethod
+    def from_box(cls, center, size, axes=None) -> Roi:
+        """An ROI from its centre (R, A, S), edge lengths, both in mm, and unit axes (columns)."""
+        center, size = np.asarray(center, dtype=float), np.asarray(size, dtype=float)
+        axes = np.eye(3) if axes is None else np.asarray(axes, dtype=float)
+        if center.shape != (3,) or size.shape != (3,) or axes.shape != (3, 3):
+            raise InputError("An ROI needs a centre and a size of three numbers, and 3x3 axes.")
+        if not all(np.isfinite(part).all() for part in (center, size, axes)):
+            raise InputError(NOT_FINITE)
+        if size.min() <= 0:
+            raise InputError(NO_SIZE)
+        matrix = np.eye(4)
+        matrix[:3, :3] = axes * size
+        matrix[:3, 3] = center
+        return cls(matrix)
+
+    @property
+    def center(self) -> np.ndarray:
+        """(R, A, S) in mm."""
+        return self.box_to_ras[:3, 3]
+
+    @property
+    def size(self) -> np.ndarray:
+        """Edge lengths in mm, (3,)."""
+        return np.linalg.norm(self.box_to_ras[:3, :3], axis=0)
+
+    @property
+    def axes(self) -> np.ndarray:
+        """Unit edge directions, columns of a 3x3."""
+        return self.box_to_ras[:3, :3] / self.size
+
+    def transformed(self, matrix: np.ndarray) -> Roi:
+        """This ROI mapped by a 4x4 matrix, which may also shear it."""
+        return Roi(np.asarray(matrix, dtype=float) @ self.box_to_ras)
+
+    def corners(self) -> np.ndarray:
+        """RAS in mm of the eight corners, (8, 3), in binary order of the box axes."""
+        cube = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3, indexing="ij"), axis=-1)
+        return apply_matrix(self.box_to_ras, cube.reshape(-1, 3))
+
+    def contains_voxels(self, geometry: Geometry) -> np.ndarray:
+        """Which voxel centres of a grid lie inside: boolean, the grid's shape (k, j, i)."""
+        ijk_to_box = np.linalg.inv(self.box_to_ras) @ geometry.ijk_to_ras
+        i, j, k = (np.arange(n) for n in geometry.shape[::-1])
+        inside = np.ones(geometry.shape, dtype=bool)
+        # Slice by slice, so that no volume of coordinates is ever held.
+        for index, slice_inside in zip(k, inside, strict=True):
+            for row in ijk_to_box[:3]:
+                position = (row[1] * j)[:, None] + (row[0] * i + row[2] * index + row[3])
+                slice_inside &= np.abs(position) <= 0.5 + FACE_TOLERANCE
+        return inside
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """All that was said about one object."""
+
+    roi: Roi | None = None
+    points: tuple[Point, ...] = field(default_factory=tuple)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Which of "roi" and "points" are there."""
+        there = {"roi": self.roi is not None, "points": bool(self.points)}
+        return frozenset(kind for kind, present in there.items() if present)
+
+    def transformed(self, matrix: np.ndarray) -> Prompts:
+        """These prompts mapped by a 4x4 matrix."""
+        roi = None if self.roi is None else self.roi.transformed(matrix)
+        return Prompts(roi, tuple(point.transformed(matrix) for point in self.points))
+
+    def to_json(self) -> str:
+        """One line of JSON; `from_json` gives the same prompts back, to the last bit."""
+        roi = None if self.roi is None else self.roi.box_to_ras.tolist()
+        points = [{"ras": list(p.ras), "positive": p.positive} for p in self.points]
+        return json.dumps({"roi": roi, "points": points}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Prompts:
+        """Prompts from `to_json`'s text.
+
+        Raises:
+            InputError: if the text is not what `to_json` writes.
+        """
+        try:
+            data = json.loads(text)
+            roi = None if data["roi"] is None else Roi(np.array(data["roi"], dtype=float))
+            if roi is not None and roi.box_to_ras.shape != (4, 4):
+                raise ValueError("the ROI is not a 4x4 matrix")
+            points = tuple(Point(tuple(p["ras"]), bool(p["positive"])) for p in data["points"])
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError(f"These are not stored prompts: {error}.") from error
+        return cls(roi, points)

@@ -1,0 +1,61 @@
+"""Values of one grid at the voxels of another."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from .geometry import Geometry
+
+
+def resample_linear(
+    values: np.ndarray, source: Geometry, target: Geometry, outside: float
+) -> np.ndarray:
+    """Linear interpolation of a scalar field on another grid.
+
+    Args:
+        values: (k, j, i) on the grid `source`.
+        target: grid of the result; both grids share one RAS.
+        outside: value where the target leaves the source's voxels (not just their centres).
+
+    Returns:
+        float32, shape of `target`.
+    """
+    to_source = source.ras_to_ijk @ target.ijk_to_ras
+    # ndimage counts axes k, j, i.
+    matrix, offset = to_source[:3, :3][::-1, ::-1], to_source[:3, 3][::-1]
+    resampled = ndimage.affine_transform(
+        np.asarray(values, dtype=np.float32),
+        matrix,
+        offset,
+        output_shape=target.shape,
+        order=1,
+        mode="nearest",
+    )
+    resampled[~_inside(to_source, source.shape, target.shape)] = outside
+    return resampled
+
+
+def _inside(to_source: np.ndarray, source_shape, target_shape) -> np.ndarray:
+    """Which target voxel centres lie in a source voxel."""
+    i, j, k = (np.arange(n, dtype=np.float32) for n in target_shape[::-1])
+    inside = np.ones(target_shape, dtype=bool)
+    for row, size in zip(to_source[:3], source_shape[::-1], strict=True):
+        row = row.astype(np.float32)
+        position = (row[2] * k)[:, None, None] + (row[1] * j)[:, None] + (row[0] * i + row[3])
+        inside &= (position >= -0.5) & (position <= size - 0.5)
+    return inside
+
+
+def area_weights(source_size: int, target_size: int) -> np.ndarray:
+    """Weights (target, source) that average each target pixel over the source it covers.
+
+    The same rule for shrinking and enlarging, as OpenCV's INTER_AREA, with which the slice-wise
+    models were trained. Rows sum to one.
+    """
+    edges = np.arange(target_size + 1) * (source_size / target_size)
+    cells = np.arange(source_size)
+    upper = np.minimum(edges[1:, None], cells + 1)
+    lower = np.maximum(edges[:-1, None], cells)
+    weights = np.clip(upper - lower, 0, None)
+    return weights / weights.sum(axis=1, keepdims=True)

@@ -1,0 +1,132 @@
+"""Reading volumes, writing masks; a file that is not whole never gets its name."""
+
+import os
+import stat
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from SAMSegmentLib.core import files
+from SAMSegmentLib.core.errors import InputError, WriteError
+from SAMSegmentLib.core.files import MASK_SUFFIXES, check_output, read_image, write_mask
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.image import geometry_of_sitk
+from scipy.spatial.transform import Rotation
+from TestSupport.cases import DATA
+
+OBLIQUE = np.eye(4)
+OBLIQUE[:3, :3] = Rotation.from_euler("xyz", (10, -20, 30), degrees=True).as_matrix() * (1, -2, 3)
+OBLIQUE[:3, 3] = (-40, 25, 7)
+GRID = Geometry(OBLIQUE, (6, 7, 8))
+MASK = np.random.default_rng(0).integers(0, 2, GRID.shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix", MASK_SUFFIXES)
+def test_a_mask_is_read_back_in_its_place(tmp_path, suffix):
+    path = tmp_path / f"mask{suffix}"
+    write_mask(path, MASK, GRID, "Liver")
+    back = sitk.ReadImage(str(path))
+    assert np.array_equal(sitk.GetArrayFromImage(back), MASK)
+    # NIfTI keeps single precision.
+    assert geometry_of_sitk(back).is_close(GRID, tolerance_mm=1e-4)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_seg_nrrd_knows_its_segments_name(tmp_path):
+    write_mask(tmp_path / "a.seg.nrrd", MASK, GRID, "Liver")
+    assert sitk.ReadImage(str(tmp_path / "a.seg.nrrd")).GetMetaData("Segment0_Name") == "Liver"
+
+
+def test_a_sheared_grid_is_written_only_where_the_format_keeps_it(tmp_path):
+    tilted = OBLIQUE.copy()
+    tilted[:3, 2] += 0.5 * tilted[:3, 1]
+    geometry = Geometry(tilted, GRID.shape)
+    write_mask(tmp_path / "a.nrrd", MASK, geometry, "Liver")
+    back = geometry_of_sitk(sitk.ReadImage(str(tmp_path / "a.nrrd")))
+    assert back.is_close(geometry)
+    with pytest.raises(InputError, match="NIfTI"):
+        write_mask(tmp_path / "a.nii.gz", MASK, geometry, "Liver")
+    assert os.listdir(tmp_path) == ["a.nrrd"]
+
+
+def test_an_existing_file_stays_when_writing_fails(tmp_path, monkeypatch):
+    path = tmp_path / "mask.nrrd"
+    path.write_text("precious")
+
+    def fail(image, unfinished, **_):
+        with open(unfinished, "w") as file:
+            file.write("half")
+        raise RuntimeError("sitk::ERROR: No space left on device")
+
+    monkeypatch.setattr(files.sitk, "WriteImage", fail)
+    with pytest.raises(WriteError, match="No space left"):
+        write_mask(path, MASK, GRID, "Liver")
+    assert path.read_text() == "precious"
+    assert os.listdir(tmp_path) == ["mask.nrrd"]
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path):
+    write_mask(tmp_path / "mask.nrrd", MASK, GRID, "Liver")
+    (tmp_path / "other").touch()
+    modes = {stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in ("mask.nrrd", "other")}
+    assert len(modes) == 1
+
+
+def test_an_output_folder_that_is_missing_is_refused(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        check_output(tmp_path / "missing" / "mask.nrrd")
+
+
+def test_an_output_folder_that_is_read_only_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0o500)
+    if os.access(folder, os.W_OK):
+        # Root may write anywhere: /proc is a folder where even root may not.
+        folder = "/proc" if os.path.isdir("/proc") else pytest.skip("running as root")
+    with pytest.raises(InputError, match="cannot be written to"):
+        check_output(f"{folder}/mask.nrrd")
+
+
+@pytest.mark.parametrize("name", ["mask.png", "mask", "mask.txt"])
+def test_an_unknown_format_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="ending"):
+        check_output(tmp_path / name)
+
+
+def test_a_folder_is_no_output_file(tmp_path):
+    (tmp_path / "mask.nrrd").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        check_output(tmp_path / "mask.nrrd")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no file or folder"):
+        read_image(tmp_path / "ct.nii.gz")
+
+
+@pytest.mark.parametrize("name", ["ct.nii.gz", "ct.nrrd", "ct.txt"])
+def test_a_file_that_is_no_image_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("not an image")
+    with pytest.raises(InputError, match="not an image that can be read"):
+        read_image(tmp_path / name)
+
+
+def test_a_file_that_breaks_off_is_refused(tmp_path):
+    path = tmp_path / "ct.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(np.random.rand(9, 9, 9)), str(path), True)
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(InputError, match="not an image that can be read"):
+        read_image(path)
+
+
+def test_a_folder_without_dicom_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no DICOM series"):
+        read_image(tmp_path)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"the folder with real cases is not there: {DATA}")
+def test_a_folder_with_one_dicom_series_is_a_volume():
+    image = read_image(DATA / "ct_dicom_3slice" / "dicom")
+    assert image.voxels.shape == (3, 512, 512)
+    assert image.modality == "CT"

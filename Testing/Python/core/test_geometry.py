@@ -1,0 +1,91 @@
+"""Voxel grids: there and back, and what is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.geometry import Geometry
+from TestSupport.geometries import geometries, linear_transforms
+
+
+@given(geometries(), st.tuples(*[st.floats(-50, 50)] * 3))
+def test_a_point_comes_back_to_where_it_was(geometry, ijk):
+    back = geometry.to_ijk(geometry.to_ras(np.array(ijk)))
+    assert np.abs(back - ijk).max() < 1e-6
+
+
+@given(geometries())
+def test_spacing_and_directions_give_the_matrix_back(geometry):
+    assert np.allclose(geometry.directions * geometry.spacing, geometry.ijk_to_ras[:3, :3])
+
+
+@given(geometries(), st.data())
+def test_a_crop_keeps_every_voxel_in_place(geometry, data):
+    start = tuple(data.draw(st.integers(0, n - 1)) for n in geometry.shape)
+    shape = tuple(n - first for n, first in zip(geometry.shape, start, strict=True))
+    crop = geometry.crop(start, shape)
+    assert np.allclose(crop.to_ras([0, 0, 0]), geometry.to_ras(start[::-1]))
+    assert np.allclose(
+        crop.to_ras(np.array(shape)[::-1] - 1), geometry.to_ras(np.array(geometry.shape)[::-1] - 1)
+    )
+
+
+@given(geometries(), linear_transforms())
+def test_a_transformed_grid_has_its_voxels_where_the_transform_puts_them(geometry, matrix):
+    ijk = np.array([1.0, 0.5, 1.5])
+    expected = matrix @ np.append(geometry.to_ras(ijk), 1)
+    assert np.allclose(geometry.transformed(matrix).to_ras(ijk), expected[:3])
+
+
+@given(geometries())
+def test_a_grid_contains_its_voxels_and_nothing_beyond_their_faces(geometry):
+    size = np.array(geometry.shape[::-1], dtype=float)
+    assert geometry.contains(geometry.to_ras(np.zeros(3)))
+    assert geometry.contains(geometry.to_ras(size - 0.51))
+    assert not geometry.contains(geometry.to_ras(size - 0.49)).any()
+    assert not geometry.contains(geometry.to_ras([-0.51, 0, 0]))
+
+
+@given(geometries())
+def test_a_voxel_has_the_volume_of_its_edges(geometry):
+    i, j, k = geometry.ijk_to_ras[:3, :3].T
+    assert np.isclose(geometry.voxel_volume, abs(np.dot(np.cross(i, j), k)))
+
+
+def with_matrix(change):
+    matrix = np.eye(4)
+    change(matrix)
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("matrix", "says"),
+    [
+        (with_matrix(lambda m: m.__setitem__((0, 0), 0)), "spacing"),
+        (with_matrix(lambda m: m.__setitem__((0, 0), 1e7)), "spacing"),
+        (with_matrix(lambda m: m.__setitem__((slice(None), 1), m[:, 0])), "cannot be inverted"),
+        (with_matrix(lambda m: m.__setitem__((0, 3), np.nan)), "NaN"),
+        (with_matrix(lambda m: m.__setitem__((0, 0), np.inf)), "NaN"),
+        (with_matrix(lambda m: m.__setitem__((3, 0), 1)), "affine"),
+        (np.eye(3), "affine"),
+    ],
+)
+def test_a_matrix_that_cannot_place_voxels_is_refused(matrix, says):
+    with pytest.raises(InputError, match=says):
+        Geometry(matrix, (4, 5, 6))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6, 7), (0, 5, 6)])
+def test_a_shape_that_is_no_volume_is_refused(shape):
+    with pytest.raises(InputError):
+        Geometry(np.eye(4), shape)
+
+
+def test_a_grid_cannot_be_changed_behind_the_back_of_others():
+    matrix = np.eye(4)
+    geometry = Geometry(matrix, (2, 2, 2))
+    matrix[0, 3] = 5
+    assert geometry.ijk_to_ras[0, 3] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        geometry.ijk_to_ras[0, 3] = 5

@@ -1,0 +1,90 @@
+"""Volumes: taken as they are, or refused with the reason."""
+
+import weakref
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given
+from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.image import Image, geometry_of_sitk, image_from_sitk, sitk_from_array
+from TestSupport.geometries import geometries
+
+GRID = Geometry(np.eye(4), (3, 4, 5))
+
+
+@given(geometries())
+def test_a_grid_goes_through_simpleitk_and_back(geometry):
+    back = geometry_of_sitk(sitk_from_array(np.zeros(geometry.shape, np.uint8), geometry))
+    assert back.shape == geometry.shape
+    assert np.allclose(back.corners(), geometry.corners(), atol=1e-6)
+
+
+@given(geometries())
+def test_simpleitk_and_the_grid_agree_on_where_a_voxel_is(geometry):
+    image = sitk_from_array(np.zeros(geometry.shape, np.uint8), geometry)
+    i, j, k = (n - 1 for n in image.GetSize())
+    lps = image.TransformIndexToPhysicalPoint((i, j, k))
+    assert np.allclose(np.array(lps) * (-1, -1, 1), geometry.to_ras([i, j, k]), atol=1e-6)
+
+
+def test_voxels_of_a_simpleitk_image_are_not_copied_and_outlive_it():
+    source = sitk.GetImageFromArray(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    image = image_from_sitk(source)
+    assert np.shares_memory(image.voxels, sitk.GetArrayViewFromImage(source))
+    voxels = image.voxels[1:]
+    source_dies = weakref.ref(source)
+    del source, image
+    assert source_dies() is not None
+    assert voxels.sum() == np.arange(20, 60).sum()
+    del voxels
+    assert source_dies() is None
+
+
+def test_a_time_series_of_one_time_point_is_a_volume():
+    source = sitk.GetImageFromArray(np.random.rand(1, 3, 4, 5), isVector=False)
+    assert image_from_sitk(source).voxels.shape == (3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (sitk.Image(8, 8, sitk.sitkInt16), "2 dimensions"),
+        (sitk.Image([4, 4, 4, 3], sitk.sitkInt16), "4 dimensions"),
+        (sitk.Image([4, 4, 4], sitk.sitkVectorUInt8, 3), "3 components"),
+        (sitk.Image([4, 4, 1], sitk.sitkInt16), "single slice"),
+        (sitk.Image([4, 4, 4], sitk.sitkComplexFloat32), "not intensities"),
+    ],
+)
+def test_what_is_no_3d_scalar_volume_is_refused(source, says):
+    with pytest.raises(InputError, match=says):
+        image_from_sitk(source)
+
+
+def test_an_empty_volume_is_refused():
+    with pytest.raises(InputError, match="empty"):
+        Image(np.zeros((0, 4, 5)), GRID)
+
+
+def test_voxels_that_do_not_fit_the_grid_are_refused():
+    with pytest.raises(InputError, match="do not match"):
+        Image(np.zeros((3, 4, 6)), GRID)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_volume_with_nan_or_infinite_voxels_is_refused(bad):
+    voxels = np.random.rand(3, 4, 5)
+    voxels[1, 2, 3] = bad
+    with pytest.raises(InputError, match="NaN or infinite"):
+        _ = Image(voxels, GRID).value_range
+
+
+def test_a_constant_volume_is_refused():
+    with pytest.raises(InputError, match="Every voxel of the volume is 7"):
+        _ = Image(np.full((3, 4, 5), 7), GRID).value_range
+
+
+def test_two_images_never_share_a_key_by_accident():
+    voxels = np.random.rand(3, 4, 5)
+    assert Image(voxels, GRID).key != Image(voxels, GRID).key

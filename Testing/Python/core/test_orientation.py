@@ -1,0 +1,88 @@
+"""Slices are always seen the same way round."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.orientation import Reorientation, slices_first
+from scipy.spatial.transform import Rotation
+from TestSupport.geometries import geometries, reorientations
+
+
+@given(geometries(), reorientations())
+def test_every_voxel_stays_where_it_is(geometry, reorientation):
+    voxels = np.arange(np.prod(geometry.shape)).reshape(geometry.shape)
+    view = reorientation.apply(voxels)
+    moved = reorientation.apply_to_geometry(geometry)
+    assert moved.shape == view.shape
+    for index in np.ndindex(*[min(2, n) for n in view.shape]):
+        home = np.argwhere(voxels == view[index])[0]
+        assert np.allclose(moved.to_ras(index[::-1]), geometry.to_ras(home[::-1]))
+
+
+@given(geometries(), reorientations())
+def test_undo_gives_the_array_back_without_a_copy(geometry, reorientation):
+    voxels = np.zeros(geometry.shape)
+    back = reorientation.undo(reorientation.apply(voxels))
+    assert back.shape == voxels.shape and back.strides == voxels.strides
+    assert np.shares_memory(back, voxels)
+
+
+@given(geometries(), reorientations(), st.data())
+def test_a_box_is_found_again_in_the_old_order(geometry, reorientation, data):
+    voxels = np.arange(np.prod(geometry.shape)).reshape(geometry.shape)
+    view = reorientation.apply(voxels)
+    start = tuple(data.draw(st.integers(0, n - 1)) for n in view.shape)
+    shape = tuple(data.draw(st.integers(1, n - a)) for n, a in zip(view.shape, start, strict=True))
+    box = view[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))]
+    old_start = reorientation.undo_start(start, shape, view.shape)
+    old_box = reorientation.undo(box)
+    expected = voxels[tuple(slice(a, a + n) for a, n in zip(old_start, old_box.shape, strict=True))]
+    assert np.array_equal(old_box, expected)
+
+
+@given(
+    st.floats(-35, 35),
+    st.floats(-20, 20),
+    st.tuples(st.floats(0.5, 1), st.floats(0.5, 1), st.floats(0.5, 6)),
+    reorientations(),
+)
+def test_stored_flipped_or_permuted_the_slices_look_the_same(yaw, pitch, spacing, storage):
+    rotation = Rotation.from_euler("zx", (yaw, pitch), degrees=True).as_matrix()
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation @ np.diag(spacing)
+    geometry = Geometry(matrix, (4, 5, 6))
+    voxels = np.arange(120).reshape(geometry.shape)
+
+    stored, stored_geometry = storage.apply(voxels), storage.apply_to_geometry(geometry)
+    seen = slices_first(geometry).apply(voxels)
+    seen_stored = slices_first(stored_geometry).apply(stored)
+    assert np.array_equal(seen, seen_stored)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "slice_axis_ras"),
+    [((1, 1, 1), 2), ((1, 1, 5), 2), ((4, 1, 1), 0), ((1, 3, 1), 1), ((4.7, 4.7, 3.3), 2)],
+)
+def test_slices_are_those_of_the_scan_else_axial(spacing, slice_axis_ras):
+    geometry = Geometry(np.diag([*spacing, 1.0]), (8, 8, 8))
+    seen = slices_first(geometry).apply_to_geometry(geometry)
+    assert np.argmax(np.abs(seen.directions[:, 2])) == slice_axis_ras
+
+
+def test_axial_slices_show_the_front_on_top_and_the_patients_left_on_the_right():
+    geometry = Geometry(np.eye(4), (8, 8, 8))
+    seen = slices_first(geometry).apply_to_geometry(geometry)
+    assert np.allclose(seen.directions, np.diag([-1, -1, 1]))
+
+
+def test_coronal_and_sagittal_slices_show_the_head_on_top():
+    for spacing in ((1, 4, 1), (4, 1, 1)):
+        geometry = Geometry(np.diag([*spacing, 1.0]), (8, 8, 8))
+        seen = slices_first(geometry).apply_to_geometry(geometry)
+        assert np.allclose(seen.directions[:, 1], (0, 0, -1))
+
+
+def test_a_reorientation_is_a_value():
+    assert Reorientation((0, 1, 2), (False,) * 3) == Reorientation((0, 1, 2), (False,) * 3)

@@ -1,0 +1,104 @@
+"""Points and regions of interest."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.prompts import Point, Prompts, Roi
+from TestSupport.geometries import geometries, linear_transforms, positions, rotations
+from TestSupport.phantoms import voxel_positions
+
+sizes = st.tuples(*[st.floats(1, 200)] * 3)
+rois = st.builds(Roi.from_box, positions, sizes, rotations)
+points = st.builds(Point, positions, st.booleans())
+prompts = st.builds(Prompts, st.none() | rois, st.lists(points, max_size=4).map(tuple))
+
+
+@given(positions, sizes, rotations)
+def test_an_roi_gives_back_what_it_was_made_of(center, size, axes):
+    roi = Roi.from_box(center, size, axes)
+    assert np.allclose(roi.center, center)
+    assert np.allclose(roi.size, size)
+    assert np.allclose(roi.axes, axes)
+
+
+@given(prompts)
+def test_stored_prompts_come_back_to_the_last_bit(original):
+    back = Prompts.from_json(original.to_json())
+    assert back.points == original.points
+    assert (back.roi is None) == (original.roi is None)
+    if original.roi is not None:
+        assert np.array_equal(back.roi.box_to_ras, original.roi.box_to_ras)
+
+
+@given(prompts, linear_transforms())
+def test_a_transform_and_its_inverse_leave_prompts_in_place(original, matrix):
+    back = original.transformed(matrix).transformed(np.linalg.inv(matrix))
+    for there, here in zip(back.points, original.points, strict=True):
+        assert np.allclose(there.ras, here.ras, atol=1e-6) and there.positive == here.positive
+    if original.roi is not None:
+        assert np.allclose(back.roi.corners(), original.roi.corners(), atol=1e-6)
+
+
+@given(geometries(), rotations, st.tuples(*[st.floats(0.3, 1)] * 3))
+def test_an_roi_contains_the_voxels_whose_centres_lie_in_the_box(geometry, axes, shares):
+    center = geometry.to_ras((np.array(geometry.shape[::-1]) - 1) / 2)
+    size = np.array(shares) * np.ptp(geometry.corners(), axis=0)
+    roi = Roi.from_box(center, size, axes)
+    in_box = np.abs((voxel_positions(geometry) - center) @ axes) - size / 2
+    clearly = np.abs(in_box.max(-1)) > 1e-3
+    expected = in_box.max(-1) <= 0
+    assert np.array_equal(roi.contains_voxels(geometry)[clearly], expected[clearly])
+
+
+def test_a_face_through_voxel_centres_includes_them():
+    geometry = Geometry(np.diag([0.7, 0.7, 0.7, 1.0]), (10, 10, 10))
+    roi = Roi.from_box((2.1, 2.1, 2.1), (2.8, 2.8, 2.8))
+    assert roi.contains_voxels(geometry).sum() == 5**3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Roi.from_box((0, 0, 0), (10, 0, 10)),
+        lambda: Roi.from_box((0, 0, 0), (10, -5, 10)),
+        lambda: Roi.from_box((0, np.nan, 0), (10, 10, 10)),
+        lambda: Roi.from_box((0, 0, 0), (10, np.inf, 10)),
+        lambda: Roi.from_box((0, 0), (10, 10, 10)),
+        lambda: Roi.from_box((0, 0, 0), (1, 1, 1), np.ones((3, 3))),
+        lambda: Point((1, 2)),
+        lambda: Point((1, 2, np.nan)),
+    ],
+)
+def test_a_prompt_without_size_or_place_is_refused(make):
+    with pytest.raises(InputError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        '{"roi": 3, "points": []}',
+        '{"roi": [[1, 2], [3, 4]], "points": []}',
+        '{"roi": null, "points": [{"ras": [1, 2], "positive": true}]}',
+        json.dumps({"roi": np.zeros((4, 4)).tolist(), "points": []}),
+    ],
+)
+def test_text_that_is_no_stored_prompts_is_refused(text):
+    with pytest.raises(InputError):
+        Prompts.from_json(text)
+
+
+def test_kinds_say_what_is_there():
+    roi, point = Roi.from_box((0, 0, 0), (1, 1, 1)), Point((0, 0, 0))
+    assert Prompts().kinds == set()
+    assert Prompts(roi=roi).kinds == {"roi"}
+    assert Prompts(roi=roi, points=(point,)).kinds == {"roi", "points"}

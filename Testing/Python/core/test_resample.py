@@ -1,0 +1,127 @@
+"""Masks go through a window's grid and back, and stay where they are."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction, logit
+from SAMSegmentLib.core.resample import area_weights, resample_linear
+from TestSupport.cases import shared_case
+from TestSupport.geometries import geometries, rigid_transforms, rotations
+from TestSupport.phantoms import ball, centroid, dice, voxel_positions
+
+LARGE_ENOUGH = 500
+
+
+def to_window_and_back(mask, geometry, window):
+    """A mask as logits on a window's grid, and back to the volume's own grid."""
+    logits = np.where(mask, 10.0, -10.0)
+    on_window = resample_linear(logits, geometry, window, -10.0)
+    return resample_linear(on_window, window, geometry, -10.0) > 0
+
+
+def window_around(center, axes, spacing, size) -> Geometry:
+    """A cube of voxels as a 3D network sees it."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.asarray(axes) * spacing
+    matrix[:3, 3] = center - matrix[:3, :3] @ np.full(3, (size - 1) / 2)
+    return Geometry(matrix, (size,) * 3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    geometries(
+        st.just((20, 22, 24)), st.tuples(st.floats(1, 2), st.floats(1, 2), st.floats(1, 3))
+    ),
+    rotations,
+)
+def test_a_mask_keeps_its_place_through_a_window_of_any_orientation(geometry, axes):
+    center = geometry.to_ras((np.array(geometry.shape[::-1]) - 1) / 2)
+    mask = ball(geometry, center, 0.35 * np.min(geometry.spacing * 20))
+    assume(mask.sum() > 100)
+    window = window_around(center, axes, 1.0, 64)
+    back = to_window_and_back(mask, geometry, window)
+    offset = geometry.ras_to_ijk[:3, :3] @ (centroid(back, geometry) - centroid(mask, geometry))
+    assert np.abs(offset).max() < 0.5
+    assert dice(mask, back) > 0.95
+
+
+@given(geometries(st.just((6, 7, 8))), rigid_transforms())
+def test_a_linear_field_is_resampled_exactly(geometry, moved_by):
+    field = voxel_positions(geometry) @ np.array([0.3, -0.2, 0.5])
+    target = geometry.crop((1, 1, 1), (4, 5, 6))
+    turned = resample_linear(field, geometry, target, np.nan)
+    assert np.allclose(turned, field[1:5, 1:6, 1:7], atol=1e-2)
+    # The same two grids, both moved: nothing changes.
+    again = resample_linear(
+        field, geometry.transformed(moved_by), target.transformed(moved_by), np.nan
+    )
+    assert np.allclose(again, turned, atol=1e-2)
+
+
+def test_outside_starts_at_the_voxels_faces_not_at_their_centres():
+    source = Geometry(np.eye(4), (4, 4, 4))
+    target = source.transformed(np.diag([0.5, 0.5, 0.5, 1.0]))
+    shifted = Geometry(target.ijk_to_ras - 0.75 * np.eye(4, k=3), (4, 4, 8))
+    line = resample_linear(np.ones(source.shape), source, shifted, -1.0)[0, 0]
+    assert line.tolist() == [-1, 1, 1, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("source", "target"), [(512, 256), (100, 256), (256, 256), (333, 171)])
+def test_area_weights_average_what_a_pixel_covers(source, target):
+    weights = area_weights(source, target)
+    assert np.allclose(weights.sum(1), 1)
+    # Each source cell is seen as much as any other, and a ramp stays a ramp.
+    assert np.allclose(weights.sum(0), target / source)
+    ramp = weights @ (np.arange(source) + 0.5)
+    middle = (np.arange(target) + 0.5) * source / target
+    assert np.allclose(ramp, middle, atol=1e-6 if source % target == 0 else 0.5)
+
+
+def test_the_truth_of_an_oblique_ct_survives_a_3d_window_and_back():
+    case = shared_case("ct_oblique_derived")
+    geometry = case.image.geometry
+    window_spacing = 1.5
+    for label in np.unique(case.labels)[1:]:
+        mask = case.labels == label
+        if mask.sum() <= LARGE_ENOUGH:
+            continue
+        voxels = voxel_positions(geometry)[mask]
+        center = (voxels.min(0) + voxels.max(0)) / 2
+        size = int(np.ceil(np.ptp(voxels, axis=0).max() / window_spacing)) + 16
+        back = to_window_and_back(
+            mask, geometry, window_around(center, np.eye(3), window_spacing, size)
+        )
+        moved = geometry.ras_to_ijk[:3, :3] @ (centroid(back, geometry) - centroid(mask, geometry))
+        assert np.abs(moved).max() < 0.5, f"label {label}"
+        assert dice(mask, back) >= 0.98, f"label {label}"
+
+
+def test_a_prediction_is_background_outside_its_box():
+    geometry = Geometry(np.eye(4), (6, 6, 6))
+    prediction = Prediction(np.full((2, 3, 2), 5.0, np.float32), (1, 2, 3), geometry)
+    mask = prediction.mask()
+    assert mask.dtype == np.uint8 and mask.sum() == 12
+    assert mask[1:3, 2:5, 3:5].all()
+    probability = prediction.probability()
+    assert probability.dtype == np.float32
+    assert np.allclose(probability[mask > 0], 1 / (1 + np.exp(-5)))
+    assert not probability[mask == 0].any()
+
+
+@given(geometries(st.just((8, 9, 10))))
+def test_a_prediction_on_its_own_grid_is_unchanged(geometry):
+    rng = np.random.default_rng(0)
+    prediction = Prediction(rng.normal(size=(3, 4, 5)).astype(np.float32), (2, 3, 4), geometry)
+    there = prediction.on_grid(geometry)
+    assert np.allclose(there[prediction.box], prediction.logits, atol=1e-3)
+    outside = np.ones(geometry.shape, dtype=bool)
+    outside[prediction.box] = False
+    assert (there[outside] == BACKGROUND_LOGIT).all()
+
+
+@pytest.mark.parametrize("threshold", [0, 1, -1, 2])
+def test_a_threshold_lies_between_0_and_1(threshold):
+    with pytest.raises(ValueError, match="threshold"):
+        logit(threshold)

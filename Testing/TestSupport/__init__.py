@@ -1,0 +1,1 @@
+"""What several tests share: random geometries, phantoms and the real cases."""
