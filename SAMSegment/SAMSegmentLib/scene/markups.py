@@ -1,0 +1,95 @@
+"""Markups as prompts, in world RAS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.prompts import Point, Prompts, Roi
+from .transforms import array_from_matrix, describe, require_class, to_world
+
+
+def roi_from_node(roi_node) -> Roi:
+    """The box that Slicer draws for an ROI node, in world RAS, mm.
+
+    Under a transform with shear Slicer straightens the box (`vtkMRMLMarkupsROINode::
+    GenerateOrthogonalMatrix`); so does this, for the box on the screen is what the user means.
+
+    Args:
+        roi_node: vtkMRMLMarkupsROINode, of either type (Box, BoundingBox).
+
+    Raises:
+        InputError: if it is no ROI, is not drawn yet, has no size, is inside out, or is under a
+            non-linear transform.
+    """
+    require_class(roi_node, "vtkMRMLMarkupsROINode", "ROI")
+    to_world(roi_node)
+    if roi_node.GetNumberOfDefinedControlPoints() == 0:
+        raise InputError(f"{describe(roi_node)} is not drawn yet: place it first.")
+    if roi_node.GetInsideOut():
+        raise InputError(
+            f"{describe(roi_node)} is inside out, but the object is expected inside: switch "
+            "Inside out off (Markups module, ROI settings)."
+        )
+    if min(roi_node.GetSize()) <= 0:
+        raise InputError(
+            f"{describe(roi_node)} has no size along at least one axis: make it larger."
+        )
+    # GetPlanesWorld would not do: it forgets the scale of the transforms.
+    object_to_world = array_from_matrix(roi_node.GetObjectToWorldMatrix())
+    return Roi(object_to_world @ np.diag([*roi_node.GetSize(), 1.0]))
+
+
+def points_from(points, positive: bool = True) -> tuple[Point, ...]:
+    """Points of a vtkMRMLMarkupsFiducialNode, or of an iterable of (R, A, S), in world RAS, mm.
+
+    Control points that are not placed (the one that follows the mouse, skipped ones) are left out.
+
+    Raises:
+        InputError: if this is neither, or a position is not three finite numbers.
+    """
+    if points is None:
+        return ()
+    if hasattr(points, "IsA"):
+        return tuple(Point(ras, positive) for ras in _positions_of_node(points))
+    if isinstance(points, str) or not isinstance(points, Iterable):
+        raise InputError(
+            "Points are a point list (vtkMRMLMarkupsFiducialNode) or positions (R, A, S) in mm, "
+            f"such as [(10, -20, 35)], not {points!r}."
+        )
+    return tuple(Point(_position(ras), positive) for ras in points)
+
+
+def prompts_from(roi=None, positive=None, negative=None) -> Prompts:
+    """Prompts in world RAS, mm.
+
+    Args:
+        roi: vtkMRMLMarkupsROINode, `Roi` in world RAS, or None.
+        positive, negative: see `points_from`, or None.
+
+    Raises:
+        InputError: see `roi_from_node` and `points_from`.
+    """
+    if roi is not None and not isinstance(roi, Roi):
+        roi = roi_from_node(roi)
+    return Prompts(roi, points_from(positive, True) + points_from(negative, False))
+
+
+def _positions_of_node(node) -> list[tuple[float, float, float]]:
+    require_class(node, "vtkMRMLMarkupsFiducialNode", "point list")
+    to_world(node)
+    placed = node.PositionDefined
+    positions = []
+    for index in range(node.GetNumberOfControlPoints()):
+        if node.GetNthControlPointPositionStatus(index) == placed:
+            positions.append(tuple(node.GetNthControlPointPositionWorld(index)))
+    return positions
+
+
+def _position(ras) -> tuple[float, float, float]:
+    try:
+        return tuple(float(value) for value in ras)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"A point is three numbers (R, A, S) in mm, not {ras!r}.") from error

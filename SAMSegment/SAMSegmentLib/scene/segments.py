@@ -1,0 +1,130 @@
+"""Segments of a segmentation node: which there are, their voxels, a new one."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+
+from ..core.errors import InputError, WriteError
+from ..core.geometry import Geometry
+from ..core.prediction import Prediction
+from .grid import SegmentationGrid, grid_of, voxels_of
+from .placement import Patch, bounding_box, place, voxel_shift
+from .transforms import describe, require_class, to_world
+
+# Slicer's own names of its representations.
+LABELMAP = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
+
+
+def segment_ids(segmentation_node) -> list[str]:
+    """IDs of the segments, in the order of the Segment Editor's list."""
+    return list(segmentation_node.GetSegmentation().GetSegmentIDs())
+
+
+def get_segment(segmentation_node, segment_id: str):
+    """The vtkSegment of an ID.
+
+    Raises:
+        InputError: if there is none; the message lists those that there are.
+    """
+    segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
+    if segment is None:
+        known = ", ".join(
+            f'{known_id} ("{segmentation_node.GetSegmentation().GetSegment(known_id).GetName()}")'
+            for known_id in segment_ids(segmentation_node)
+        )
+        raise InputError(
+            f'{describe(segmentation_node)} has no segment with the ID "{segment_id}". '
+            + (f"It has: {known}." if known else "It has no segments: leave segmentId out.")
+        )
+    return segment
+
+
+def segment_mask(segmentation_node, segment_id: str, geometry: Geometry, to_world_matrix=None):
+    """A segment on another grid.
+
+    Args:
+        geometry: grid of the result, for example of a volume, in that volume's own RAS.
+        to_world_matrix: 4x4 from that RAS to world RAS; identity if left out.
+
+    Returns:
+        boolean, (k, j, i) of `geometry`; interpolated linearly where the grids differ.
+
+    Raises:
+        InputError: see `get_segment` and `transforms.to_world`.
+    """
+    require_class(segmentation_node, "vtkMRMLSegmentationNode", "segmentation")
+    labelmap = get_segment(segmentation_node, segment_id).GetRepresentation(LABELMAP)
+    if labelmap is None:
+        raise InputError(
+            f'Segment "{segment_id}" of {describe(segmentation_node)} has no binary labelmap: '
+            "create that representation in the Segmentations module."
+        )
+    world = geometry.transformed(np.eye(4) if to_world_matrix is None else to_world_matrix)
+    patch = _voxels_in(segmentation_node, segment_id, world, to_world(segmentation_node))
+    if patch is None:
+        return np.zeros(geometry.shape, dtype=bool)
+    return patch.on_box((0, 0, 0), geometry.shape)
+
+
+def own_voxels(segmentation_node, segment_id: str) -> Patch | None:
+    """A segment's voxels, cropped, on the grid of its own labelmap; None if it is empty."""
+    segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
+    labelmap = segment.GetRepresentation(LABELMAP)
+    if labelmap is None or grid_of(labelmap) is None:
+        return None
+    voxels, value = voxels_of(labelmap), segment.GetLabelValue()
+    # Shared labelmaps hold several segments: only this one's value counts.
+    mask = voxels == value
+    box = bounding_box(mask)
+    if box is None:
+        return None
+    return Patch(tuple(part.start for part in box), mask[box])
+
+
+def voxels_on(segmentation_node, segment_id: str, grid: SegmentationGrid) -> Patch | None:
+    """A segment's voxels, cropped, on the reference grid of its segmentation; None if empty."""
+    return _voxels_in(segmentation_node, segment_id, grid.geometry, np.eye(4))
+
+
+def _voxels_in(segmentation_node, segment_id, target: Geometry, to_target) -> Patch | None:
+    patch = own_voxels(segmentation_node, segment_id)
+    if patch is None:
+        return None
+    segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
+    layer = grid_of(segment.GetRepresentation(LABELMAP)).geometry.transformed(to_target)
+    # A mask is a prediction that is sure everywhere: the same rules bring it to another grid.
+    logits = np.where(patch.mask, np.float32(1), np.float32(-1))
+    return place(Prediction(logits, patch.start, layer), target)
+
+
+def add_segment(segmentation_node, name: str | None = None) -> str:
+    """Adds an empty segment with Slicer's own name ("Segment_1", ...) and colour; its ID.
+
+    Not through vtkSlicerSegmentEditorLogic.AddEmptySegment, which saves an undo state of its own,
+    selects the segment, and copies the terminology of the one before.
+    """
+    segmentation = segmentation_node.GetSegmentation()
+    segment_id = segmentation.AddEmptySegment("", name or "")
+    if not segment_id:
+        raise WriteError(f"Slicer could not add a segment to {describe(segmentation_node)}.")
+    # Slicer puts it into the labelmap of the first segment, and the first write would go through
+    # all of that: seconds where its segments span a large volume. Saving merges labelmaps again.
+    segment = segmentation.GetSegment(segment_id)
+    segment.AddRepresentation(LABELMAP, slicer.vtkOrientedImageData())
+    segment.SetLabelValue(1)
+    return segment_id
+
+
+def own_layer_if_off_grid(segmentation_node, segment_id: str, grid: SegmentationGrid) -> None:
+    """Gives the segment an empty labelmap of its own if its present one is on another grid.
+
+    `ModificationModeSet` stamps the modifier's grid on the segment's labelmap without resampling,
+    and would resample all segments that share it.
+    """
+    segmentation = segmentation_node.GetSegmentation()
+    layer = grid_of(segmentation.GetSegment(segment_id).GetRepresentation(LABELMAP))
+    if layer is None or voxel_shift(layer.geometry, grid.geometry) is not None:
+        return
+    segmentation.SeparateSegmentLabelmap(segment_id)
+    segmentation.ClearSegment(segment_id)

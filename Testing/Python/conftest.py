@@ -1,0 +1,48 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Timed tests on a busy machine fail for no reason.
+settings.register_profile("samsegment", deadline=None)
+settings.load_profile("samsegment")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# Programs that tests start find what the tests find.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(REPOSITORY / "SAMSegment"), str(REPOSITORY / "Testing"), os.environ.get("PYTHONPATH", "")]
+)
+
+
+@pytest.fixture
+def scene():
+    """A `SlicerHost.scene.HeadlessScene`: real MRML and logics, no window."""
+    pytest.importorskip("slicer", reason="slicer-core is not installed")
+    from SlicerHost.scene import HeadlessScene
+
+    host = HeadlessScene()
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def studio(scene):
+    """A `SlicerHost.studio.Studio`: makes small volumes, segmentations and markups in `scene`."""
+    from SlicerHost.studio import Studio
+
+    return Studio(scene)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder with test data that is too large for the repository."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the shared test data ({folder}) is not there")
+    return folder

@@ -1,0 +1,308 @@
+"""A mask lies in the segmentation where it lies in the volume, on any grid, under any transform."""
+
+import numpy as np
+import pytest
+import slicer
+
+from SAMSegmentLib.core.errors import InputError, WriteError
+from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.scene.grid import reference_grid
+from SAMSegmentLib.scene.modification import Modification
+from SAMSegmentLib.scene.segments import segment_mask
+from SAMSegmentLib.scene.writer import SegmentationWriter
+from SlicerHost.studio import (
+    GRIDS,
+    PARENTS,
+    SHEAR,
+    affine,
+    ball,
+    geometry_of,
+    mask_positions,
+    rotation,
+    segment_array,
+    segments_of,
+    world_of,
+    world_positions,
+)
+
+pytestmark = pytest.mark.mrml
+
+
+@pytest.fixture
+def writer():
+    return SegmentationWriter(open_editors=list)
+
+
+def write(writer, segmentation, prediction, volume, **arguments):
+    return writer.write(segmentation, prediction, world_of(volume), **arguments).segment_id
+
+
+def same_points(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two sets of positions are the same, to a thousandth of a millimetre."""
+    if a.shape != b.shape:
+        return False
+    return bool(np.allclose(*(p[np.lexsort(np.round(p, 3).T)] for p in (a, b)), atol=1e-3))
+
+
+class TestOnTheVolumesGrid:
+    @pytest.mark.parametrize("grid", GRIDS)
+    @pytest.mark.parametrize("parent", PARENTS)
+    def test_every_voxel_is_at_its_world_position(self, studio, writer, grid, parent):
+        volume = studio.volume(GRIDS[grid], PARENTS[parent])
+        segmentation = studio.segmentation(volume)
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+        written = world_positions(segmentation, segment_id)
+        assert same_points(written, mask_positions(prediction, volume))
+
+    @pytest.mark.parametrize("parent", ["translated", "rotated", "sheared"])
+    def test_the_segmentation_may_have_a_transform_of_its_own(self, studio, writer, parent):
+        volume = studio.volume(GRIDS["oblique"], PARENTS["sheared"])
+        segmentation = studio.segmentation(volume, parent=PARENTS[parent])
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+        written = world_positions(segmentation, segment_id)
+        assert same_points(written, mask_positions(prediction, volume))
+
+    def test_slicer_exports_the_same_mask(self, studio, writer):
+        volume = studio.volume(GRIDS["LPS order"])
+        segmentation = studio.segmentation(volume)
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+        exported = segment_array(segmentation, segment_id, volume)
+        np.testing.assert_array_equal(exported, prediction.mask())
+
+    def test_the_threshold_is_a_probability(self, studio, writer):
+        volume = studio.volume()
+        segmentation = studio.segmentation(volume)
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume, threshold=0.9)
+        exported = segment_array(segmentation, segment_id, volume)
+        np.testing.assert_array_equal(exported, prediction.mask(0.9))
+        assert exported.sum() < prediction.mask().sum()
+
+    def test_a_mask_may_touch_every_face(self, studio, writer):
+        volume = studio.volume(GRIDS["oblique"])
+        segmentation = studio.segmentation(volume)
+        everything = Prediction(np.ones((22, 30, 26), np.float32), (0, 0, 0), geometry_of(volume))
+        segment_id = write(writer, segmentation, everything, volume)
+        assert segment_array(segmentation, segment_id, volume).all()
+
+    def test_a_segmentation_with_a_shifted_extent(self, studio, writer):
+        volume = studio.volume(GRIDS["oblique"])
+        shift = np.array([7, -3, 5])
+        matrix = GRIDS["oblique"].copy()
+        matrix[:3, 3] -= matrix[:3, :3] @ shift
+        segmentation = studio.on_grid(studio.segmentation(), matrix, (22, 30, 26), (5, -3, 7))
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+        written = world_positions(segmentation, segment_id)
+        assert same_points(written, mask_positions(prediction, volume))
+
+
+class TestOnAnotherGrid:
+    @pytest.mark.parametrize("grid", GRIDS)
+    @pytest.mark.parametrize("parent", ["none", "sheared"])
+    def test_the_centre_and_the_size_stay(self, studio, writer, grid, parent):
+        volume = studio.volume(GRIDS["oblique"], PARENTS["rotated"], name="CT")
+        around = world_of(volume) @ np.append(geometry_of(volume).to_ras([13, 15, 11]), 1)
+        segmentation = self.segmentation_around(studio, around[:3], GRIDS[grid], PARENTS[parent])
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+
+        written = world_positions(segmentation, segment_id)
+        meant = mask_positions(prediction, volume)
+        step = reference_grid(segmentation).geometry.transformed(world_of(segmentation))
+        off = step.to_ijk(written.mean(axis=0)) - step.to_ijk(meant.mean(axis=0))
+        assert np.abs(off).max() < 0.5
+        voxel = abs(np.linalg.det(step.ijk_to_ras[:3, :3]))
+        meant_voxel = abs(
+            np.linalg.det((world_of(volume) @ geometry_of(volume).ijk_to_ras)[:3, :3])
+        )
+        assert len(written) * voxel == pytest.approx(len(meant) * meant_voxel, rel=0.1)
+
+    def segmentation_around(self, studio, center, grid, parent):
+        segmentation = studio.segmentation(parent=parent)
+        shape = np.array([60, 70, 64])
+        to_node = np.linalg.inv(world_of(segmentation))
+        matrix = grid.copy()
+        middle = (to_node @ np.append(center, 1))[:3]
+        matrix[:3, 3] = middle - matrix[:3, :3] @ (shape[::-1] / 2)
+        return studio.on_grid(segmentation, matrix, tuple(shape))
+
+    @pytest.mark.parametrize("factor", [2, 3])
+    def test_an_oversampled_segmentation_gets_a_smooth_mask(self, studio, writer, factor):
+        volume = studio.volume(GRIDS["anisotropic"])
+        segmentation = studio.segmentation(volume)
+        self.oversample(segmentation, volume, factor)
+        prediction = ball(volume, radius_mm=6)
+        segment_id = write(writer, segmentation, prediction, volume)
+
+        geometry = reference_grid(segmentation).geometry
+        assert geometry.shape == tuple(n * factor for n in (22, 30, 26))
+        radius = np.linalg.norm(
+            world_positions(segmentation, segment_id)
+            - mask_positions(prediction, volume).mean(axis=0),
+            axis=1,
+        ).max()
+        # Interpolated logits: the ball is round between the volume's thick slices, too.
+        assert 5.5 < radius < 6.6
+        voxels = world_positions(segmentation, segment_id).shape[0]
+        volume_mm3 = voxels * np.prod(geometry.spacing)
+        assert volume_mm3 == pytest.approx(4 / 3 * np.pi * 6**3, rel=0.06)
+
+    def oversample(self, segmentation, volume, factor):
+        logic = slicer.vtkSlicerSegmentationGeometryLogic()
+        logic.SetInputSegmentationNode(segmentation)
+        logic.SetSourceGeometryNode(volume)
+        logic.SetOversamplingFactor(factor)
+        logic.CalculateOutputGeometry()
+        logic.SetReferenceImageGeometryInSegmentationNode()
+
+    def test_flipped_axes_give_the_very_same_voxels(self, studio, writer):
+        volume = studio.volume(GRIDS["oblique"])
+        flip = affine(np.diag([-1, 1, -1]), (25, 0, 21))
+        segmentation = studio.on_grid(studio.segmentation(), GRIDS["oblique"] @ flip, (22, 30, 26))
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+        written = world_positions(segmentation, segment_id)
+        assert same_points(written, mask_positions(prediction, volume))
+
+
+class TestPartlyOutside:
+    def test_what_fits_is_written_and_the_rest_is_told(self, studio, writer):
+        volume = studio.volume()
+        segmentation = studio.on_grid(studio.segmentation(), GRIDS["axis-aligned"], (11, 30, 26))
+        prediction = ball(volume)
+        result = writer.write(segmentation, prediction, world_of(volume))
+        positions = world_positions(segmentation, result.segment_id)
+        inside = mask_positions(prediction, volume)
+        assert same_points(positions, inside[inside[:, 2] < 20 + 10.5])
+        share = 1 - len(positions) / len(inside)
+        assert f"{share:.0%} of the result lies outside" in result.warnings[0]
+
+    def test_on_another_grid_it_is_told_as_well(self, studio, writer):
+        volume = studio.volume()
+        grid = GRIDS["axis-aligned"] @ affine(rotation(0, 0, 20))
+        segmentation = studio.on_grid(studio.segmentation(), grid, (11, 60, 60))
+        result = writer.write(segmentation, ball(volume), world_of(volume))
+        assert "outside the segmentation's geometry" in result.warnings[0]
+
+    @pytest.mark.parametrize("far", [affine(offset=(500, 0, 0)), affine(SHEAR, (500, 0, 0))])
+    def test_nothing_inside_is_an_error(self, studio, writer, far):
+        volume = studio.volume()
+        segmentation = studio.on_grid(studio.segmentation(), far, (20, 20, 20))
+        with pytest.raises(WriteError, match="outside the segmentation's geometry"):
+            write(writer, segmentation, ball(volume), volume)
+        assert segments_of(segmentation) == {}
+
+    def test_inside_there_is_nothing_to_tell(self, studio, writer):
+        volume = studio.volume()
+        segmentation = studio.segmentation(volume)
+        assert writer.write(segmentation, ball(volume), world_of(volume)).warnings == ()
+
+
+class TestCropping:
+    def test_only_the_masks_box_is_given_to_slicer(self, studio, writer, monkeypatch):
+        extents = []
+        original = Modification.set
+
+        def listen(self, segmentation, segment_id, labelmap):
+            extents.append(labelmap.GetExtent())
+            original(self, segmentation, segment_id, labelmap)
+
+        monkeypatch.setattr(Modification, "set", listen)
+        volume = studio.volume()
+        segmentation = studio.segmentation(volume)
+        prediction = ball(volume)
+        write(writer, segmentation, prediction, volume)
+        k, j, i = np.nonzero(prediction.mask())
+        assert extents == [(i.min(), i.max(), j.min(), j.max(), k.min(), k.max())]
+
+    def test_what_the_segment_had_elsewhere_is_replaced(self, studio, writer):
+        volume = studio.volume()
+        segmentation = studio.segmentation(volume)
+        old, new = ball(volume, (0.3, 0.3, 0.3), 5), ball(volume, (0.7, 0.7, 0.7), 5)
+        segment_id = write(writer, segmentation, old, volume)
+        write(writer, segmentation, new, volume, segmentId=segment_id)
+        np.testing.assert_array_equal(segment_array(segmentation, segment_id, volume), new.mask())
+
+
+class TestLabelmapOffTheReferenceGrid:
+    """`Set` would stamp the wrong grid on the segment's labelmap, and resample its neighbours."""
+
+    def prepared(self, studio):
+        volume = studio.volume(GRIDS["anisotropic"])
+        segmentation = studio.segmentation(volume)
+        writer = SegmentationWriter(open_editors=list)
+        first = write(writer, segmentation, ball(volume, (0.3, 0.3, 0.3), 4), volume)
+        second = write(writer, segmentation, ball(volume, (0.7, 0.7, 0.7), 4), volume)
+        segmentation.GetSegmentation().CollapseBinaryLabelmaps()
+        other = studio.volume(GRIDS["oblique"] @ affine(offset=(-9, 3, 2)), shape=(40, 40, 40))
+        segmentation.SetReferenceImageGeometryParameterFromVolumeNode(other)
+        return writer, volume, segmentation, first, second
+
+    def test_an_old_segment_is_replaced_and_its_neighbour_kept(self, studio):
+        writer, volume, segmentation, first, second = self.prepared(studio)
+        kept = world_positions(segmentation, second)
+        prediction = ball(volume)
+        write(writer, segmentation, prediction, volume, segmentId=first)
+        assert same_points(world_positions(segmentation, second), kept)
+        meant = mask_positions(prediction, volume).mean(axis=0)
+        assert np.abs(world_positions(segmentation, first).mean(axis=0) - meant).max() < 0.5
+
+    def test_a_new_segment_leaves_the_others_alone(self, studio):
+        writer, volume, segmentation, first, second = self.prepared(studio)
+        before = segments_of(segmentation)
+        new = write(writer, segmentation, ball(volume), volume)
+        after = segments_of(segmentation)
+        assert {key: after[key] for key in (first, second)} == before
+        assert new in after
+
+    def test_undo_brings_the_old_labelmap_back(self, studio):
+        writer, volume, segmentation, first, _ = self.prepared(studio)
+        before = segments_of(segmentation)
+        write(writer, segmentation, ball(volume), volume, segmentId=first)
+        writer.undo()
+        assert segments_of(segmentation) == before
+
+
+class TestSegmentMask:
+    def test_it_reads_back_what_was_written(self, studio, writer):
+        volume = studio.volume(GRIDS["gantry tilt"], PARENTS["sheared"])
+        segmentation = studio.segmentation(volume, PARENTS["rotated"])
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+        mask = segment_mask(segmentation, segment_id, geometry_of(volume), world_of(volume))
+        np.testing.assert_array_equal(mask, prediction.mask())
+
+    def test_on_another_grid_it_lies_at_the_same_place(self, studio, writer):
+        volume = studio.volume(GRIDS["oblique"])
+        segmentation = studio.segmentation(volume)
+        prediction = ball(volume)
+        segment_id = write(writer, segmentation, prediction, volume)
+        other = studio.volume(GRIDS["oblique"] @ affine(np.diag([0.5] * 3)), shape=(44, 60, 52))
+        mask = segment_mask(segmentation, segment_id, geometry_of(other))
+        center = geometry_of(other).to_ras(np.argwhere(mask)[:, ::-1]).mean(axis=0)
+        assert np.abs(center - mask_positions(prediction, volume).mean(axis=0)).max() < 0.3
+
+    def test_shared_labelmaps_are_told_apart(self, studio, writer):
+        volume = studio.volume()
+        segmentation = studio.segmentation(volume)
+        predictions = [ball(volume, (0.3,) * 3, 4), ball(volume, (0.7,) * 3, 4)]
+        ids = [write(writer, segmentation, p, volume) for p in predictions]
+        segmentation.GetSegmentation().CollapseBinaryLabelmaps()
+        for segment_id, prediction in zip(ids, predictions, strict=True):
+            mask = segment_mask(segmentation, segment_id, geometry_of(volume))
+            np.testing.assert_array_equal(mask, prediction.mask())
+
+    def test_an_empty_segment_is_empty(self, studio):
+        volume = studio.volume()
+        segmentation = studio.segmentation(volume)
+        segment_id = segmentation.GetSegmentation().AddEmptySegment()
+        assert not segment_mask(segmentation, segment_id, geometry_of(volume)).any()
+
+    def test_an_unknown_segment_is_refused(self, studio):
+        volume = studio.volume()
+        with pytest.raises(InputError, match="no segments"):
+            segment_mask(studio.segmentation(volume), "Tumor", geometry_of(volume))

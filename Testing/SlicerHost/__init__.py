@@ -1,0 +1,1 @@
+"""Slicer without a window, for tests: see README.md."""
