@@ -12,6 +12,10 @@ from hypothesis import settings
 settings.register_profile("samsegment", deadline=None)
 settings.load_profile("samsegment")
 
+# Several threads on fewer free cores wait for each other far longer than they compute. Set before
+# torch is imported, and inherited by the programs that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Programs that tests start find what the tests find.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from SAMSegmentLib.core.files import read_image
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Roi

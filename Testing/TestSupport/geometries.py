@@ -6,9 +6,10 @@ from itertools import permutations
 
 import numpy as np
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.orientation import Reorientation
-from scipy.spatial.transform import Rotation
 
 angles = st.floats(-180, 180)
 rotations = st.builds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 

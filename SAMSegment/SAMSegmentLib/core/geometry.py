@@ -120,7 +120,10 @@ def _check_matrix(matrix: np.ndarray) -> None:
     if matrix.shape != (4, 4) or not np.allclose(matrix[3], (0, 0, 0, 1)):
         raise InputError("The volume's IJK-to-RAS matrix is not an affine 4x4 matrix.")
     if not np.isfinite(matrix).all():
-        raise InputError("The volume's IJK-to-RAS matrix holds NaN or infinite numbers.")
+        raise InputError(
+            "The volume's IJK-to-RAS matrix holds NaN or infinite numbers: correct its spacing and "
+            "directions in the Volumes module or in the file's header."
+        )
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     if spacing.min() < SMALLEST_SPACING_MM or spacing.max() > LARGEST_SPACING_MM:
         raise InputError(

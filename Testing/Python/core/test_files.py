@@ -6,12 +6,13 @@ import stat
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
+
 from SAMSegmentLib.core import files
 from SAMSegmentLib.core.errors import InputError, WriteError
 from SAMSegmentLib.core.files import MASK_SUFFIXES, check_output, read_image, write_mask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import geometry_of_sitk
-from scipy.spatial.transform import Rotation
 from TestSupport.cases import DATA
 
 OBLIQUE = np.eye(4)

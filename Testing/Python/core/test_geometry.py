@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
 from TestSupport.geometries import geometries, linear_transforms

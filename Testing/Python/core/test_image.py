@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from hypothesis import given
+
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image, geometry_of_sitk, image_from_sitk, sitk_from_array

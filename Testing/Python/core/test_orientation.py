@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.orientation import Reorientation, slices_first
-from scipy.spatial.transform import Rotation
 from TestSupport.geometries import geometries, reorientations
 
 

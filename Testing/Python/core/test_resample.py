@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction, logit
 from SAMSegmentLib.core.resample import area_weights, resample_linear
@@ -31,9 +32,7 @@ def window_around(center, axes, spacing, size) -> Geometry:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    geometries(
-        st.just((20, 22, 24)), st.tuples(st.floats(1, 2), st.floats(1, 2), st.floats(1, 3))
-    ),
+    geometries(st.just((20, 22, 24)), st.tuples(st.floats(1, 2), st.floats(1, 2), st.floats(1, 3))),
     rotations,
 )
 def test_a_mask_keeps_its_place_through_a_window_of_any_orientation(geometry, axes):

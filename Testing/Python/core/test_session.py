@@ -3,6 +3,7 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.core.session import PromptHistory
 
