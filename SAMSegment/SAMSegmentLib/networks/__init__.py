@@ -1,0 +1,1 @@
+"""Network architectures as plain ``torch.nn`` modules; nothing but torch is imported here."""
