@@ -1,0 +1,144 @@
+"""Segmentation without Slicer: SimpleITK images in and out."""
+
+from __future__ import annotations
+
+import os
+
+import SimpleITK as sitk
+
+from .core.checks import check_prompts_in_volume
+from .core.errors import SAMSegmentError
+from .core.files import read_image
+from .core.image import image_from_sitk, sitk_from_array
+from .core.prediction import Prediction
+from .core.progress import CancelFlag, ProgressCallback
+from .core.prompts import Point, Prompts, Roi
+from .core.session import PromptHistory
+from .weights.catalogue import DEFAULT_MODEL, model_entry
+from .worker.client import InProcessClient
+
+
+class Segmenter:
+    """Segments objects in one volume.
+
+    Prompts are collected first; `mask` and `probability` run the model if they have changed.
+    Positions are world RAS in mm. A prompt that cannot be used raises InputError and leaves the
+    prompts as they were.
+
+    Args:
+        image: a file, a folder with one DICOM series, or a 3D scalar SimpleITK image.
+        model: name of a model (`python -m SAMSegmentLib models` lists them).
+        device: "auto", "cpu", "cuda" or "mps".
+        intensity_range: intensities shown to the model from black to white; None: chosen.
+        progress: called as `progress(done, total, message)`.
+        cancel: anything with `is_set()`; when set, the prediction raises Cancelled.
+
+    Example:
+        >>> with Segmenter("ct.nii.gz") as segmenter:
+        ...     segmenter.set_roi(center=(60, 10, -120), size=(120, 160, 200))
+        ...     mask = segmenter.mask()
+
+    Raises:
+        InputError: if there is no such image or model.
+    """
+
+    def __init__(
+        self,
+        image: str | os.PathLike | sitk.Image,
+        model: str = DEFAULT_MODEL,
+        device: str = "auto",
+        intensity_range: tuple[float, float] | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> None:
+        self.model = model_entry(model)
+        self._image = image_from_sitk(image) if isinstance(image, sitk.Image) else read_image(image)
+        self._intensity_range = intensity_range
+        self._progress = progress
+        self._cancel = cancel
+        self._history = PromptHistory()
+        self._client = InProcessClient(device)
+        self._predicted: tuple[Prompts, Prediction] | None = None
+
+    def __enter__(self) -> Segmenter:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    @property
+    def prompts(self) -> Prompts:
+        """The prompts as they stand."""
+        return self._history.prompts
+
+    def set_roi(self, center, size, axes=None) -> None:
+        """Sets the ROI around the object, in place of an earlier one.
+
+        Args:
+            center: (R, A, S) in mm.
+            size: edge lengths in mm.
+            axes: 3x3, unit edge directions as columns, for an oblique ROI.
+        """
+        roi = Roi.from_box(center, size, axes)
+        check_prompts_in_volume(Prompts(roi=roi), self._image.geometry)
+        self._history.set_roi(roi)
+
+    def add_point(self, ras, positive: bool = True) -> None:
+        """Adds a point on the object, or with `positive=False` beside it; (R, A, S) in mm."""
+        point = Point(tuple(ras), positive)
+        check_prompts_in_volume(Prompts(points=(point,)), self._image.geometry)
+        self._history.add_point(point)
+
+    def clear(self) -> None:
+        """Removes all prompts."""
+        self._history.clear()
+
+    def undo(self) -> bool:
+        """Takes the last prompt back. False if there is none."""
+        return self._history.undo()
+
+    def redo(self) -> bool:
+        """Puts back the prompt that was taken back last. False if there is none."""
+        return self._history.redo()
+
+    def mask(self, threshold: float = 0.5) -> sitk.Image:
+        """UInt8 mask (0 or 1) on the image's own grid: where the probability exceeds `threshold`.
+
+        Raises:
+            InputError: if the prompts are not what the model needs.
+            Cancelled, OutOfMemoryError: the prompts are kept.
+        """
+        return self._like_input(self.prediction().mask(threshold))
+
+    def probability(self) -> sitk.Image:
+        """Float32 probability (0 to 1) on the image's own grid. Raises as `mask`."""
+        return self._like_input(self.prediction().probability())
+
+    def prediction(self) -> Prediction:
+        """The model's answer to the present prompts: logits on a part of the grid."""
+        if self._client is None:
+            raise SAMSegmentError("This Segmenter was closed: make a new one.")
+        if self._predicted is None or self._predicted[0] is not self.prompts:
+            prediction = self._client.predict(
+                self.model,
+                self._image,
+                self.prompts,
+                self._progress,
+                self._cancel,
+                self._intensity_range,
+            )
+            self._predicted = (self.prompts, prediction)
+        return self._predicted[1]
+
+    def close(self) -> None:
+        """Gives the model's memory back. The Segmenter cannot be used any more."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+        self._predicted = None
+
+    def _like_input(self, voxels) -> sitk.Image:
+        image = sitk_from_array(voxels, self._image.geometry)
+        # The input's own header, to the last bit.
+        image.CopyInformation(self._image.owner)
+        return image

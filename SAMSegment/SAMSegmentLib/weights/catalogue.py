@@ -1,0 +1,122 @@
+"""The models that SAMSegment knows: Resources/Models/catalogue.json, read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..core.errors import InputError, WeightsError
+from ..core.prompts import Prompts
+
+MODELS_FOLDER = Path(__file__).parents[2] / "Resources" / "Models"
+DEFAULT_MODEL = "litemedsam"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model of the catalogue.
+
+    Attributes:
+        name: how scripts and the shell call it.
+        title: how people call it.
+        architecture: which engine runs it.
+        prompts: the kinds of prompt that it takes: "roi", "points".
+        parameters: number of trained values.
+        file: weights file in the models folder.
+        size: bytes of the weights file.
+        sha256: of the weights file.
+        embedded: whether the weights come with the extension.
+    """
+
+    name: str
+    title: str
+    architecture: str
+    prompts: tuple[str, ...]
+    modalities: tuple[str, ...]
+    parameters: int
+    file: str
+    size: int
+    sha256: str
+    embedded: bool
+    code_licence: str
+    weights_licence: str
+    source: str
+    citation: str
+
+    @property
+    def path(self) -> Path:
+        """Where the weights lie once installed."""
+        return MODELS_FOLDER / self.file
+
+    def verified_path(self) -> Path:
+        """The weights file, after its SHA-256 was checked (once per file and process).
+
+        Raises:
+            WeightsError: if it is missing or not the one that the catalogue means.
+        """
+        if not self.path.is_file():
+            raise WeightsError(
+                f"The weights of {self.title} are missing ({self.path}): reinstall SAMSegment."
+            )
+        status = self.path.stat()
+        if _sha256(self.path, status.st_size, status.st_mtime_ns) != self.sha256:
+            raise WeightsError(
+                f"The weights of {self.title} ({self.path}) are damaged: their SHA-256 is not "
+                "that of the catalogue. Reinstall SAMSegment."
+            )
+        return self.path
+
+    def check_prompts(self, prompts: Prompts) -> None:
+        """Finds out, before any work, whether the model takes these prompts.
+
+        Raises:
+            InputError: if there are none, or of a kind that the model does not take.
+        """
+        wanted = " or ".join(_PROMPT_NAMES[kind] for kind in self.prompts)
+        if not prompts.kinds:
+            raise InputError(f"{self.title} needs {wanted} around the object: none was given.")
+        if refused := sorted(prompts.kinds - set(self.prompts)):
+            given = " and ".join(_PROMPT_NAMES[kind] for kind in refused)
+            raise InputError(
+                f"{self.title} does not take {given}, only {wanted}: "
+                + (
+                    "remove the points."
+                    if prompts.kinds & set(self.prompts)
+                    else "draw an ROI around the object."
+                )
+            )
+
+
+_PROMPT_NAMES = {"roi": "an ROI", "points": "points"}
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> dict[str, ModelEntry]:
+    """All models by name."""
+    text = (MODELS_FOLDER / "catalogue.json").read_text(encoding="utf-8")
+    entries = [
+        ModelEntry(**{k: tuple(v) if isinstance(v, list) else v for k, v in model.items()})
+        for model in json.loads(text)["models"]
+    ]
+    return {entry.name: entry for entry in entries}
+
+
+def model_entry(name: str) -> ModelEntry:
+    """The model of that name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in catalogue():
+        raise InputError(f"There is no model {name!r}: choose one of {', '.join(catalogue())}.")
+    return catalogue()[name]
+
+
+@lru_cache(maxsize=32)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """The file's hash; size and time of change make the cache forget a changed file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

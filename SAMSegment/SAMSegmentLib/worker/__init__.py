@@ -1,0 +1,1 @@
+"""Where models run: `client` asks, `server` holds torch and answers."""

@@ -1,0 +1,85 @@
+"""The side that asks for predictions; it does not import torch itself."""
+
+from __future__ import annotations
+
+import importlib
+
+from ..core.checks import check_prompts_in_volume
+from ..core.errors import MissingPackageError
+from ..core.image import Image
+from ..core.prediction import Prediction
+from ..core.progress import CancelFlag, ProgressCallback, Watch
+from ..core.prompts import Prompts
+from ..weights.catalogue import ModelEntry
+
+
+class InProcessClient:
+    """Runs models in this process; the first prediction imports torch and loads the weights.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self._device = device
+        self._predictor = None
+
+    def predict(
+        self,
+        model: ModelEntry,
+        image: Image,
+        prompts: Prompts,
+        progress: ProgressCallback | None = None,
+        cancel: CancelFlag | None = None,
+        intensity_range: tuple[float, float] | None = None,
+    ) -> Prediction:
+        """The mask that the model proposes; prompts are in the image's RAS.
+
+        Raises:
+            InputError: if image, prompts and model do not go together.
+            Cancelled, OutOfMemoryError, WeightsError, MissingPackageError: nothing was changed.
+        """
+        check_request(model, image, prompts)
+        return self._start().predict(
+            model.architecture,
+            model.verified_path(),
+            image,
+            prompts,
+            Watch(progress, cancel),
+            intensity_range,
+        )
+
+    def close(self) -> None:
+        """Gives the models and their memory up."""
+        if self._predictor is not None:
+            self._predictor.close()
+            self._predictor = None
+
+    def _start(self):
+        if self._predictor is None:
+            self._predictor = _server().Predictor(self._device)
+        return self._predictor
+
+
+def check_request(model: ModelEntry, image: Image, prompts: Prompts) -> None:
+    """Finds bad input before torch is imported and a model loaded.
+
+    Raises:
+        InputError: if image, prompts and model do not go together.
+    """
+    model.check_prompts(prompts)
+    check_prompts_in_volume(prompts, image.geometry)
+    _ = image.value_range
+
+
+def _server():
+    """The server's module, by name: whoever predicts pays for torch, nobody else."""
+    try:
+        return importlib.import_module(".server", __package__)
+    except ImportError as error:
+        if error.name != "torch":
+            raise
+        raise MissingPackageError(
+            "PyTorch is not installed. In Slicer, install the PyTorch extension and let it "
+            "install PyTorch; elsewhere: pip install torch."
+        ) from error

@@ -1,0 +1,138 @@
+"""Segmenter: SimpleITK images in and out."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SAMSegmentLib import Segmenter
+from SAMSegmentLib.core.errors import Cancelled, InputError, SAMSegmentError
+from SAMSegmentLib.core.image import image_from_sitk, sitk_from_array
+from SAMSegmentLib.core.prompts import Roi
+from TestSupport.cases import chest_ct, chest_ct_files
+from TestSupport.phantoms import ct_with_ball, dice, grid
+
+BALL, RADIUS = (48.0, 48.0, 10.0), 18.0
+IMAGE = ct_with_ball(grid((8, 64, 64)), BALL, RADIUS)
+SIZE = (44, 44, 5)
+
+
+@pytest.fixture
+def volume():
+    return sitk_from_array(IMAGE.voxels, IMAGE.geometry)
+
+
+def test_a_mask_lies_on_the_inputs_own_grid(volume):
+    volume.SetOrigin((1 / 3, -2 / 7, 100.123456789))
+    geometry = image_from_sitk(volume).geometry
+    center = geometry.to_ras([32, 32, 4])
+    with Segmenter(volume, device="cpu") as segmenter:
+        segmenter.set_roi(center=center, size=SIZE)
+        mask, probability = segmenter.mask(), segmenter.probability()
+    for image, pixel in ((mask, sitk.sitkUInt8), (probability, sitk.sitkFloat32)):
+        assert image.GetPixelID() == pixel
+        assert image.GetSize() == volume.GetSize()
+        assert image.GetOrigin() == volume.GetOrigin()
+        assert image.GetSpacing() == volume.GetSpacing()
+        assert image.GetDirection() == volume.GetDirection()
+    voxels = sitk.GetArrayFromImage(mask)
+    assert set(np.unique(voxels)) == {0, 1}
+    values = sitk.GetArrayFromImage(probability)
+    assert values.min() >= 0 and values.max() <= 1
+    assert np.array_equal(values > 0.5, voxels == 1)
+    truth = (IMAGE.voxels > 120) & Roi.from_box(center, SIZE).contains_voxels(geometry)
+    assert dice(voxels, truth) > 0.9
+
+
+def test_a_higher_threshold_gives_a_smaller_mask_without_the_model(volume):
+    runs = []
+    with Segmenter(volume, progress=lambda done, *_: runs.append(done)) as segmenter:
+        segmenter.set_roi(BALL, SIZE)
+        sizes = [sitk.GetArrayViewFromImage(segmenter.mask(t)).sum() for t in (0.1, 0.5, 0.9)]
+    assert sizes[0] > sizes[1] > sizes[2] > 0
+    assert runs.count(0) == 1
+
+
+def test_a_file_is_read_from_its_path():
+    ct, _ = chest_ct_files()
+    case = chest_ct()
+    with Segmenter(str(ct)) as segmenter:
+        roi = case.roi(5)
+        segmenter.set_roi(roi.center, (*roi.size[:2], 12), roi.axes)
+        mask = sitk.GetArrayFromImage(segmenter.mask())
+    assert mask.shape == case.labels.shape and mask.any()
+
+
+def test_the_last_prompt_is_undone_and_done_again(volume):
+    with Segmenter(volume) as segmenter:
+        segmenter.set_roi(BALL, SIZE)
+        first = segmenter.prompts
+        segmenter.add_point(BALL)
+        assert len(segmenter.prompts.points) == 1
+        assert segmenter.undo()
+        assert segmenter.prompts is first
+        assert segmenter.redo() and not segmenter.redo()
+        segmenter.clear()
+        assert not segmenter.prompts.kinds
+        assert segmenter.undo() and segmenter.undo() and segmenter.undo()
+        assert not segmenter.undo()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        lambda s: s.set_roi((1e4, 0, 0), SIZE),
+        lambda s: s.set_roi(BALL, (0, 5, 5)),
+        lambda s: s.set_roi(BALL, (np.nan, 5, 5)),
+        lambda s: s.add_point((0, 0, 900)),
+        lambda s: s.add_point((0, 0)),
+    ],
+)
+def test_a_prompt_that_cannot_be_used_leaves_the_others_as_they_were(volume, prompt):
+    with Segmenter(volume) as segmenter:
+        segmenter.set_roi(BALL, SIZE)
+        before = segmenter.prompts
+        with pytest.raises(InputError):
+            prompt(segmenter)
+        assert segmenter.prompts is before
+
+
+def test_without_an_roi_the_error_asks_for_one(volume):
+    with Segmenter(volume) as segmenter:
+        with pytest.raises(InputError, match="ROI"):
+            segmenter.mask()
+        segmenter.add_point(BALL)
+        with pytest.raises(InputError, match="draw an ROI"):
+            segmenter.mask()
+
+
+def test_cancel_keeps_the_prompts(volume):
+    class Flag:
+        value = True
+
+        def is_set(self):
+            return self.value
+
+    flag = Flag()
+    with Segmenter(volume, cancel=flag) as segmenter:
+        segmenter.set_roi(BALL, SIZE)
+        with pytest.raises(Cancelled):
+            segmenter.mask()
+        flag.value = False
+        assert sitk.GetArrayViewFromImage(segmenter.mask()).any()
+
+
+def test_closed_is_closed(volume):
+    segmenter = Segmenter(volume)
+    segmenter.close()
+    segmenter.close()
+    with pytest.raises(SAMSegmentError, match="closed"):
+        segmenter.mask()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"image": "/no/such/file.nii.gz"}, {"image": None, "model": "nonsense"}]
+)
+def test_no_such_image_or_model(volume, arguments):
+    arguments["image"] = arguments["image"] or volume
+    with pytest.raises(InputError):
+        Segmenter(**arguments)

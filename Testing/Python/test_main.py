@@ -1,0 +1,170 @@
+"""The command line: what it writes, what it says, and how it ends."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from SAMSegmentLib.__main__ import main
+from SAMSegmentLib.core.files import write_mask
+from SAMSegmentLib.core.image import sitk_from_array
+from TestSupport.phantoms import ct_with_ball, dice, grid
+
+IMAGE = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
+ROI = ["--roi", "48", "48", "10", "44", "44", "5"]
+
+
+@pytest.fixture
+def ct(tmp_path):
+    path = tmp_path / "ct.nii.gz"
+    sitk.WriteImage(sitk_from_array(IMAGE.voxels, IMAGE.geometry), str(path))
+    return str(path)
+
+
+def one_line(capsys):
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1, captured.err
+    return lines[0]
+
+
+def test_it_writes_a_mask_and_says_how_large_it_is(ct, tmp_path, capsys):
+    output = tmp_path / "ball.seg.nrrd"
+    assert main(["segment", ct, *ROI, "--output", str(output), "--name", "Ball"]) == 0
+    image = sitk.ReadImage(str(output))
+    truth = (IMAGE.voxels > 120) & (np.abs(np.arange(8) * 3 - 10) <= 2.5)[:, None, None]
+    assert dice(sitk.GetArrayFromImage(image), truth) > 0.9
+    assert image.GetMetaData("Segment0_Name") == "Ball"
+    captured = capsys.readouterr()
+    assert "Ball, " in captured.out and " ml" in captured.out
+    assert "Slice 2 of 2" in captured.err and "Done" in captured.err
+
+
+def test_it_can_be_quiet(ct, tmp_path, capsys):
+    assert main(["segment", ct, *ROI, "--output", str(tmp_path / "a.nrrd"), "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_negative_coordinates_are_numbers_not_options(ct, tmp_path, capsys):
+    roi = ["--roi", "-48", "-48e0", "-10", "44", "44", "5"]
+    assert main(["segment", ct, *roi, "--output", str(tmp_path / "a.nrrd")]) == 2
+    assert "outside the volume" in one_line(capsys)
+
+
+def test_it_lists_the_models(capsys):
+    assert main(["models"]) == 0
+    listed = capsys.readouterr().out
+    assert "litemedsam" in listed and "9.8 M" in listed and "Apache-2.0" in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--roi", "48", "48", "10", "44", "44", "0"], "no size"),
+        (["--roi", "900", "48", "10", "44", "44", "5"], "outside the volume"),
+        (["--point", "48", "48", "10"], "draw an ROI"),
+        ([], "needs an ROI"),
+        ([*ROI, "--model", "nonsense"], "litemedsam"),
+        ([*ROI, "--device", "abacus"], "no device"),
+        (["--roi", "1", "2"], "--roi"),
+        (["--roi", "a", "b", "c", "d", "e", "f"], "--roi"),
+        ([*ROI, "--nonsense"], "--nonsense"),
+        ([*ROI, "--intensity-range", "5", "5"], "intensity range"),
+    ],
+)
+def test_bad_arguments_end_with_2_and_one_line_and_write_nothing(
+    ct, tmp_path, capsys, arguments, says
+):
+    output = tmp_path / "mask.nrrd"
+    assert main(["segment", ct, "--output", str(output), "--quiet", *arguments]) == 2
+    assert says in one_line(capsys)
+    assert sorted(os.listdir(tmp_path)) == ["ct.nii.gz"]
+
+
+def test_a_missing_command_is_a_bad_argument(capsys):
+    assert main([]) == 2
+    assert "command" in one_line(capsys)
+
+
+def bad_images(folder):
+    rng = np.random.default_rng(0)
+    volume = rng.normal(size=(4, 6, 6))
+    with_nan = volume.copy()
+    with_nan[0, 0, 0] = np.nan
+    images = {
+        "2d.mha": sitk.GetImageFromArray(volume[0]),
+        "one_slice.nrrd": sitk.GetImageFromArray(volume[:1]),
+        "colour.mha": sitk.GetImageFromArray(volume[..., :3], isVector=True),
+        "4d.nii.gz": sitk.GetImageFromArray(np.stack([volume] * 2), isVector=False),
+        "nan.nrrd": sitk.GetImageFromArray(with_nan),
+        "constant.nrrd": sitk.GetImageFromArray(volume * 0),
+    }
+    for name, image in images.items():
+        sitk.WriteImage(image, str(folder / name))
+    huge = sitk.GetImageFromArray(volume)
+    huge.SetSpacing((1e6, 1, 1))
+    sitk.WriteImage(huge, str(folder / "huge_spacing.nrrd"))
+    (folder / "text.nii.gz").write_text("not an image")
+    return [*images, "huge_spacing.nrrd", "text.nii.gz", "missing.nrrd", "."]
+
+
+def test_every_bad_image_ends_with_2_and_one_line_and_writes_nothing(tmp_path, capsys):
+    images, output = tmp_path / "images", tmp_path / "output"
+    images.mkdir()
+    output.mkdir()
+    for name in bad_images(images):
+        arguments = ["--roi", "2", "2", "2", "3", "3", "3", "--output", str(output / "a.nrrd")]
+        assert main(["segment", str(images / name), *arguments, "--quiet"]) == 2, name
+        assert len(one_line(capsys)) > 30, name
+        assert os.listdir(output) == [], name
+
+
+def test_a_missing_output_folder_is_told_before_the_work(ct, tmp_path, capsys):
+    output = str(tmp_path / "missing" / "mask.nrrd")
+    assert main(["segment", ct, *ROI, "--output", output]) == 2
+    assert "does not exist" in one_line(capsys)
+
+
+def test_a_failing_write_ends_with_1_and_keeps_the_old_file(ct, tmp_path, capsys, monkeypatch):
+    output = tmp_path / "mask.nrrd"
+    write_mask(output, np.ones((2, 2, 2), np.uint8), grid((2, 2, 2)), "Old")
+    before = output.read_bytes()
+
+    def fail(*_, **__):
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr("SAMSegmentLib.core.files.sitk.WriteImage", fail)
+    assert main(["segment", ct, *ROI, "--output", str(output), "--quiet"]) == 1
+    assert "disk full" in one_line(capsys)
+    assert output.read_bytes() == before
+
+
+def test_ctrl_c_ends_with_1_and_writes_nothing(ct, tmp_path, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("SAMSegmentLib.__main__.ProgressBar.__call__", interrupt)
+    output = tmp_path / "mask.nrrd"
+    assert main(["segment", ct, *ROI, "--output", str(output)]) == 1
+    assert "Cancelled" in one_line(capsys)
+    assert not output.exists()
+
+
+def test_it_runs_as_a_module_from_a_shell():
+    result = subprocess.run(
+        [sys.executable, "-m", "SAMSegmentLib", "models"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0 and "litemedsam" in result.stdout
+    help_text = subprocess.run(
+        [sys.executable, "-m", "SAMSegmentLib", "segment", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert help_text.returncode == 0 and "--roi" in help_text.stdout
