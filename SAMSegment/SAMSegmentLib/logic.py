@@ -1,0 +1,128 @@
+"""Segmentation in Slicer, for scripts and for the panel."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from . import __version__
+from .core.progress import CancelFlag, ProgressCallback
+from .scene.editors import OpenEditors, slicer_editors
+from .scene.markups import prompts_from
+from .scene.provenance import provenance_tags
+from .scene.volumes import image_from_volume
+from .scene.writer import SegmentationWriter
+from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
+from .worker.client import InProcessClient, check_request
+
+
+class SAMSegmentLogic:
+    """Segments objects of volume nodes into segmentation nodes.
+
+    Keep one: it holds the model, what the model saw of the volume, and the undo history.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+        openEditors: gives the open Segment Editors; Slicer's own by default.
+
+    Example:
+        >>> logic = SAMSegmentLogic()
+        >>> segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        >>> segmentId = logic.segment(volumeNode, segmentationNode, roi=roiNode, name="Liver")
+    """
+
+    def __init__(self, device: str = "auto", openEditors: OpenEditors = slicer_editors) -> None:
+        self._client = InProcessClient(device)
+        self._writer = SegmentationWriter(openEditors)
+
+    def segment(
+        self,
+        volumeNode,
+        segmentationNode,
+        segmentId: str | None = None,
+        roi=None,
+        positivePoints=None,
+        negativePoints=None,
+        model: str = DEFAULT_MODEL,
+        name: str | None = None,
+        terminology: str | None = None,
+        segmentEditorNode=None,
+        intensityRange: tuple[float, float] | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> str:
+        """Segments one object and writes it into one segment; one undo step.
+
+        Nothing but the segment is changed. Other segments lose voxels only if the overwrite mode
+        of a Segment Editor says so (see `segmentEditorNode`).
+
+        Args:
+            volumeNode: scalar volume node; may be oblique and under linear transforms.
+            segmentationNode: segmentation node with a reference geometry.
+            segmentId: segment whose voxels are replaced; a new segment if left out.
+            roi: markups ROI node around the object.
+            positivePoints: point list node on the object, or positions (R, A, S) in mm, world.
+            negativePoints: likewise, beside the object.
+            model: name of a model, see `models`.
+            name: of the segment; Slicer's own for a new one if left out.
+            terminology: serialized terminology entry of the segment.
+            segmentEditorNode: its masking, editable intensity range and overwrite mode are
+                followed, and it is not changed. If left out: those of the Segment Editor in which
+                the segmentation is seen, else edit everywhere and overwrite no other segment.
+            intensityRange: intensities shown to the model from black to white; chosen if left out.
+            progress: called as `progress(done, total, message)`.
+            cancel: anything with `is_set()`, such as threading.Event; looked at between slices.
+
+        Returns:
+            ID of the segment.
+
+        Raises:
+            InputError: if something given cannot be used; the message says what to do.
+            Cancelled, OutOfMemoryError, MissingPackageError, WeightsError, WriteError: nothing
+                was changed.
+        """
+        entry = model_entry(model)
+        image, toWorld = image_from_volume(volumeNode)
+        worldPrompts = prompts_from(roi, positivePoints, negativePoints)
+        prompts = worldPrompts.transformed(np.linalg.inv(toWorld))
+        # All that can be wrong is found before the slow part.
+        check_request(entry, image, prompts)
+        self._writer.check_writable(segmentationNode, segmentId, segmentEditorNode)
+
+        prediction = self._client.predict(entry, image, prompts, progress, cancel, intensityRange)
+        result = self._writer.write(
+            segmentationNode,
+            prediction,
+            toWorld,
+            segmentId=segmentId,
+            name=name,
+            terminology=terminology,
+            segmentEditorNode=segmentEditorNode,
+            tags=provenance_tags(worldPrompts, entry.name, __version__, entry.sha256),
+        )
+        for warning in (*prediction.warnings, *result.warnings):
+            logging.warning("SAMSegment: %s", warning)
+        return result.segment_id
+
+    def undo(self, segmentationNode=None) -> str:
+        """Takes the last `segment` back (of a segmentation, if given); the ID of its segment.
+
+        Raises:
+            InputError: if there is none, or if the segmentation was changed by somebody else
+                since: nothing of theirs gets lost.
+        """
+        return self._writer.undo(segmentationNode)
+
+    def redo(self, segmentationNode=None) -> str:
+        """Does again what `undo` took back; the ID of its segment. Raises as `undo`."""
+        return self._writer.redo(segmentationNode)
+
+    @staticmethod
+    def models() -> list[ModelEntry]:
+        """The models that can be chosen."""
+        return list(catalogue().values())
+
+    def close(self) -> None:
+        """Gives the model's memory back; the next call loads it again."""
+        self._client.close()

@@ -1,0 +1,296 @@
+"""SAMSegmentLogic: from nodes to a segment, with real MRML and the weights that ship."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+import slicer
+
+from SAMSegmentLib import SAMSegmentLogic, __version__
+from SAMSegmentLib.core.errors import Cancelled, InputError
+from SAMSegmentLib.scene.provenance import (
+    MODEL,
+    PROMPTS,
+    VERSION,
+    WEIGHTS_SHA256,
+    prompts_of,
+    tag_of,
+)
+from SAMSegmentLib.scene.segments import segment_mask
+from SAMSegmentLib.scene.volumes import image_from_volume
+from SlicerHost.scene import EditorWidget
+from SlicerHost.studio import PARENTS, affine, rotation, segments_of, snapshot, vtk_matrix
+from TestSupport.phantoms import ct_with_ball, dice, grid
+
+pytestmark = pytest.mark.mrml
+
+BALL, RADIUS = (48.0, 48.0, 10.0), 18.0
+IMAGE = ct_with_ball(grid((8, 64, 64)), BALL, RADIUS)
+# Two slices high, to be quick.
+SIZE = (44, 44, 5)
+
+
+@pytest.fixture(scope="module")
+def logic():
+    return SAMSegmentLogic(device="cpu", openEditors=list)
+
+
+class Room:
+    """A CT with a ball, a segmentation and an ROI around the ball, all under one transform."""
+
+    def __init__(self, studio, parent=None, grid_matrix=None):
+        matrix = IMAGE.geometry.ijk_to_ras if grid_matrix is None else grid_matrix
+        self.studio = studio
+        self.volume = studio.volume(matrix, parent, voxels=IMAGE.voxels)
+        self.segmentation = studio.segmentation(self.volume, parent)
+        self.roi = studio.roi(BALL, SIZE, parent=parent)
+        self.image, self.to_world = image_from_volume(self.volume)
+
+    @property
+    def truth(self):
+        z = IMAGE.geometry.to_ras(np.array([[0, 0, k] for k in range(8)]))[:, 2]
+        return (IMAGE.voxels > 120) & (np.abs(z - BALL[2]) <= SIZE[2] / 2)[:, None, None]
+
+    def mask(self, segment_id):
+        return segment_mask(self.segmentation, segment_id, self.image.geometry, self.to_world)
+
+
+@pytest.fixture
+def room(studio):
+    return Room(studio)
+
+
+def test_an_roi_becomes_a_segment(logic, room):
+    told = []
+    segment_id = logic.segment(
+        room.volume, room.segmentation, roi=room.roi, progress=lambda *what: told.append(what)
+    )
+    assert dice(room.mask(segment_id), room.truth) > 0.9
+    assert [done for done, _, _ in told] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("parent", ["translated", "rotated"])
+def test_under_a_rigid_transform_the_mask_is_the_same(logic, room, studio, parent):
+    straight = room.mask(logic.segment(room.volume, room.segmentation, roi=room.roi))
+    moved = Room(studio, PARENTS[parent])
+    mask = moved.mask(logic.segment(moved.volume, moved.segmentation, roi=moved.roi))
+    assert dice(mask, straight) >= 0.99
+
+
+def test_a_volume_moved_away_from_its_segmentation_is_segmented_where_it_is_now(logic, studio):
+    moved = Room(studio)
+    studio.under(moved.volume, affine(rotation(0, 0, 25), (30, -20, 5)))
+    studio.under(moved.roi, affine(rotation(0, 0, 25), (30, -20, 5)))
+    moved.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(moved.volume)
+    image, to_world = image_from_volume(moved.volume)
+    segment_id = logic.segment(moved.volume, moved.segmentation, roi=moved.roi)
+    mask = segment_mask(moved.segmentation, segment_id, image.geometry, to_world)
+    assert dice(mask, moved.truth) > 0.9
+
+
+def test_a_new_segment_knows_its_name_terminology_and_how_it_was_made(logic, room):
+    entry = (
+        "Segmentation category and type - 3D Slicer General Anatomy list"
+        "~SCT^49755003^Morphologically Altered Structure~SCT^4147007^Mass~^^"
+        "~Anatomic codes - DICOM master list~^^~^^"
+    )
+    segment_id = logic.segment(
+        room.volume, room.segmentation, roi=room.roi, name="Mass 1", terminology=entry
+    )
+    segment = room.segmentation.GetSegmentation().GetSegment(segment_id)
+    assert segment.GetName() == "Mass 1"
+    assert segment.GetTerminology() == entry
+    assert tag_of(segment, MODEL) == "litemedsam"
+    assert tag_of(segment, VERSION) == __version__
+    assert tag_of(segment, WEIGHTS_SHA256) == logic.models()[0].sha256
+    assert "|" not in tag_of(segment, PROMPTS)
+    roi = prompts_of(segment).roi
+    assert np.allclose(roi.center, BALL) and np.allclose(roi.size, SIZE)
+
+
+def test_nothing_but_the_segmentation_changes(logic, room):
+    before = snapshot(room.studio.scene)
+    logic.segment(room.volume, room.segmentation, roi=room.roi)
+    after = snapshot(room.studio.scene)
+    segmentation = room.segmentation.GetID()
+    assert before.keys() == after.keys()
+    changed = {key for key in before if before[key] != after[key]}
+    display = room.segmentation.GetDisplayNodeID()
+    assert {key for key in changed if segmentation not in str(key)} <= {display}
+
+
+def test_the_segments_voxels_are_replaced_and_undo_gives_them_back(logic, room):
+    first = logic.segment(room.volume, room.segmentation, roi=room.roi)
+    before = segments_of(room.segmentation)
+    smaller = room.studio.roi(BALL, (30, 30, 5))
+    assert logic.segment(room.volume, room.segmentation, segmentId=first, roi=smaller) == first
+    assert segments_of(room.segmentation) != before
+    assert logic.undo() == first
+    assert segments_of(room.segmentation) == before
+    assert logic.redo() == first
+    assert logic.undo(room.segmentation) == first
+    assert logic.undo() == first
+    assert segments_of(room.segmentation) == {}
+
+
+def test_editor_write_and_console_write_are_each_undone_and_nothing_is_lost(room):
+    node = room.studio.editor_node(room.segmentation, room.volume)
+    editor = EditorWidget(room.studio.scene, node)
+    logic = SAMSegmentLogic(device="cpu", openEditors=lambda: [editor])
+    editor.saveStateForUndo()
+    room.segmentation.GetSegmentation().AddEmptySegment("drawn", "Drawn by hand")
+    by_hand = segments_of(room.segmentation)
+    logic.segment(room.volume, room.segmentation, roi=room.roi)
+    with_console = segments_of(room.segmentation)
+
+    editor.undo()
+    assert segments_of(room.segmentation) == by_hand
+    editor.redo()
+    assert segments_of(room.segmentation) == with_console
+    editor.undo()
+    editor.undo()
+    assert segments_of(room.segmentation) == {}
+
+
+def test_the_consoles_undo_leaves_what_the_editor_did_before(room):
+    node = room.studio.editor_node(room.segmentation, room.volume)
+    editor = EditorWidget(room.studio.scene, node)
+    logic = SAMSegmentLogic(device="cpu", openEditors=lambda: [editor])
+    editor.saveStateForUndo()
+    room.segmentation.GetSegmentation().AddEmptySegment("drawn", "Drawn by hand")
+    by_hand = segments_of(room.segmentation)
+    console = logic.segment(room.volume, room.segmentation, roi=room.roi)
+    assert logic.undo() == console
+    assert segments_of(room.segmentation) == by_hand
+    editor.undo()
+    assert segments_of(room.segmentation) == {}
+
+
+def test_a_neighbour_is_not_overwritten_unless_the_editor_says_so(logic, room):
+    first = logic.segment(room.volume, room.segmentation, roi=room.roi)
+    before = room.mask(first)
+    logic.segment(room.volume, room.segmentation, roi=room.roi)
+    assert np.array_equal(room.mask(first), before)
+
+    node = room.studio.editor_node(room.segmentation, room.volume)
+    assert node.GetOverwriteMode() == node.OverwriteAllSegments
+    third = logic.segment(room.volume, room.segmentation, roi=room.roi, segmentEditorNode=node)
+    assert not room.mask(first).any()
+    assert np.array_equal(room.mask(third), before)
+
+
+def test_the_editable_intensity_range_is_honoured(logic, room):
+    node = room.studio.editor_node(room.segmentation, room.volume)
+    node.SetSourceVolumeIntensityMask(True)
+    node.SetSourceVolumeIntensityMaskRange(180, 5000)
+    segment_id = logic.segment(room.volume, room.segmentation, roi=room.roi, segmentEditorNode=node)
+    mask = room.mask(segment_id)
+    assert mask.any()
+    assert IMAGE.voxels[mask].min() >= 180
+
+
+def test_cancel_changes_nothing(logic, room):
+    cancel = threading.Event()
+    before = snapshot(room.studio.scene)
+    with pytest.raises(Cancelled):
+        logic.segment(
+            room.volume,
+            room.segmentation,
+            roi=room.roi,
+            progress=lambda *_: cancel.set(),
+            cancel=cancel,
+        )
+    assert snapshot(room.studio.scene) == before
+
+
+def bend_volume(room):
+    room.volume.SetAndObserveTransformNodeID(room.studio.bend().GetID())
+
+
+def forget_geometry(room):
+    room.segmentation = room.studio.segmentation(name="Without geometry")
+
+
+def voxels(change):
+    def apply(room):
+        array = slicer.util.arrayFromVolume(room.volume)
+        if change == "nan":
+            slicer.util.updateVolumeFromArray(room.volume, np.full(array.shape, np.nan))
+        elif change == "constant":
+            array[:] = 7
+            slicer.util.arrayFromVolumeModified(room.volume)
+        elif change == "one slice":
+            slicer.util.updateVolumeFromArray(room.volume, array[:1].copy())
+        elif change == "none":
+            room.volume.SetAndObserveImageData(None)
+
+    return apply
+
+
+def flat_matrix(room):
+    room.volume.SetIJKToRASMatrix(vtk_matrix(np.diag([1, 1, 0, 1.0])))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "arguments", "says"),
+    [
+        (None, {"roi": None}, "needs an ROI"),
+        (None, {"roi": None, "positivePoints": [BALL]}, "draw an ROI"),
+        (None, {"negativePoints": [BALL]}, "remove the points"),
+        (None, {"model": "nonsense"}, "litemedsam"),
+        (None, {"segmentId": "nonsense"}, "nonsense"),
+        (None, {"roi": "ROI"}, "ROI"),
+        (lambda room: room.roi.SetCenter(900, 0, 0), {}, "outside the volume"),
+        (lambda room: room.roi.SetSize(0, 10, 10), {}, "no size"),
+        (forget_geometry, {}, "SetReferenceImageGeometryParameterFromVolumeNode"),
+        (bend_volume, {}, "non-linear"),
+        (voxels("nan"), {}, "NaN"),
+        (voxels("constant"), {}, "Every voxel"),
+        (voxels("one slice"), {}, "single slice"),
+        (voxels("none"), {}, "no image data"),
+        (flat_matrix, {}, "IJK-to-RAS matrix"),
+    ],
+)
+def test_bad_input_says_why_and_changes_nothing(logic, room, break_it, arguments, says):
+    if break_it is not None:
+        break_it(room)
+    before = snapshot(room.studio.scene)
+    with pytest.raises(InputError, match=says):
+        logic.segment(room.volume, room.segmentation, **{"roi": room.roi, **arguments})
+    assert snapshot(room.studio.scene) == before
+
+
+def test_no_volume_and_no_segmentation_are_refused(logic, room):
+    with pytest.raises(InputError, match="volume"):
+        logic.segment(None, room.segmentation, roi=room.roi)
+    with pytest.raises(InputError, match="segmentation"):
+        logic.segment(room.volume, None, roi=room.roi)
+
+
+def test_a_script_that_segmented_ends_without_a_crash():
+    # A scene that dies with Python still sends events; listening to them once crashed here.
+    code = """
+        from SAMSegmentLib import SAMSegmentLogic
+        from SlicerHost.scene import HeadlessScene
+        from SlicerHost.studio import Studio
+        from TestSupport.phantoms import ct_with_ball, grid
+
+        def main():
+            studio = Studio(HeadlessScene())
+            image = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
+            volume = studio.volume(image.geometry.ijk_to_ras, voxels=image.voxels)
+            segmentation = studio.segmentation(volume)
+            roi = studio.roi((48, 48, 10), (44, 44, 2))
+            SAMSegmentLogic().segment(volume, segmentation, roi=roi)
+
+        main()
+        print("the end")
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "the end" in result.stdout
