@@ -249,7 +249,8 @@ def preview_part(pytest_arguments) -> tuple:
 
 
 def tests(*pytest_arguments, preview=False) -> int:
-    return run_python("-m", "pytest", *pytest_arguments, preview=preview)
+    # One process per core; each computes with one thread.
+    return run_python("-m", "pytest", "-n", "auto", *pytest_arguments, preview=preview)
 
 
 def lint() -> int:

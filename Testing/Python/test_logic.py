@@ -136,36 +136,36 @@ def test_the_segments_voxels_are_replaced_and_undo_gives_them_back(logic, room):
     assert segments_of(room.segmentation) == {}
 
 
-def test_editor_write_and_console_write_are_each_undone_and_nothing_is_lost(room):
-    node = room.studio.editor_node(room.segmentation, room.volume)
-    editor = EditorWidget(room.studio.scene, node)
-    logic = SAMSegmentLogic(device="cpu", openEditors=lambda: [editor])
-    editor.saveStateForUndo()
-    room.segmentation.GetSegmentation().AddEmptySegment("drawn", "Drawn by hand")
-    by_hand = segments_of(room.segmentation)
-    logic.segment(room.volume, room.segmentation, roi=room.roi)
-    with_console = segments_of(room.segmentation)
+class DrawnByHand:
+    """A room in whose open Segment Editor the user has made a segment; and our logic beside it."""
 
-    editor.undo()
-    assert segments_of(room.segmentation) == by_hand
-    editor.redo()
+    def __init__(self, room):
+        node = room.studio.editor_node(room.segmentation, room.volume)
+        self.editor = EditorWidget(room.studio.scene, node)
+        self.logic = SAMSegmentLogic(device="cpu", openEditors=lambda: [self.editor])
+        self.editor.saveStateForUndo()
+        room.segmentation.GetSegmentation().AddEmptySegment("drawn", "Drawn by hand")
+        self.by_hand = segments_of(room.segmentation)
+        self.written = self.logic.segment(room.volume, room.segmentation, roi=room.roi)
+
+
+def test_editor_write_and_console_write_are_each_undone_and_nothing_is_lost(room):
+    drawn = DrawnByHand(room)
+    with_console = segments_of(room.segmentation)
+    drawn.editor.undo()
+    assert segments_of(room.segmentation) == drawn.by_hand
+    drawn.editor.redo()
     assert segments_of(room.segmentation) == with_console
-    editor.undo()
-    editor.undo()
+    drawn.editor.undo()
+    drawn.editor.undo()
     assert segments_of(room.segmentation) == {}
 
 
 def test_the_consoles_undo_leaves_what_the_editor_did_before(room):
-    node = room.studio.editor_node(room.segmentation, room.volume)
-    editor = EditorWidget(room.studio.scene, node)
-    logic = SAMSegmentLogic(device="cpu", openEditors=lambda: [editor])
-    editor.saveStateForUndo()
-    room.segmentation.GetSegmentation().AddEmptySegment("drawn", "Drawn by hand")
-    by_hand = segments_of(room.segmentation)
-    console = logic.segment(room.volume, room.segmentation, roi=room.roi)
-    assert logic.undo() == console
-    assert segments_of(room.segmentation) == by_hand
-    editor.undo()
+    drawn = DrawnByHand(room)
+    assert drawn.logic.undo() == drawn.written
+    assert segments_of(room.segmentation) == drawn.by_hand
+    drawn.editor.undo()
     assert segments_of(room.segmentation) == {}
 
 
