@@ -18,7 +18,7 @@ from TestSupport.phantoms import ct_with_ball, dice, grid
 
 torch = pytest.importorskip("torch")
 
-SPLEEN = 1
+SPLEEN, RIGHT_KIDNEY = 1, 2
 RIGHT_LUNG = 5
 
 
@@ -54,7 +54,7 @@ def test_a_lung_is_found_in_the_chest_ct(engine):
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("ct_abdomen_3mm", SPLEEN), ("mr_abdomen_3mm", SPLEEN)]
+    ("name", "label"), [("ct_abdomen_3mm", SPLEEN), ("mr_abdomen_3mm", RIGHT_KIDNEY)]
 )
 def test_organs_are_found_in_ct_and_mr(engine, name, label):
     case = shared_case(name)
