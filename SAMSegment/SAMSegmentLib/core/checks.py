@@ -8,6 +8,11 @@ from .errors import InputError
 from .geometry import Geometry
 from .prompts import Prompts
 
+ROI_OUTSIDE = (
+    "The ROI lies outside the volume: move it onto the object. (If it looks right, check that the "
+    "right volume is selected.)"
+)
+
 
 def check_prompts_in_volume(prompts: Prompts, geometry: Geometry) -> None:
     """Finds prompts that cannot mean anything in a volume; both in one RAS.
@@ -26,7 +31,4 @@ def check_prompts_in_volume(prompts: Prompts, geometry: Geometry) -> None:
         corners = geometry.to_ijk(prompts.roi.corners())
         last = np.array(geometry.shape[::-1]) - 0.5
         if (corners.max(0) < -0.5).any() or (corners.min(0) > last).any():
-            raise InputError(
-                "The ROI lies outside the volume: move it onto the object. (If it looks right, "
-                "check that the right volume is selected.)"
-            )
+            raise InputError(ROI_OUTSIDE)

@@ -18,6 +18,7 @@ from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.prompts import Prompts
 from ..networks.litemedsam import IMAGE_SIZE, LiteMedSAM
+from ..weights.catalogue import file_sha256
 from .base import Embedding, Engine
 from .cache import EmbeddingCache
 from .checkpoints import load_safetensors
@@ -36,12 +37,14 @@ class LiteMedSAMEngine(Engine):
 
     def __init__(self, weights: Path, device: torch.device, cache: EmbeddingCache) -> None:
         self._network = LiteMedSAM.build(load_safetensors(weights), device)
+        self._weights_sha256 = file_sha256(weights)
         self._device = device
         self._cache = cache
 
     def encode(self, image: Image, window: SliceWindow) -> Embedding:
         """The embedding of one slice; kept for the next prompt on it."""
-        return self._cache.get((image.key, "litemedsam", window.key), lambda: self._encode(window))
+        key = (image.key, self._weights_sha256, window.key)
+        return self._cache.get(key, lambda: self._encode(window))
 
     def decode(
         self, embedding: Embedding, prompts: Prompts, previous: np.ndarray | None = None

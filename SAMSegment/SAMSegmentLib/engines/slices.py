@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..core.checks import ROI_OUTSIDE
 from ..core.errors import InputError
 from ..core.geometry import Geometry, apply_matrix
 from ..core.image import Image
@@ -150,10 +151,7 @@ class RoiInStack:
             np.floor(high + FACE_TOLERANCE), np.array(geometry.shape) - 1
         ).astype(int)
         if (self.stop < self.start).any() or not self.inside.any():
-            raise InputError(
-                "The ROI lies outside the volume: move it onto the object. (If it looks right, "
-                "check that the right volume is selected.)"
-            )
+            raise InputError(ROI_OUTSIDE)
 
     @property
     def box(self) -> tuple[slice, slice, slice]:

@@ -61,8 +61,7 @@ class ModelEntry:
             raise WeightsError(
                 f"The weights of {self.title} are missing ({self.path}): reinstall SAMSegment."
             )
-        status = self.path.stat()
-        if _sha256(self.path, status.st_size, status.st_mtime_ns) != self.sha256:
+        if file_sha256(self.path) != self.sha256:
             raise WeightsError(
                 f"The weights of {self.title} ({self.path}) are damaged: their SHA-256 is not "
                 "that of the catalogue. Reinstall SAMSegment."
@@ -115,8 +114,13 @@ def model_entry(name: str) -> ModelEntry:
     return catalogue()[name]
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal; read once, and again only when the file has changed."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
 @lru_cache(maxsize=32)
 def _sha256(path: Path, size: int, modified: int) -> str:
-    """The file's hash; size and time of change make the cache forget a changed file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

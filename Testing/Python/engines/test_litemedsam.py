@@ -202,3 +202,18 @@ def test_a_weights_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "weights.safetensors").write_bytes(b"not weights")
     with pytest.raises(WeightsError, match="not a weights file"):
         LiteMedSAMEngine(tmp_path / "weights.safetensors", torch.device("cpu"), EmbeddingCache(1))
+
+
+def test_other_weights_never_get_the_embeddings_of_these(engine, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    from SAMSegmentLib.engines.litemedsam import LiteMedSAMEngine
+
+    tensors = load_file(model_entry("litemedsam").path)
+    tensors["image_encoder.neck.0.weight"] = tensors["image_encoder.neck.0.weight"] * 0.5
+    save_file(tensors, tmp_path / "tuned.safetensors")
+    tuned = LiteMedSAMEngine(tmp_path / "tuned.safetensors", torch.device("cpu"), engine._cache)
+    case = chest_ct()
+    window = SliceWindow(SliceStack(case.image, GreyLevels(-1000, 400), 256), 20)
+    ours, theirs = (e.encode(case.image, window).features for e in (engine, tuned))
+    assert not torch.equal(ours, theirs)
