@@ -79,9 +79,10 @@ def image_from_sitk(source: sitk.Image) -> Image:
         )
     if source.GetDimension() == 4 and source.GetSize()[3] == 1:
         source = source[:, :, :, 0]
-    voxels = np.asarray(_SharedVoxels(source))
+    shared = _SharedVoxels(source)
+    voxels = np.asarray(shared)
     _check_array(voxels)
-    return Image(voxels, geometry_of_sitk(source), modality=_modality(source), owner=source)
+    return Image(voxels, geometry_of_sitk(source), _modality(source), owner=shared.image)
 
 
 def geometry_of_sitk(source: sitk.Image) -> Geometry:
@@ -104,14 +105,17 @@ def sitk_from_array(voxels: np.ndarray, geometry: Geometry) -> sitk.Image:
 
 
 class _SharedVoxels:
-    """Voxels of a SimpleITK image for numpy, whose arrays then keep the image alive.
+    """Voxels of a SimpleITK image for numpy, whose arrays then keep them alive and unchanged.
 
-    SimpleITK's own view does not, and shows freed memory once the image is gone.
+    SimpleITK's own view shows freed memory once the image is gone or has got other voxels. So the
+    voxels are shared with an image of ours: if somebody changes theirs, SimpleITK gives them a
+    copy to change.
     """
 
     def __init__(self, source: sitk.Image) -> None:
-        self._source = source
+        # In this order: a view of an image that shares its voxels would make a copy of them.
         self.__array_interface__ = sitk.GetArrayViewFromImage(source).__array_interface__
+        self.image = sitk.Image(source)
 
 
 def _check_array(voxels: np.ndarray) -> None:
