@@ -23,6 +23,7 @@ from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import EditorWidget
 from SlicerHost.studio import PARENTS, affine, rotation, segments_of, snapshot, vtk_matrix
+from TestSupport.cases import chest_ct
 from TestSupport.phantoms import ct_with_ball, dice, grid
 
 pytestmark = pytest.mark.mrml
@@ -78,6 +79,23 @@ def test_under_a_rigid_transform_the_mask_is_the_same(logic, room, studio, paren
     moved = Room(studio, PARENTS[parent])
     mask = moved.mask(logic.segment(moved.volume, moved.segmentation, roi=moved.roi))
     assert dice(mask, straight) >= 0.99
+
+
+def test_under_a_rigid_transform_a_real_lung_is_the_same(logic, studio):
+    case = chest_ct()
+    lung = case.roi(5)
+    # Two slices high, to be quick.
+    size = (*lung.size[:2], 1.9 * case.image.geometry.spacing[2])
+    masks = []
+    for parent in (None, PARENTS["rotated"]):
+        volume = studio.volume(case.image.geometry.ijk_to_ras, parent, voxels=case.image.voxels)
+        segmentation = studio.segmentation(volume, parent)
+        roi = studio.roi(lung.center, size, lung.axes, parent=parent)
+        segment_id = logic.segment(volume, segmentation, roi=roi)
+        image, to_world = image_from_volume(volume)
+        masks.append(segment_mask(segmentation, segment_id, image.geometry, to_world))
+    assert masks[0].sum() > 1000
+    assert dice(*masks) >= 0.99
 
 
 def test_a_volume_moved_away_from_its_segmentation_is_segmented_where_it_is_now(logic, studio):
@@ -276,7 +294,8 @@ def test_a_script_that_segmented_ends_without_a_crash():
         from SAMSegmentLib import SAMSegmentLogic
         from SlicerHost.scene import HeadlessScene
         from SlicerHost.studio import Studio
-        from TestSupport.phantoms import ct_with_ball, grid
+        from TestSupport.cases import chest_ct
+from TestSupport.phantoms import ct_with_ball, grid
 
         def main():
             studio = Studio(HeadlessScene())
