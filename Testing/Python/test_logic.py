@@ -294,8 +294,7 @@ def test_a_script_that_segmented_ends_without_a_crash():
         from SAMSegmentLib import SAMSegmentLogic
         from SlicerHost.scene import HeadlessScene
         from SlicerHost.studio import Studio
-        from TestSupport.cases import chest_ct
-from TestSupport.phantoms import ct_with_ball, grid
+        from TestSupport.phantoms import ct_with_ball, grid
 
         def main():
             studio = Studio(HeadlessScene())
