@@ -41,12 +41,3 @@ def studio(scene):
     from SlicerHost.studio import Studio
 
     return Studio(scene)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Folder with test data that is too large for the repository."""
-    folder = REPOSITORY.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"the shared test data ({folder}) is not there")
-    return folder

@@ -16,7 +16,7 @@ from ..core.image import Image
 from ..core.orientation import slices_first
 from ..core.prediction import Prediction
 from ..core.progress import Watch
-from ..core.prompts import Prompts
+from ..core.prompts import Prompts, Roi
 from ..networks.litemedsam import IMAGE_SIZE, LiteMedSAM
 from ..weights.catalogue import file_sha256
 from .base import Embedding, Engine
@@ -53,9 +53,7 @@ class LiteMedSAMEngine(Engine):
 
         The weights were trained with boxes alone, so `previous` is not used.
         """
-        if prompts.roi is None:
-            raise InputError("LiteMedSAM needs an ROI around the object.")
-        box = box_on_window(prompts.roi, embedding.window)
+        box = box_on_window(_roi_of(prompts), embedding.window)
         logits, _ = self._decode_box(embedding, box)
         return logits.cpu().numpy()[0]
 
@@ -67,10 +65,8 @@ class LiteMedSAMEngine(Engine):
         intensity_range: tuple[float, float] | None = None,
     ) -> Prediction:
         """See Engine. The slices between the ROI's ends are segmented one by one."""
-        if prompts.roi is None:
-            raise InputError("LiteMedSAM needs an ROI around the object.")
         orientation = slices_first(image.geometry)
-        roi = RoiInStack(prompts.roi, orientation.apply_to_geometry(image.geometry))
+        roi = RoiInStack(_roi_of(prompts), orientation.apply_to_geometry(image.geometry))
         if intensity_range is not None:
             stack = SliceStack(image, GreyLevels(*_checked_range(intensity_range)), IMAGE_SIZE)
         else:
@@ -132,6 +128,12 @@ def _prediction(logits: np.ndarray, roi: RoiInStack, stack: SliceStack, image: I
     """The logits of the stack's box, put back into the volume's own order."""
     start = stack.orientation.undo_start(roi.start, logits.shape, stack.geometry.shape)
     return Prediction(stack.orientation.undo(logits), start, image.geometry)
+
+
+def _roi_of(prompts: Prompts) -> Roi:
+    if prompts.roi is None:
+        raise InputError("LiteMedSAM needs an ROI around the object.")
+    return prompts.roi
 
 
 def _checked_range(intensity_range: tuple[float, float]) -> tuple[float, float]:

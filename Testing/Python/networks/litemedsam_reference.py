@@ -141,12 +141,6 @@ def prepare(pixels: np.ndarray) -> torch.Tensor:
     return F.pad(image, (0, SIZE - size[1], 0, SIZE - size[0]))
 
 
-def dice(first: torch.Tensor, second: torch.Tensor) -> float:
-    """Dice coefficient of two boolean masks; 1 if both are empty."""
-    total = first.sum() + second.sum()
-    return 1.0 if total == 0 else (2 * (first & second).sum() / total).item()
-
-
 def relative_error(value: torch.Tensor, expected: torch.Tensor) -> float:
     """Relative L2 distance."""
     return ((value - expected).norm() / expected.norm()).item()
