@@ -85,11 +85,24 @@ def slices_first(geometry: Geometry) -> Reorientation:
     nothing; neither does a parent transform, because it is not part of the grid.
     """
     anatomical = _closest_anatomical_axes(geometry)
-    views = SLICE_VIEWS[anatomical[_slice_axis(geometry, anatomical)]]
-    axes = tuple(anatomical.index(world) for world, _ in views)
+    return _view(geometry, anatomical, _slice_axis(geometry, anatomical))
+
+
+def all_planes(geometry: Geometry) -> tuple[Reorientation, Reorientation, Reorientation]:
+    """The views of a grid along each of its axes; that of `slices_first` comes first."""
+    anatomical = _closest_anatomical_axes(geometry)
+    first = _slice_axis(geometry, anatomical)
+    axes = sorted(range(3), key=lambda axis: (axis != first, -anatomical[axis]))
+    return tuple(_view(geometry, anatomical, axis) for axis in axes)
+
+
+def _view(geometry: Geometry, anatomical: tuple[int, ...], slice_axis: int) -> Reorientation:
+    """The view whose slices are stacked along an array axis."""
+    view = SLICE_VIEWS[anatomical[slice_axis]]
+    axes = tuple(anatomical.index(world) for world, _ in view)
     flips = tuple(
         bool(geometry.directions[world, 2 - axis] * sign < 0)
-        for axis, (world, sign) in zip(axes, views, strict=True)
+        for axis, (world, sign) in zip(axes, view, strict=True)
     )
     return Reorientation(axes, flips)
 

@@ -12,7 +12,7 @@ from ..core.checks import ROI_OUTSIDE
 from ..core.errors import InputError
 from ..core.geometry import Geometry, apply_matrix
 from ..core.image import Image
-from ..core.orientation import slices_first
+from ..core.orientation import Reorientation, slices_first
 from ..core.prompts import FACE_TOLERANCE, Roi
 from ..core.resample import area_weights
 from .intensity import GreyLevels
@@ -113,12 +113,19 @@ class SliceStack:
 
     Args:
         size: side of the network's picture in pixels.
+        orientation: how the slices lie; None: as the scan's own.
     """
 
-    def __init__(self, image: Image, grey_levels: GreyLevels, size: int) -> None:
+    def __init__(
+        self,
+        image: Image,
+        grey_levels: GreyLevels,
+        size: int,
+        orientation: Reorientation | None = None,
+    ) -> None:
         self.image = image
         self.grey_levels = grey_levels
-        self.orientation = slices_first(image.geometry)
+        self.orientation = orientation or slices_first(image.geometry)
         self.geometry = self.orientation.apply_to_geometry(image.geometry)
         self.voxels = self.orientation.apply(image.voxels)
         spacing = self.geometry.spacing
