@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,21 @@ from .resample import resample_linear
 BACKGROUND_LOGIT = -30.0
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a prediction took beside its decoding.
+
+    Attributes:
+        pictures: names of all pictures whose embeddings were used, encoded now or earlier.
+        encoded: how many were encoded now.
+        encoder_seconds: time spent on encoding them.
+    """
+
+    pictures: frozenset[Hashable] = frozenset()
+    encoded: int = 0
+    encoder_seconds: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Logits on a box of the volume's grid; everything outside it is background.
@@ -22,12 +38,14 @@ class Prediction:
         start: first voxel (k, j, i) of the box in the volume.
         geometry: grid of the whole volume.
         warnings: what the user should know about this result, in full sentences.
+        cost: what the encoder had to do for it.
     """
 
     logits: np.ndarray
     start: tuple[int, int, int]
     geometry: Geometry
     warnings: tuple[str, ...] = ()
+    cost: Cost = Cost()
 
     @property
     def box(self) -> tuple[slice, slice, slice]:

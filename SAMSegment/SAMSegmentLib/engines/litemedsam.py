@@ -6,6 +6,7 @@ LiteMedSAM (bowang-lab/MedSAM).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ class LiteMedSAMEngine(Engine):
         intensity_range: tuple[float, float] | None = None,
     ) -> Prediction:
         """See Engine. The slices between the ROI's ends are segmented one by one."""
+        self._cache.start_counting()
         orientation = slices_first(image.geometry)
         roi = RoiInStack(_roi_of(prompts), orientation.apply_to_geometry(image.geometry))
         if intensity_range is not None:
@@ -80,7 +82,7 @@ class LiteMedSAMEngine(Engine):
             return self._slice_logits(logits, stack)
 
         logits = propagate(roi, stack.grid, segment_slice, watch)
-        return _prediction(logits, roi, stack, image)
+        return replace(_prediction(logits, roi, stack, image), cost=self._cache.cost)
 
     def _most_certain(self, stacks: list[SliceStack], roi: RoiInStack) -> SliceStack:
         """The stack whose middle slice the network expects to segment best (predicted IoU)."""
