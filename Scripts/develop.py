@@ -305,6 +305,10 @@ COMMANDS = {
         "measure speed and memory",
         lambda rest: run_python("Testing/Benchmarks/run.py", *rest),
     ),
+    "accuracy": (
+        "score the models on real cases with a simulated user",
+        lambda rest: run_python("Testing/Accuracy/run.py", *rest),
+    ),
     "parity": (
         "the slow proof that the networks agree with the reference",
         lambda rest: tests("-m", "slow", "Testing/Python/networks", *rest),

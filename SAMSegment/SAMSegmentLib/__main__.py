@@ -1,6 +1,7 @@
 """The command line.
 
     python -m SAMSegmentLib segment ct.nii.gz --roi R A S X Y Z --output mask.seg.nrrd
+    python -m SAMSegmentLib evaluate ct.nii.gz labels.nii.gz --label 3
 
 Exit status: 0 done, 1 failure, 2 bad arguments or input.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from . import __version__
 from .core.errors import InputError, SAMSegmentError
 from .core.files import MASK_SUFFIXES, check_output, write_mask
+from .evaluate import add_evaluate
 from .weights.catalogue import DEFAULT_MODEL, catalogue
 
 DONE, FAILURE, BAD_INPUT = 0, 1, 2
@@ -123,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"SAMSegment {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command", parser_class=_Parser)
     _add_segment(commands)
+    add_evaluate(commands)
     command = commands.add_parser("models", help="list the models")
     command.set_defaults(run=models)
     return parser

@@ -17,17 +17,17 @@ from three_planes import save_three_planes
 from SAMSegmentLib import SAMSegmentLogic
 from SAMSegmentLib.core.files import read_image
 from SAMSegmentLib.core.prompts import Roi
+from SAMSegmentLib.evaluation.simulated_user import roi_around
 from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import HeadlessScene
-from TestSupport.cases import chest_ct_files, roi_around
+from TestSupport.cases import chest_ct_files
 from TestSupport.measure import peak_memory_mb
 from TestSupport.phantoms import dice
 
 OUTPUT = Path(__file__).parents[2] / "out" / "demo"
 # Label in the CT's own segmentation, colour for the picture.
 LUNGS = {"right lung": (5, (0.24, 0.71, 0.93)), "left lung": (6, (0.98, 0.62, 0.27))}
-MARGIN_MM = 5.0
 PICTURE_TITLE = "Both lungs from one ROI each, LiteMedSAM on the CPU"
 
 
@@ -45,7 +45,7 @@ def main() -> int:
     rows, masks = [], {}
     print(f"Segmenting both lungs of {ct_file.name} from an ROI around each ...")
     for name, (label, color) in LUNGS.items():
-        roi = add_roi(host, name, roi_around(truth == label, image.geometry, MARGIN_MM))
+        roi = add_roi(host, name, roi_around(truth == label, image.geometry))
         started = time.perf_counter()
         segment_id = logic.segment(volume, segmentation, roi=roi, name=name, progress=show)
         seconds = time.perf_counter() - started

@@ -10,23 +10,15 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patheffects import withStroke
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.resample import resample_linear
+from TestSupport.anatomical_planes import PLANES, finish_plane, plane_through
 
 PIXEL_MM = 1.0
 # What a radiologist sees of a chest: level -500, width 1500 (HU).
 BLACK, WHITE = -1250.0, 250.0
-# Picture axes in RAS: to the right, and down. The patient's left is on the right.
-PLANES = {
-    "axial": ((-1, 0, 0), (0, -1, 0)),
-    "coronal": ((-1, 0, 0), (0, 0, -1)),
-    "sagittal": ((0, -1, 0), (0, 0, -1)),
-}
-# What stands at the left and the right edge, at the top and the bottom.
-LETTERS = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
 
 
 def save_three_planes(path: Path, image: Image, masks: dict, title: str) -> None:
@@ -38,10 +30,11 @@ def save_three_planes(path: Path, image: Image, masks: dict, title: str) -> None
     union = np.any([mask for mask, _ in masks.values()], axis=0)
     center = image.geometry.to_ras(np.argwhere(union).mean(0)[::-1])
     figure, axes = plt.subplots(1, 3, figsize=(15, 5.6), facecolor="black")
-    for axis, (name, directions) in zip(axes, PLANES.items(), strict=True):
+    corners = image.geometry.corners()
+    for axis, name in zip(axes, PLANES, strict=True):
         # A sagittal plane between the lungs would show neither.
         at = _in_first_mask(image, masks) if name == "sagittal" else center
-        _draw(axis, name, _plane(image.geometry, at, *directions), image, masks)
+        _draw(axis, name, plane_through(at, name, corners, PIXEL_MM), image, masks)
     handles = [plt.Line2D([], [], color=color, lw=3, label=n) for n, (_, color) in masks.items()]
     figure.legend(
         handles=handles,
@@ -62,19 +55,6 @@ def _in_first_mask(image: Image, masks: dict) -> np.ndarray:
     return image.geometry.to_ras(np.argwhere(mask).mean(0)[::-1])
 
 
-def _plane(volume: Geometry, center, right, down) -> Geometry:
-    """A grid one voxel thick through `center` that covers the volume, PIXEL_MM per pixel."""
-    right, down = np.array(right, float), np.array(down, float)
-    corners = volume.corners() - center
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.stack([right, down, np.cross(right, down)], axis=1) * PIXEL_MM
-    first = [(corners @ direction).min() for direction in (right, down)]
-    extent = [np.ptp(corners @ direction) for direction in (right, down)]
-    matrix[:3, 3] = center + right * first[0] + down * first[1]
-    columns, rows = (max(1, int(length / PIXEL_MM)) for length in extent)
-    return Geometry(matrix, (1, rows, columns))
-
-
 def _draw(axis, name: str, plane: Geometry, image: Image, masks: dict) -> None:
     grey = resample_linear(image.voxels, image.geometry, plane, BLACK)[0]
     axis.imshow(grey, cmap="gray", vmin=BLACK, vmax=WHITE, interpolation="bilinear")
@@ -85,16 +65,4 @@ def _draw(axis, name: str, plane: Geometry, image: Image, masks: dict) -> None:
             overlay[inside > 0.5] = (*color, 0.25)
             axis.imshow(overlay, interpolation="nearest")
             axis.contour(inside, [0.5], colors=[color], linewidths=1.8)
-    rows, columns = grey.shape
-    spots = [(0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02)]
-    anchors = [("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom")]
-    for letter, spot, (h, v) in zip(LETTERS[name], spots, anchors, strict=True):
-        text = axis.text(
-            *spot, letter, color="white", ha=h, va=v, transform=axis.transAxes, fontsize=12
-        )
-        text.set_path_effects([withStroke(linewidth=3, foreground="black")])
-    axis.set_title(name, color="white", fontsize=12)
-    axis.set_xlim(0, columns - 1)
-    axis.set_ylim(rows - 1, 0)
-    axis.set_aspect("equal")
-    axis.axis("off")
+    finish_plane(axis, name, plane)

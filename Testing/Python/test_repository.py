@@ -93,6 +93,10 @@ def test_no_file_of_the_library_is_too_long():
         ("SAMSegmentLib", {"torch", "numpy", "SimpleITK", "vtk", "slicer", "qt", "PySide6"}),
         ("SAMSegmentLib.core", {"torch", "vtk", "slicer", "qt", "PySide6"}),
         ("SAMSegmentLib.api", {"torch", "vtk", "slicer", "qt", "PySide6"}),
+        (
+            "SAMSegmentLib.__main__",
+            {"torch", "vtk", "slicer", "qt", "PySide6", "surface_distance", "matplotlib"},
+        ),
         pytest.param("SAMSegmentLib.logic", {"torch", "qt", "PySide6"}, marks=pytest.mark.mrml),
     ],
 )

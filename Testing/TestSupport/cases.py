@@ -13,6 +13,7 @@ import pytest
 from SAMSegmentLib.core.files import read_image
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Roi
+from SAMSegmentLib.evaluation.simulated_user import ROI_MARGIN_MM, roi_around
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -40,17 +41,9 @@ class Case:
     image: Image
     labels: np.ndarray
 
-    def roi(self, label: int, margin: float = 5.0) -> Roi:
+    def roi(self, label: int, margin: float = ROI_MARGIN_MM) -> Roi:
         """The box around a structure along the grid's axes, enlarged by `margin` mm."""
         return roi_around(self.labels == label, self.image.geometry, margin)
-
-
-def roi_around(mask, geometry, margin: float) -> Roi:
-    """The box around a mask along the grid's axes, enlarged by `margin` mm on each side."""
-    voxels = np.argwhere(mask)[:, ::-1]
-    low, high = voxels.min(0) - 0.5, voxels.max(0) + 0.5
-    size = (high - low) * geometry.spacing + 2 * margin
-    return Roi.from_box(geometry.to_ras((low + high) / 2), size, geometry.directions)
 
 
 @lru_cache(maxsize=4)

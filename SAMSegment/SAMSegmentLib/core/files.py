@@ -50,7 +50,7 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, geometry: Geometry, na
     if path.name.endswith(SEGMENTATION_SUFFIX):
         for key, value in _segment_fields(mask, name).items():
             image.SetMetaData(key, value)
-    with _replaced_when_whole(path) as unfinished:
+    with replaced_when_whole(path) as unfinished:
         sitk.WriteImage(image, str(unfinished), useCompression=True)
 
 
@@ -66,6 +66,16 @@ def check_output(path: str | os.PathLike) -> None:
             f"{path.name}: a mask is written as one of {', '.join(MASK_SUFFIXES)}; "
             "choose one of these endings."
         )
+    check_folder(path)
+
+
+def check_folder(path: str | os.PathLike) -> None:
+    """Finds out before the work whether a file can be written at `path`.
+
+    Raises:
+        InputError: if it is a folder, or the folder it is to lie in is missing or read-only.
+    """
+    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file in it.")
     if not path.parent.is_dir():
@@ -152,9 +162,13 @@ def _segment_fields(mask: np.ndarray, name: str) -> dict[str, str]:
 
 
 @contextmanager
-def _replaced_when_whole(path: Path):
-    """Gives a temporary path beside `path`, and moves it over `path` when all went well."""
-    suffix = next(ending for ending in MASK_SUFFIXES if path.name.endswith(ending))
+def replaced_when_whole(path: Path):
+    """Gives a temporary path beside `path`, and moves it over `path` when all went well.
+
+    Raises:
+        WriteError: if writing fails; what was there before is still there.
+    """
+    suffix = next((ending for ending in MASK_SUFFIXES if path.name.endswith(ending)), path.suffix)
     try:
         handle, unfinished = tempfile.mkstemp(suffix, ".samsegment-", path.parent)
         os.close(handle)

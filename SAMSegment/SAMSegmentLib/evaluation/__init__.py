@@ -1,0 +1,1 @@
+"""How good masks are: metrics, a simulated user, protocols, reports. No torch, Qt or Slicer."""

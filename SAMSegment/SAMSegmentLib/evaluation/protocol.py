@@ -1,0 +1,210 @@
+"""One object segmented by a simulated user, interaction by interaction, and scored at each.
+
+Source: CVPR 2025 challenge on interactive 3D segmentation (JunMa11/CVPR-MedSegFMCompetition): an
+ROI, then up to five clicks, each in the middle of the largest error that is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.geometry import Geometry
+from ..core.image import Image
+from ..core.prediction import Cost, Prediction
+from ..core.prompts import Point, Prompts
+from .metrics import dsc, nsd
+from .simulated_user import next_click, roi_around, shaken_point, shaken_roi
+
+CLICKS = 5
+ROI_STEP = "roi"
+#: Up to this DSC, the challenge counts the NSD as 0: surfaces may come close by chance.
+LEAST_DSC_FOR_NSD = 0.2
+
+Predict = Callable[[Prompts], Prediction]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a simulated user does.
+
+    Attributes:
+        name: how scripts and the shell call it.
+        with_roi: whether it begins with an ROI around the object.
+        clicks: how many clicks follow.
+        shaken: whether ROI and clicks are as inexact as people's (see simulated_user).
+    """
+
+    name: str
+    with_roi: bool
+    clicks: int = CLICKS
+    shaken: bool = False
+
+    @property
+    def interactions(self) -> tuple[str, ...]:
+        """The names of its steps, such as "roi", "click 1", "click 2"."""
+        clicks = tuple(f"click {number}" for number in range(1, self.clicks + 1))
+        return (ROI_STEP, *clicks) if self.with_roi else clicks
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of prompt that a model must take for it: "roi", "points"."""
+        there = {"roi": self.with_roi, "points": self.clicks > 0}
+        return frozenset(kind for kind, present in there.items() if present)
+
+
+ROI_ALONE = Protocol("roi", with_roi=True, clicks=0)
+ROI_THEN_CLICKS = Protocol("roi_then_clicks", with_roi=True)
+SHAKEN_ROI_THEN_CLICKS = Protocol("shaken_roi_then_clicks", with_roi=True, shaken=True)
+CLICKS_ALONE = Protocol("clicks_alone", with_roi=False)
+SHAKEN_CLICKS_ALONE = Protocol("shaken_clicks_alone", with_roi=False, shaken=True)
+#: All protocols by name; the first step of roi_then_clicks is the one step of roi.
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        ROI_ALONE,
+        ROI_THEN_CLICKS,
+        SHAKEN_ROI_THEN_CLICKS,
+        CLICKS_ALONE,
+        SHAKEN_CLICKS_ALONE,
+    )
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The state after one interaction.
+
+    Attributes:
+        interaction: "roi", "click 1", ...
+        prompts: all prompts so far, in RAS.
+        dsc, nsd: of the mask; see metrics, and LEAST_DSC_FOR_NSD.
+        seconds: what the user would have waited.
+        encoder_passes: pictures that the encoder would have had to see.
+        mask: boolean, (k, j, i) of the image's grid.
+        repeated: the mask was perfect before, so the user did nothing.
+    """
+
+    interaction: str
+    prompts: Prompts
+    dsc: float
+    nsd: float
+    seconds: float
+    encoder_passes: int
+    mask: np.ndarray
+    repeated: bool = False
+
+
+class EncoderClock:
+    """How long the encoder takes for a picture, on average over all that were encoded so far."""
+
+    def __init__(self) -> None:
+        self._pictures = 0
+        self._seconds = 0.0
+
+    def add(self, cost: Cost) -> None:
+        """Takes a prediction's measured encodings in."""
+        self._pictures += cost.encoded
+        self._seconds += cost.encoder_seconds
+
+    @property
+    def seconds_per_picture(self) -> float:
+        """Mean seconds; 0 before the first measurement."""
+        return self._seconds / self._pictures if self._pictures else 0.0
+
+
+def run(
+    predict: Predict,
+    image: Image,
+    truth: np.ndarray,
+    protocol: Protocol,
+    seed: int = 0,
+    clock: EncoderClock | None = None,
+) -> list[Step]:
+    """Segments one object by a protocol.
+
+    All earlier prompts are given again with each new one. Once the mask equals the truth, the
+    remaining steps repeat it at no cost.
+
+    A step's time and encoder passes are those of a user who segments this object only: pictures
+    that another object or protocol had encoded before count as encoded when this object first
+    needs them, with the encoder's mean time. The measured time alone would flatter.
+
+    Args:
+        predict: prompts in the image's RAS -> prediction on the image's grid.
+        truth: boolean, (k, j, i) of the image's grid.
+        seed: of the shaking hand.
+        clock: give one to all runs that share kept embeddings.
+
+    Raises:
+        InputError: if the truth is empty or of another shape, or what `predict` raises.
+    """
+    _check_truth(truth, image.geometry)
+    truth = truth.astype(bool, copy=False)
+    user = _User(truth, image.geometry, protocol, seed)
+    clock = clock or EncoderClock()
+    seen: set[Hashable] = set()
+    mask, steps = np.zeros_like(truth), []
+    for interaction in protocol.interactions:
+        if not user.act(interaction, mask):
+            steps.append(_repeated(steps[-1], interaction))
+            continue
+        started = time.perf_counter()
+        prediction = predict(user.prompts)
+        seconds = time.perf_counter() - started
+        clock.add(prediction.cost)
+        passes = len(prediction.cost.pictures - seen)
+        seen |= prediction.cost.pictures
+        seconds += passes * clock.seconds_per_picture - prediction.cost.encoder_seconds
+        mask = prediction.mask().astype(bool)
+        scores = score_mask(truth, mask, image.geometry.spacing)
+        steps.append(Step(interaction, user.prompts, *scores, seconds, passes, mask))
+    return steps
+
+
+def score_mask(truth: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> tuple[float, float]:
+    """DSC and NSD as the challenge counts them; spacing along (i, j, k) in mm."""
+    overlap = dsc(truth, mask)
+    return overlap, nsd(truth, mask, spacing) if overlap > LEAST_DSC_FOR_NSD else 0.0
+
+
+class _User:
+    """The simulated user at one object: what was said so far, and how to say the next."""
+
+    def __init__(self, truth: np.ndarray, geometry: Geometry, protocol: Protocol, seed: int):
+        self._truth, self._geometry = truth, geometry
+        self._shaken = protocol.shaken
+        self._rng = np.random.default_rng(seed)
+        self.prompts = Prompts()
+
+    def act(self, interaction: str, mask: np.ndarray) -> bool:
+        """Adds the next prompt for the present mask; False if there is nothing to correct."""
+        if interaction == ROI_STEP:
+            roi = roi_around(self._truth, self._geometry)
+            self.prompts = Prompts(shaken_roi(roi, self._rng) if self._shaken else roi)
+            return True
+        point = next_click(self._truth, mask, self._geometry)
+        if point is None:
+            return False
+        self.prompts = replace(self.prompts, points=(*self.prompts.points, self._placed(point)))
+        return True
+
+    def _placed(self, point: Point) -> Point:
+        return shaken_point(point, self._geometry, self._rng) if self._shaken else point
+
+
+def _repeated(step: Step, interaction: str) -> Step:
+    return replace(step, interaction=interaction, seconds=0.0, encoder_passes=0, repeated=True)
+
+
+def _check_truth(truth: np.ndarray, geometry: Geometry) -> None:
+    if truth.shape != geometry.shape:
+        raise InputError(
+            f"The truth {truth.shape} is not on the image's grid {geometry.shape}: resample it."
+        )
+    if not truth.any():
+        raise InputError("The truth is empty: there is nothing to segment.")

@@ -1,0 +1,155 @@
+"""Scores as rows: into CSV files and back, and as Markdown tables."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.files import replaced_when_whole
+from ..core.geometry import Geometry
+from .protocol import Protocol, Step
+
+#: The columns of a row, one row per step.
+COLUMNS = (
+    "model",
+    "version",
+    "case",
+    "patient",
+    "modality",
+    "split",
+    "structure",
+    "group",
+    "goal",
+    "voxels",
+    "volume_ml",
+    "slice_thickness_mm",
+    "protocol",
+    "step",
+    "dsc",
+    "nsd",
+    "seconds",
+    "encoder_passes",
+)
+_READ = {
+    "goal": lambda text: text == "True",
+    "voxels": int,
+    "volume_ml": float,
+    "slice_thickness_mm": float,
+    "dsc": float,
+    "nsd": float,
+    "seconds": float,
+    "encoder_passes": int,
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The object that was segmented, and by what; the fields that are unknown stay empty.
+
+    Attributes:
+        goal: whether the project's goals refer to this object.
+        slice_thickness_mm: the largest of the volume's spacings.
+    """
+
+    model: str
+    version: str
+    case: str
+    structure: str
+    voxels: int
+    volume_ml: float
+    slice_thickness_mm: float
+    patient: str = ""
+    modality: str = ""
+    split: str = ""
+    group: str = ""
+    goal: bool = False
+
+
+def measured(truth: np.ndarray, geometry: Geometry) -> dict[str, float]:
+    """The fields of a Subject that say how large it is."""
+    voxels = int(np.count_nonzero(truth))
+    return {
+        "voxels": voxels,
+        "volume_ml": round(voxels * geometry.voxel_volume / 1000, 4),
+        "slice_thickness_mm": round(float(geometry.spacing.max()), 4),
+    }
+
+
+def rows_of(subject: Subject, protocol: Protocol, steps: Iterable[Step]) -> list[dict]:
+    """One row per step, with the keys COLUMNS."""
+    return [
+        {
+            **vars(subject),
+            "protocol": protocol.name,
+            "step": step.interaction,
+            "dsc": round(step.dsc, 5),
+            "nsd": round(step.nsd, 5),
+            "seconds": round(step.seconds, 3),
+            "encoder_passes": step.encoder_passes,
+        }
+        for step in steps
+    ]
+
+
+def write_rows(path: Path, rows: Iterable[dict], columns: Sequence[str] = COLUMNS) -> None:
+    """Writes a CSV file; an existing one is replaced once the new one is whole.
+
+    Raises:
+        WriteError: if writing fails.
+    """
+    with (
+        replaced_when_whole(Path(path)) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
+        _writer(file, columns, rows, header=True)
+
+
+def append_rows(path: Path, rows: Iterable[dict], columns: Sequence[str] = COLUMNS) -> None:
+    """Adds rows to a CSV file, which is made if there is none."""
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        _writer(file, columns, rows, header=new)
+
+
+def read_rows(path: Path) -> list[dict]:
+    """The rows of a CSV file that was written here, numbers as numbers.
+
+    Raises:
+        InputError: if it is no such file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [_parsed(row) for row in csv.DictReader(file, strict=True)]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} is not a table of scores: {error}.") from error
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; the first column is text, the others are aligned as numbers."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for a table; a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _parsed(row: dict) -> dict:
+    # So does csv mark cells without a column, and columns without a cell.
+    if None in row or None in row.values():
+        raise ValueError("a row has not as many cells as the header")
+    return {key: _READ.get(key, str)(text) for key, text in row.items()}
+
+
+def _writer(file, columns: Sequence[str], rows: Iterable[dict], header: bool) -> None:
+    # Unix line ends: kept results are text files of the repository.
+    writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)

@@ -1,0 +1,82 @@
+"""Who is scored: the model under test, and the plain rule as the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from Accuracy.plain_rule import PlainRule
+from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.progress import Watch
+from SAMSegmentLib.core.prompts import Prompts
+from SAMSegmentLib.engines.base import Engine
+from SAMSegmentLib.engines.cache import EmbeddingCache
+from SAMSegmentLib.evaluation.protocol import PROTOCOLS, ROI_ALONE, Protocol
+from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
+from SAMSegmentLib.worker.client import check_request
+from SAMSegmentLib.worker.server import ENGINES, choose_device
+
+PLAIN_RULE = "plain-rule"
+#: Unless others are asked for: all but the ROI alone, which is a step of another.
+DEFAULTS = (PLAIN_RULE, *(name for name in PROTOCOLS if name != ROI_ALONE.name))
+#: Enough for every slice of a volume in three directions.
+CACHE_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model, and the protocols under which it is scored."""
+
+    model: str
+    predict: Callable[[Image, Prompts], Prediction]
+    protocols: tuple[Protocol, ...]
+
+
+def contenders(
+    entry: ModelEntry, device: str, names: Iterable[str] | None, cache: EmbeddingCache
+) -> list[Contender]:
+    """The plain rule and the model, with one store of embeddings for both.
+
+    Args:
+        names: "plain-rule" and names of protocols; None: DEFAULTS, as far as the model takes them.
+
+    Raises:
+        InputError: if there is no such protocol, or the model does not take its prompts.
+    """
+    protocols = _protocols(names, entry)
+    result = []
+    if names is None or PLAIN_RULE in names:
+        plain_entry = model_entry("litemedsam")
+        plain = PlainRule(plain_entry.verified_path(), choose_device(device), cache)
+        result.append(Contender(PLAIN_RULE, _asker(plain, plain_entry), (ROI_ALONE,)))
+    if protocols:
+        engine = ENGINES[entry.architecture](entry.verified_path(), choose_device(device), cache)
+        result.append(Contender(entry.name, _asker(engine, entry), protocols))
+    return result
+
+
+def _protocols(names: Iterable[str] | None, entry: ModelEntry) -> tuple[Protocol, ...]:
+    wanted = [name for name in (DEFAULTS if names is None else names) if name != PLAIN_RULE]
+    if unknown := [name for name in wanted if name not in PROTOCOLS]:
+        choices = ", ".join((PLAIN_RULE, *PROTOCOLS))
+        raise InputError(f"There is no protocol {unknown[0]!r}: choose from {choices}.")
+    chosen = tuple(PROTOCOLS[name] for name in dict.fromkeys(wanted))
+    fitting = tuple(protocol for protocol in chosen if protocol.kinds <= set(entry.prompts))
+    if names is None:
+        return fitting or (ROI_ALONE,)
+    if fitting != chosen:
+        refused = next(protocol for protocol in chosen if protocol not in fitting)
+        raise InputError(
+            f"{entry.title} does not take the prompts of {refused.name}: leave it out."
+        )
+    return chosen
+
+
+def _asker(engine: Engine, entry: ModelEntry) -> Callable[[Image, Prompts], Prediction]:
+    def predict(image: Image, prompts: Prompts) -> Prediction:
+        check_request(entry, image, prompts)
+        return engine.predict(image, prompts, Watch())
+
+    return predict
