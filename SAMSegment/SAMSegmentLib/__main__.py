@@ -55,7 +55,7 @@ def segment(options: argparse.Namespace) -> int:
             segmenter.add_point(ras, positive=True)
         for ras in options.negative:
             segmenter.add_point(ras, positive=False)
-        prediction = segmenter.prediction()
+        prediction = segmenter.prediction().choice(options.alternative)
     write_mask(options.output, prediction.mask(), prediction.geometry, options.name)
     if not options.quiet:
         volume = prediction.box_mask().sum() * prediction.geometry.voxel_volume / 1000
@@ -151,6 +151,13 @@ def _add_segment(commands) -> None:
     point = {"nargs": 3, "type": float, "metavar": ("R", "A", "S"), "action": "append"}
     add("--point", default=[], help="a point on the object (repeatable)", **point)
     add("--negative", default=[], help="a point beside the object (repeatable)", **point)
+    add(
+        "--alternative",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the N-th next-best mask for the prompts, instead of the best",
+    )
     add("--model", default=DEFAULT_MODEL, help="model name (default: %(default)s)")
     add("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
     add(

@@ -114,6 +114,14 @@ class Segmenter:
         """Float32 probability (0 to 1) on the image's own grid. Raises as `mask`."""
         return self._like_input(self.prediction().probability())
 
+    def alternatives(self, threshold: float = 0.5) -> list[sitk.Image]:
+        """Masks of what else the prompts may mean, the likeliest first. Raises as `mask`.
+
+        A single click may mean a vessel or the organ around it; a further click decides, or take
+        one of these.
+        """
+        return [self._like_input(other.mask(threshold)) for other in self.prediction().alternatives]
+
     def prediction(self) -> Prediction:
         """The model's answer to the present prompts: logits on a part of the grid."""
         if self._client is None:

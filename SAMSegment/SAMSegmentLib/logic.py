@@ -51,6 +51,7 @@ class SAMSegmentLogic:
         intensityRange: tuple[float, float] | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
+        alternative: int = 0,
     ) -> str:
         """Segments one object and writes it into one segment; one undo step.
 
@@ -73,6 +74,8 @@ class SAMSegmentLogic:
             intensityRange: intensities shown to the model from black to white; chosen if left out.
             progress: called as `progress(done, total, message)`.
             cancel: anything with `is_set()`, such as threading.Event; looked at between slices.
+            alternative: 1 writes the next-best mask for the same prompts instead of the best, 2
+                the one after it; a single point may mean a vessel or the organ around it.
 
         Returns:
             ID of the segment.
@@ -90,7 +93,8 @@ class SAMSegmentLogic:
         check_request(entry, image, prompts)
         self._writer.check_writable(segmentationNode, segmentId, segmentEditorNode)
 
-        prediction = self._client.predict(entry, image, prompts, progress, cancel, intensityRange)
+        answer = self._client.predict(entry, image, prompts, progress, cancel, intensityRange)
+        prediction = answer.choice(alternative)
         result = self._writer.write(
             segmentationNode,
             prediction,

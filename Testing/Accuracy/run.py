@@ -151,7 +151,9 @@ def main(
         _say(f"left out: the folder with real cases is not there: {data}")
         return 0
     try:
-        cases = chosen(scored_cases(), options.cases, options.split, options.structures)
+        cases = chosen(
+            scored_cases(), options.cases, options.split, options.structures, options.goal
+        )
         if not cases:
             raise InputError("No structure of structures.json fits these arguments.")
         entry = model_entry(options.model)
@@ -179,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="accuracy", description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--cases", nargs="+", metavar="NAME", help="only these cases")
+    add("--goal", action="store_true", help="only structures to which the goals refer")
     add("--split", choices=("tuning", "reporting"), help="only these cases")
     add(
         "--protocols",

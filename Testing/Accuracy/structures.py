@@ -58,6 +58,7 @@ def chosen(
     names: Iterable[str] | None = None,
     split: str | None = None,
     structures: Iterable[str] | None = None,
+    goal_only: bool = False,
 ) -> list[ScoredCase]:
     """The cases and structures that are wanted; None: all.
 
@@ -65,6 +66,7 @@ def chosen(
         names: of cases.
         split: "tuning" or "reporting".
         structures: parts of structures' names, in small or capital letters.
+        goal_only: only those to which the goals refer.
     """
     result = []
     for case in cases:
@@ -73,8 +75,11 @@ def chosen(
         wanted = [
             structure
             for structure in case.structures
-            if structures is None
-            or any(part.lower() in structure.name.lower() for part in structures)
+            if (structure.goal or not goal_only)
+            and (
+                structures is None
+                or any(part.lower() in structure.name.lower() for part in structures)
+            )
         ]
         if wanted:
             result.append(replace(case, structures=tuple(wanted)))

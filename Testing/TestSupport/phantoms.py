@@ -47,3 +47,19 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 def centroid(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
     """RAS in mm of a mask's centre of mass."""
     return geometry.to_ras(np.argwhere(mask).mean(0)[::-1])
+
+
+def ellipsoid(geometry: Geometry, center, radii, axes=None) -> np.ndarray:
+    """Boolean mask of an ellipsoid with half axes `radii` mm along the columns of `axes` (RAS)."""
+    axes = np.eye(3) if axes is None else np.asarray(axes)
+    return np.linalg.norm((voxel_positions(geometry) - center) @ axes / radii, axis=-1) <= 1
+
+
+def middle_of(geometry: Geometry) -> np.ndarray:
+    """RAS in mm of a grid's middle."""
+    return geometry.to_ras((np.array(geometry.shape[::-1]) - 1) / 2)
+
+
+def image_of(mask: np.ndarray, geometry: Geometry) -> Image:
+    """Grey tissue without noise, with a brighter object in it."""
+    return Image(np.where(mask, 180, 20).astype(np.int16), geometry)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import InputError
 from .geometry import Geometry
 from .resample import resample_linear
 
@@ -39,6 +40,7 @@ class Prediction:
         geometry: grid of the whole volume.
         warnings: what the user should know about this result, in full sentences.
         cost: what the encoder had to do for it.
+        alternatives: what else the prompts may mean, the likeliest first.
     """
 
     logits: np.ndarray
@@ -46,6 +48,20 @@ class Prediction:
     geometry: Geometry
     warnings: tuple[str, ...] = ()
     cost: Cost = Cost()
+    alternatives: tuple[Prediction, ...] = ()
+
+    def choice(self, number: int) -> Prediction:
+        """This prediction for 0, else that alternative.
+
+        Raises:
+            InputError: if there are not so many.
+        """
+        if not 0 <= number <= len(self.alternatives):
+            raise InputError(
+                f"There is no alternative {number}: these prompts have {len(self.alternatives)} "
+                "(0 is the mask itself)."
+            )
+        return self.alternatives[number - 1] if number else self
 
     @property
     def box(self) -> tuple[slice, slice, slice]:

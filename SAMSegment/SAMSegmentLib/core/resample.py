@@ -47,15 +47,37 @@ def _inside(to_source: np.ndarray, source_shape, target_shape) -> np.ndarray:
     return inside
 
 
-def area_weights(source_size: int, target_size: int) -> np.ndarray:
+def area_weights(
+    source_size: int, target_size: int, start: float = 0.0, extent: float | None = None
+) -> np.ndarray:
     """Weights (target, source) that average each target pixel over the source it covers.
 
     The same rule for shrinking and enlarging, as OpenCV's INTER_AREA, with which the slice-wise
-    models were trained. Rows sum to one.
+    models were trained. Rows sum to one, or to less where they leave the source.
+
+    Args:
+        start: where the target begins, in source pixels from the source's edge.
+        extent: source pixels that the target covers; None: all.
     """
-    edges = np.arange(target_size + 1) * (source_size / target_size)
+    step = (source_size if extent is None else extent) / target_size
+    edges = start + np.arange(target_size + 1) * step
     cells = np.arange(source_size)
     upper = np.minimum(edges[1:, None], cells + 1)
     lower = np.maximum(edges[:-1, None], cells)
-    weights = np.clip(upper - lower, 0, None)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.clip(upper - lower, 0, None) / step
+
+
+def linear_weights(positions: np.ndarray, size: int) -> np.ndarray:
+    """Weights (positions, size) that interpolate linearly between `size` values.
+
+    Args:
+        positions: continuous indices into the values; beyond their ends, the end's value holds.
+    """
+    positions = np.clip(np.asarray(positions, dtype=float), 0, size - 1)
+    lower = np.minimum(positions.astype(int), max(size - 2, 0))
+    share = positions - lower
+    weights = np.zeros((len(positions), size))
+    rows = np.arange(len(positions))
+    weights[rows, lower] = 1 - share
+    weights[rows, np.minimum(lower + 1, size - 1)] += share
+    return weights

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.prediction import Prediction
 from ..core.progress import Watch
@@ -20,12 +19,11 @@ class Window(Protocol):
     """The part of a volume that a network sees at once."""
 
     @property
-    def geometry(self) -> Geometry:
-        """The network's own grid, in the image's RAS."""
-
-    @property
     def key(self) -> Hashable:
         """Names what the network gets to see of a given image."""
+
+    def picture(self) -> np.ndarray:
+        """What it gets to see, float32."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from ..core.geometry import Geometry, apply_matrix
 from ..core.image import Image
 from ..core.orientation import Reorientation, slices_first
 from ..core.prompts import FACE_TOLERANCE, Roi
-from ..core.resample import area_weights
+from ..core.resample import area_weights, linear_weights
 from .intensity import GreyLevels
 
 
@@ -56,6 +56,14 @@ class PixelGrid:
         )
         return picture
 
+    def at_voxels(self, picture: np.ndarray) -> np.ndarray:
+        """float32 picture (size, size) -> its values at the slice's voxels, by interpolation."""
+        rows, columns = (
+            linear_weights((np.arange(n) + 0.5) * m / n - 0.5, m).astype(np.float32)
+            for n, m in zip(self.shape, self.fitted, strict=True)
+        )
+        return rows @ picture[: self.fitted[0], : self.fitted[1]] @ columns.T
+
     def box_of_voxels(self, box: tuple[int, int, int, int]) -> np.ndarray:
         """Box of voxels (first row, first column, last row, last column) -> xyxy in the picture.
 
@@ -92,6 +100,10 @@ class SliceWindow:
     @property
     def key(self) -> Hashable:
         return (self.stack.orientation, self.stack.grey_levels, self.index)
+
+    def picture(self) -> np.ndarray:
+        """float32 (size, size), 0 to 1: the slice as the network gets it."""
+        return self.stack.picture(self.index)
 
     @property
     def geometry(self) -> Geometry:
@@ -170,6 +182,15 @@ class RoiInStack:
         """Which voxels of the box lie in the ROI, boolean."""
         shape = tuple(self.stop - self.start + 1)
         return self._roi.contains_voxels(self._geometry.crop(tuple(self.start), shape))
+
+    @property
+    def open_faces(self) -> tuple[tuple[bool, bool], ...]:
+        """For each axis, whether the volume goes on before the box's first and after its last."""
+        shape = self._geometry.shape
+        return tuple(
+            (bool(first > 0), bool(last < n - 1))
+            for first, last, n in zip(self.start, self.stop, shape, strict=True)
+        )
 
     @property
     def slices(self) -> range:

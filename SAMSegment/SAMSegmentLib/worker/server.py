@@ -48,7 +48,7 @@ class Predictor:
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            self._cache.clear()
+            self.close()
             raise OutOfMemoryError(
                 "There is not enough memory for this prediction. Nothing was changed. Close other "
                 "programs or volumes, make the ROI smaller, or choose the device cpu."

@@ -1,10 +1,15 @@
 """The baseline: the network under its authors' rule, whatever becomes of the engine."""
 
+import threading
+
+import numpy as np
 import pytest
 import torch
 
 from Accuracy.plain_rule import PlainRule
 from SAMSegmentLib.core.errors import Cancelled, InputError
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.engines.cache import EmbeddingCache
@@ -49,3 +54,80 @@ def test_it_can_be_cancelled(plain):
 
     with pytest.raises(Cancelled):
         plain.predict(IMAGE, PROMPTS, Watch(cancel=Flag()))
+
+
+# Rows and columns lie as the rule sees them, so that its boxes can be told in voxels.
+PLAIN = Geometry(np.diag([-1.0, -1.0, 1.0, 1.0]), (12, 64, 64))
+MR = Image(np.random.default_rng(0).integers(1, 99, PLAIN.shape), PLAIN, modality="MR")
+CUBE = Roi.from_box((-30, -30, 6), (20, 20, 8))
+SQUARE = (slice(25, 36), slice(24, 33))
+WHOLE_ROI = [80, 80, 160, 160]
+EVERYWHERE = (slice(None), slice(None))
+
+
+class Recorder(PlainRule):
+    """The rule with a network that marks a square on each slice and keeps what it was asked."""
+
+    def __init__(self, squares):
+        self._cache = EmbeddingCache(1)
+        self.squares = squares
+        self.asked = []
+
+    def _segmented(self, stack, index, box):
+        self.asked.append((index, box.tolist()))
+        logits = np.full(stack.grid.shape, -5.0, np.float32)
+        if (square := self.squares.get(index)) is not None:
+            logits[square] = 5.0
+        return logits, 0.9
+
+    def run(self, roi=CUBE, watch=None):
+        return self.predict(MR, Prompts(roi=roi), watch or Watch())
+
+
+def test_it_starts_in_the_middle_and_goes_up_then_down():
+    network = Recorder({})
+    network.run()
+    assert [index for index, _ in network.asked] == [6, 7, 8, 9, 10, 5, 4, 3, 2]
+
+
+def test_the_next_box_is_the_neighbours_mask_and_three_pixels():
+    network = Recorder(dict.fromkeys(range(12), SQUARE))
+    network.run()
+    boxes = [box for _, box in network.asked]
+    assert boxes[0] == WHOLE_ROI
+    assert boxes[1:] == [[24 * 4 - 3, 25 * 4 - 3, 33 * 4 - 1 + 3, 36 * 4 - 1 + 3]] * 8
+
+
+def test_below_the_middle_it_continues_from_the_middle():
+    network = Recorder({6: SQUARE, 10: (slice(22, 24), slice(22, 24))})
+    network.run()
+    boxes = dict(network.asked)
+    assert boxes[5] == boxes[7] != boxes[6]
+
+
+def test_after_an_empty_mask_the_roi_is_the_box_again():
+    network = Recorder({6: SQUARE})
+    network.run()
+    boxes = dict(network.asked)
+    assert boxes[8] == boxes[6] == WHOLE_ROI
+
+
+def test_nothing_leaves_an_roi_that_is_turned():
+    turn = np.array([[1, -1, 0], [1, 1, 0], [0, 0, np.sqrt(2)]]) / np.sqrt(2)
+    oblique = Roi.from_box((-30, -30, 6), (20, 20, 8), turn)
+    prediction = Recorder(dict.fromkeys(range(12), EVERYWHERE)).run(oblique)
+    assert np.array_equal(prediction.mask() > 0, oblique.contains_voxels(PLAIN))
+
+
+def test_cancelled_it_asks_for_no_further_slice():
+    cancel = threading.Event()
+    network = Recorder({})
+
+    def stop_after_two(done, total, message):
+        assert total == 9
+        if done == 2:
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        network.run(watch=Watch(stop_after_two, cancel))
+    assert len(network.asked) == 3

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.orientation import Reorientation, slices_first
+from SAMSegmentLib.core.orientation import Reorientation, all_planes, slices_first
 from TestSupport.geometries import geometries, reorientations
 
 
@@ -83,6 +83,42 @@ def test_coronal_and_sagittal_slices_show_the_head_on_top():
         geometry = Geometry(np.diag([*spacing, 1.0]), (8, 8, 8))
         seen = slices_first(geometry).apply_to_geometry(geometry)
         assert np.allclose(seen.directions[:, 1], (0, 0, -1))
+
+
+@given(geometries())
+def test_all_planes_lie_along_each_axis_once_the_scans_own_first(geometry):
+    planes = all_planes(geometry)
+    assert planes[0] == slices_first(geometry)
+    assert sorted(plane.axes[0] for plane in planes) == [0, 1, 2]
+    assert all(sorted(plane.axes) == [0, 1, 2] for plane in planes)
+
+
+def test_all_planes_of_an_axial_scan_look_as_in_the_four_up_view():
+    geometry = Geometry(np.diag([-1.0, -1.0, 2.0, 1.0]), (8, 9, 10))
+    axial, coronal, sagittal = (
+        plane.apply_to_geometry(geometry).directions for plane in all_planes(geometry)
+    )
+    # Columns of the matrices: along a row of the picture, down, and through the stack.
+    assert np.allclose(axial[:, :2].T, [(-1, 0, 0), (0, -1, 0)])
+    assert np.allclose(coronal[:, :2].T, [(-1, 0, 0), (0, 0, -1)])
+    assert np.allclose(sagittal[:, :2].T, [(0, -1, 0), (0, 0, -1)])
+
+
+@given(
+    st.floats(-35, 35),
+    st.floats(-20, 20),
+    st.tuples(st.floats(0.5, 1), st.floats(0.5, 1), st.floats(0.5, 6)),
+    reorientations(),
+)
+def test_stored_flipped_or_permuted_all_planes_look_the_same(yaw, pitch, spacing, storage):
+    matrix = np.eye(4)
+    rotation = Rotation.from_euler("zx", (yaw, pitch), degrees=True).as_matrix()
+    matrix[:3, :3] = rotation @ np.diag(spacing)
+    geometry = Geometry(matrix, (4, 5, 6))
+    voxels = np.arange(120).reshape(geometry.shape)
+    stored, stored_geometry = storage.apply(voxels), storage.apply_to_geometry(geometry)
+    for plane, again in zip(all_planes(geometry), all_planes(stored_geometry), strict=True):
+        assert np.array_equal(plane.apply(voxels), again.apply(stored))
 
 
 def test_a_reorientation_is_a_value():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction, logit
-from SAMSegmentLib.core.resample import area_weights, resample_linear
+from SAMSegmentLib.core.resample import area_weights, linear_weights, resample_linear
 from TestSupport.cases import shared_case
 from TestSupport.geometries import geometries, rigid_transforms, rotations
 from TestSupport.phantoms import ball, centroid, dice, voxel_positions
@@ -76,6 +76,46 @@ def test_area_weights_average_what_a_pixel_covers(source, target):
     ramp = weights @ (np.arange(source) + 0.5)
     middle = (np.arange(target) + 0.5) * source / target
     assert np.allclose(ramp, middle, atol=1e-6 if source % target == 0 else 0.5)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(-30, 70), st.floats(0.5, 80))
+def test_area_weights_of_a_window_average_what_of_it_lies_in_the_source(
+    source, target, start, extent
+):
+    weights = area_weights(source, target, start, extent)
+    assert weights.shape == (target, source) and (weights >= 0).all()
+    step = extent / target
+    edges = start + step * np.arange(target + 1)
+    covered = np.clip(edges[1:], 0, source) - np.clip(edges[:-1], 0, source)
+    assert np.allclose(weights.sum(1), covered / step)
+    # Where a pixel lies in the source entirely, a ramp has its value at the pixel's middle.
+    whole = (edges[:-1] >= 0) & (edges[1:] <= source)
+    if step >= 1 and float(start).is_integer() and float(step).is_integer():
+        ramp = weights @ (np.arange(source) + 0.5)
+        assert np.allclose(ramp[whole], (edges[:-1] + step / 2)[whole])
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.data())
+def test_a_window_on_whole_pixels_is_that_part_of_the_whole(source, target, data):
+    first = data.draw(st.integers(0, target - 1))
+    last = data.draw(st.integers(first + 1, target))
+    step = source / target
+    part = area_weights(source, last - first, first * step, (last - first) * step)
+    assert np.allclose(part, area_weights(source, target)[first:last])
+
+
+@given(st.integers(1, 30), st.lists(st.floats(-5, 40), max_size=12))
+def test_linear_weights_interpolate_as_numpy_does(size, positions):
+    values = np.random.default_rng(0).normal(size=size)
+    weights = linear_weights(np.array(positions), size)
+    assert weights.shape == (len(positions), size)
+    assert (weights >= 0).all() and np.allclose(weights.sum(1), 1)
+    assert np.allclose(weights @ values, np.interp(positions, np.arange(size), values))
+
+
+@given(st.integers(1, 30))
+def test_linear_weights_at_the_values_themselves_change_nothing(size):
+    assert np.array_equal(linear_weights(np.arange(size), size), np.eye(size))
 
 
 def test_the_truth_of_an_oblique_ct_survives_a_3d_window_and_back():

@@ -8,7 +8,7 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.orientation import Reorientation
 from SAMSegmentLib.core.progress import Watch
-from SAMSegmentLib.core.prompts import Point, Prompts, Roi
+from SAMSegmentLib.core.prompts import Prompts, Roi
 from SAMSegmentLib.engines.cache import EmbeddingCache
 from SAMSegmentLib.engines.intensity import GreyLevels
 from SAMSegmentLib.engines.slices import SliceStack, SliceWindow
@@ -178,9 +178,22 @@ def test_an_intensity_range_without_extent_is_refused(engine, intensity_range):
         )
 
 
-def test_points_alone_are_refused(engine):
-    with pytest.raises(InputError, match="ROI"):
-        engine.predict(chest_ct().image, Prompts(points=(Point((0, 0, 0)),)), Watch())
+def test_an_intensity_range_may_be_a_list_as_the_command_line_gives_it(engine):
+    image = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
+    roi = Roi.from_box((48, 48, 10), (44, 44, 2))
+    listed = predict(engine, image, roi, intensity_range=[-200.0, 300.0])
+    assert np.array_equal(
+        listed.logits, predict(engine, image, roi, intensity_range=(-200.0, 300.0)).logits
+    )
+
+
+def test_another_intensity_range_gives_another_answer(engine):
+    image = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
+    roi = Roi.from_box((48, 48, 10), (44, 44, 2))
+    one, other = (
+        predict(engine, image, roi, intensity_range=ends) for ends in ((-200, 300), (1000, 2000))
+    )
+    assert not np.array_equal(one.logits, other.logits)
 
 
 def test_cancel_leaves_the_engine_usable(engine):

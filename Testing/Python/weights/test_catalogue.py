@@ -67,7 +67,7 @@ def _sha256(data):
 
 
 def test_prompts_that_a_box_model_cannot_use_are_refused_with_what_to_do():
-    entry = model_entry("litemedsam")
+    entry = dataclasses.replace(model_entry("litemedsam"), prompts=("roi",))
     entry.check_prompts(Prompts(roi=ROI))
     with pytest.raises(InputError, match=r"needs an ROI .* none was given"):
         entry.check_prompts(Prompts())
@@ -77,7 +77,13 @@ def test_prompts_that_a_box_model_cannot_use_are_refused_with_what_to_do():
         entry.check_prompts(Prompts(roi=ROI, points=(POINT,)))
 
 
-def test_a_model_for_points_takes_points():
-    entry = dataclasses.replace(model_entry("litemedsam"), prompts=("roi", "points"))
-    entry.check_prompts(Prompts(roi=ROI, points=(POINT,)))
-    entry.check_prompts(Prompts(points=(POINT,)))
+@pytest.mark.parametrize(
+    "prompts", [Prompts(ROI), Prompts(points=(POINT,)), Prompts(ROI, (POINT, POINT))]
+)
+def test_litemedsam_takes_an_roi_points_and_both(prompts):
+    model_entry("litemedsam").check_prompts(prompts)
+
+
+def test_a_model_for_both_asks_for_either():
+    with pytest.raises(InputError, match="an ROI or points"):
+        model_entry("litemedsam").check_prompts(Prompts())

@@ -1,5 +1,6 @@
 """Asking for predictions: what is refused before any work, and what happens without memory."""
 
+import dataclasses
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,7 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.worker.client import InProcessClient
-from TestSupport.phantoms import ct_with_ball, grid
+from TestSupport.phantoms import ct_with_ball, dice, grid
 
 MODEL = model_entry("litemedsam")
 IMAGE = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
@@ -34,7 +35,7 @@ def test_a_prediction_comes_back_on_the_images_grid():
     "prompts",
     [
         Prompts(),
-        Prompts(points=(Point((48, 48, 10)),)),
+        Prompts(points=(Point((48, 48, 900)),)),
         Prompts(roi=Roi.from_box((900, 48, 10), (44, 44, 4))),
     ],
 )
@@ -43,6 +44,30 @@ def test_prompts_that_do_not_fit_are_refused_before_torch_is_loaded(prompts):
     with pytest.raises(InputError):
         client.predict(MODEL, IMAGE, prompts)
     assert client._predictor is None
+
+
+def test_a_model_that_takes_no_points_is_not_even_loaded_for_them():
+    boxes_only = dataclasses.replace(MODEL, prompts=("roi",))
+    client = InProcessClient("cpu")
+    with pytest.raises(InputError, match="draw an ROI"):
+        client.predict(boxes_only, IMAGE, Prompts(points=(Point((48, 48, 10)),)))
+    with pytest.raises(InputError, match="remove the points"):
+        client.predict(boxes_only, IMAGE, Prompts(ROI.roi, (Point((48, 48, 10)),)))
+    assert client._predictor is None
+
+
+def test_a_point_on_the_object_is_enough():
+    prediction = InProcessClient("cpu").predict(
+        MODEL, IMAGE, Prompts(points=(Point((48, 48, 10)),))
+    )
+    assert dice(prediction.mask(), IMAGE.voxels > 120) > 0.85
+
+
+def test_negative_points_alone_are_refused_and_the_client_stays_usable():
+    client = InProcessClient("cpu")
+    with pytest.raises(InputError, match="ROI around the object or a positive point"):
+        client.predict(MODEL, IMAGE, Prompts(points=(Point((48, 48, 10), positive=False),)))
+    assert client.predict(MODEL, IMAGE, ROI).mask().any()
 
 
 @pytest.mark.parametrize("voxels", [np.zeros((8, 9, 9)), np.full((8, 9, 9), np.nan)])

@@ -1,0 +1,164 @@
+"""A click that corrects a mask: locally, and only in the direction that it says.
+
+A positive click adds voxels and removes none, a negative one the other way round. What changes lies
+within a radius of the click, and nearer to it than to any click that says the opposite; so clicks
+never undo each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from .errors import InputError
+from .prediction import BACKGROUND_LOGIT
+
+#: Logit of a voxel that a click decided: certain, whatever the threshold.
+DECIDED_LOGIT = -BACKGROUND_LOGIT
+# The error around a click reaches at least to the nearest voxel that is as it should be; changes
+# reach this many times as far, but not less than LEAST_RADIUS_MM.
+REACH = 2.5
+LEAST_RADIUS_MM = 8.0
+# Around the click itself, even if a model proposes less.
+SURE_MM = 4.0
+# Speed, relative to that within the object, at which the front passes the strongest intensity step.
+SLOWEST = 0.02
+
+Voxel = tuple[int, int, int]
+
+
+def apply_click(
+    logits: np.ndarray,
+    voxel: Voxel,
+    positive: bool,
+    proposed: np.ndarray | None,
+    values: np.ndarray,
+    spacing: np.ndarray,
+    opposite: Sequence[Voxel],
+) -> np.ndarray:
+    """The logits after a click; the array given is not changed.
+
+    Args:
+        logits: float32, (k, j, i).
+        voxel: of the click, within the array.
+        proposed: boolean, what a model takes for the object under the click; None: nothing known.
+        values: intensities, same shape.
+        spacing: mm along (k, j, i).
+        opposite: voxels of earlier clicks that say the opposite; they may lie outside the array.
+
+    Raises:
+        InputError: if an opposite click lies in the same voxel.
+    """
+    if tuple(voxel) in {tuple(other) for other in opposite}:
+        raise InputError(
+            "A positive and a negative point lie in the same voxel: move or remove one of them."
+        )
+    mask = logits > 0
+    size = distance_to_right(mask, voxel, positive, spacing)
+    box = _box_around(voxel, radius_of(size), spacing, logits.shape)
+    own = tuple(int(n) - part.start for n, part in zip(voxel, box, strict=True))
+    others = [np.array(other) - [part.start for part in box] for other in opposite]
+    free = _nearer(mask[box].shape, own, others, radius_of(size), spacing)
+
+    if proposed is None:
+        changed = geodesic_ball(values[box], own, size, spacing)
+    else:
+        changed = geodesic_ball(values[box], own, min(size, SURE_MM), spacing) | proposed[box]
+    changed &= free & (mask[box] != positive)
+    changed[own] = True
+    changed = _piece(changed, own)
+    result = logits.copy()
+    part = result[box]
+    decided = np.float32(DECIDED_LOGIT if positive else -DECIDED_LOGIT)
+    part[changed] = (
+        np.maximum(part[changed], decided) if positive else np.minimum(part[changed], decided)
+    )
+    return result
+
+
+def distance_to_right(mask: np.ndarray, voxel: Voxel, positive: bool, spacing: np.ndarray) -> float:
+    """mm from a click to the nearest voxel that is as the click wants it; 0 if it is itself.
+
+    Where there is none (a positive click and an empty mask), LEAST_RADIUS_MM / REACH.
+    """
+    right = mask if positive else ~mask
+    if not right.any():
+        return LEAST_RADIUS_MM / REACH
+    if right[tuple(voxel)]:
+        return 0.0
+    radius = LEAST_RADIUS_MM
+    while True:
+        box = _box_around(voxel, radius, spacing, mask.shape)
+        here = np.argwhere(right[box])
+        if len(here):
+            offset = (here + [part.start for part in box] - np.array(voxel)) * spacing
+            nearest = float(np.sqrt((offset**2).sum(1).min()))
+            # A corner of the box may be farther than a voxel just outside one of its faces.
+            if nearest <= radius or all(
+                part.start == 0 and part.stop == n for part, n in zip(box, mask.shape, strict=True)
+            ):
+                return nearest
+        radius *= 2
+
+
+def radius_of(size: float) -> float:
+    """mm around a click in which its change may lie, from `distance_to_right`."""
+    return max(REACH * size, LEAST_RADIUS_MM)
+
+
+def geodesic_ball(
+    values: np.ndarray, voxel: Voxel, radius: float, spacing: np.ndarray
+) -> np.ndarray:
+    """Voxels within `radius` mm of a voxel along paths of like intensity, boolean.
+
+    A front runs at full speed where intensities are like those at the click, and is slowed down
+    where they differ: in plain tissue this is a ball, at a border it stops. By SimpleITK's fast
+    marching (Sethian 1996).
+    """
+    smooth = ndimage.gaussian_filter(values.astype(np.float32), 0.5)
+    around = tuple(slice(max(n - 1, 0), n + 2) for n in voxel)
+    here = float(np.median(values[around]))
+    spread = float(np.std(values[around])) + 0.1 * float(np.std(values)) + 1e-6
+    speed = np.exp(-0.5 * ((smooth - here) / (3 * spread)) ** 2)
+    image = sitk.GetImageFromArray(np.maximum(speed, SLOWEST).astype(np.float32))
+    image.SetSpacing([float(value) for value in np.asarray(spacing)[::-1]])
+    front = sitk.FastMarchingImageFilter()
+    front.SetTrialPoints([[int(n) for n in reversed(voxel)]])
+    front.SetStoppingValue(float(radius) + 1e-3)
+    ball = sitk.GetArrayFromImage(front.Execute(image)) <= radius
+    ball[tuple(voxel)] = True
+    return ball
+
+
+def _nearer(
+    shape: tuple[int, ...],
+    voxel: Voxel,
+    others: Sequence[np.ndarray],
+    radius: float,
+    spacing: np.ndarray,
+) -> np.ndarray:
+    """Voxels within `radius` of a voxel, and nearer to it than to any of the others."""
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
+    distance = (((grid - voxel) * spacing) ** 2).sum(-1)
+    free = distance <= radius**2
+    for other in others:
+        free &= distance < (((grid - other) * spacing) ** 2).sum(-1)
+    return free
+
+
+def _piece(mask: np.ndarray, voxel: Voxel) -> np.ndarray:
+    pieces, _ = ndimage.label(mask)
+    return pieces == pieces[tuple(voxel)]
+
+
+def _box_around(
+    voxel: Voxel, radius: float, spacing: np.ndarray, shape: tuple[int, ...]
+) -> tuple[slice, ...]:
+    reach = np.ceil(radius / np.asarray(spacing)).astype(int)
+    return tuple(
+        slice(max(int(n) - int(r), 0), min(int(n) + int(r) + 1, size))
+        for n, r, size in zip(voxel, reach, shape, strict=True)
+    )

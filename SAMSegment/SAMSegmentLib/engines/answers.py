@@ -1,0 +1,62 @@
+"""What an engine knows about an object so far: its mask, and all it takes to correct it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.geometry import Geometry
+from ..core.prediction import BACKGROUND_LOGIT, Prediction
+from .slices import SliceStack
+from .views import View
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Logits on a box of a volume; beyond it, background.
+
+    Attributes:
+        logits: float32, (k, j, i).
+        start: first voxel (k, j, i) of the box.
+    """
+
+    logits: np.ndarray
+    start: tuple[int, int, int]
+
+    @property
+    def stop(self) -> np.ndarray:
+        return np.array(self.start) + self.logits.shape
+
+    def on(self, start: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+        """A copy of the logits on another box."""
+        result = np.full(tuple(shape), BACKGROUND_LOGIT, dtype=np.float32)
+        low = np.maximum(start, self.start)
+        high = np.minimum(np.array(start) + shape, self.stop)
+        if (low < high).all():
+            there = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
+            here = tuple(
+                slice(a, b) for a, b in zip(low - self.start, high - self.start, strict=True)
+            )
+            result[there] = self.logits[here]
+        return result
+
+    def enlarged(self, start: Sequence[int], stop: Sequence[int]) -> Field:
+        """A copy on the box that also holds another box."""
+        low, high = np.minimum(start, self.start), np.maximum(stop, self.stop)
+        return Field(self.on(low, high - low), tuple(int(n) for n in low))
+
+    def prediction(self, geometry: Geometry) -> Prediction:
+        return Prediction(self.logits, self.start, geometry)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """An object's mask, the views on which it rests, and what else could have been meant."""
+
+    mask: Field
+    stacks: Sequence[SliceStack]
+    views: Sequence[View]
+    alternatives: tuple[Field, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,110 @@
+"""Which of several 3D masks is meant.
+
+The weights were fitted by ridge regression of Dice on these measures over hypotheses of the tuning
+cases of the accuracy benchmark (Testing/Accuracy/structures.json), 23 structures of one CT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .fusion import Selection, likeness
+from .tracking import overlap
+from .views import View
+
+# What the network says for a mask.
+QUALITY, AGREEMENT, STABILITY, CERTAINTY = 0.83, 0.43, 0.34, 0.63
+# What speaks for its being what the ROI was drawn around: it does not run into the ROI's faces,
+# reaches close to them, and lies in the middle.
+TOUCHING, FILLING, OFF_CENTRE = -0.64, 0.57, -0.70
+# An object drawn with a margin does not fill its ROI entirely.
+FULL = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """A 3D mask that may be meant.
+
+    Attributes:
+        selection: the slices' masks behind it.
+        logits: float32, native order.
+        score: the higher, the likelier; comparable within one region only.
+    """
+
+    selection: Selection
+    logits: np.ndarray
+    score: float
+
+
+def score(views: Sequence[View], selection: Selection, logits: np.ndarray, in_roi: bool) -> float:
+    """How likely a 3D mask is meant.
+
+    Args:
+        logits: native 3D logits.
+        in_roi: whether the region is an ROI that a user drew around the object.
+    """
+    mask = views[0].own(logits) > 0
+    if not mask.any():
+        return -np.inf
+    quality = agreement = stability = weights = 0.0
+    for view, masks in zip(views, selection, strict=True):
+        own = view.own(logits)
+        for key, slice_mask in masks.items():
+            area = np.count_nonzero(own[key] > 0)
+            if area == 0 and not slice_mask.mask.any():
+                continue
+            weight = np.sqrt(area) + 1e-3
+            weights += weight
+            quality += weight * slice_mask.quality
+            agreement += weight * likeness(slice_mask.logits, own[key])
+            stability += weight * _stability(slice_mask.logits)
+    certainty = np.tanh(np.abs(logits[logits > 0]) / 2).mean()
+    of_network = QUALITY * quality + AGREEMENT * agreement + STABILITY * stability
+    value = float(of_network / max(weights, 1e-6) + CERTAINTY * certainty)
+    return value + _fit(mask, views[0]) if in_roi else value
+
+
+def touching(mask: np.ndarray, view: View) -> float:
+    """Share of a mask's surface (that of a cube as large) which lies on faces of the region.
+
+    Faces at the volume's own border do not count: there, objects are cut by the field of view.
+    """
+    voxel = float(np.prod(view.spacing))
+    area = 0.0
+    for axis, (first, last) in enumerate(view.region.open_faces):
+        face = voxel / view.spacing[axis]
+        area += face * first * np.count_nonzero(np.take(mask, 0, axis))
+        area += face * last * np.count_nonzero(np.take(mask, -1, axis))
+    return area / max(6 * (np.count_nonzero(mask) * voxel) ** (2 / 3), 1e-6)
+
+
+def _fit(mask: np.ndarray, view: View) -> float:
+    voxels = np.argwhere(mask)
+    filling = (np.ptp(voxels, axis=0) + 1) / mask.shape
+    off_centre = np.abs((voxels.mean(0) + 0.5) / mask.shape - 0.5).max()
+    return float(
+        TOUCHING * touching(mask, view)
+        + FILLING * np.minimum(filling, FULL).mean()
+        + OFF_CENTRE * off_centre
+    )
+
+
+def _stability(logits: np.ndarray) -> float:
+    """How little the mask depends on the threshold (SAM, Kirillov et al. 2023, appendix B)."""
+    loose = np.count_nonzero(logits > -1)
+    return np.count_nonzero(logits > 1) / loose if loose else 0.0
+
+
+def distinct(hypotheses: Sequence[Hypothesis], count: int, alike: float = 0.9) -> list[Hypothesis]:
+    """The best `count` of the hypotheses, without those that are nearly the same."""
+    kept: list[Hypothesis] = []
+    for hypothesis in sorted(hypotheses, key=lambda other: -other.score):
+        if len(kept) == count:
+            break
+        mask = hypothesis.logits > 0
+        if all(overlap(mask, other.logits > 0) < alike for other in kept):
+            kept.append(hypothesis)
+    return kept

@@ -1,0 +1,82 @@
+"""An object followed from slice to slice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .montage import Box
+from .views import SURE_LOGIT, SliceMask, View, intersect
+
+#: Pixels by which a box grows from slice to slice (LiteMedSAM's published rule).
+BOX_MARGIN = 3
+# A section may be smaller or larger than its neighbour; the network's own estimate decides.
+SECTION_SCALES = (0.8, 1.0, 1.3)
+# How much likeness to the neighbour counts, against the quality that the network expects.
+LIKENESS = 0.5
+# Sections that overlap less than this are not of one object: its end was reached.
+LEAST_OVERLAP = 0.1
+# Nor are sections whose mean grey level (of 256) differs from the first one's by this much, and by
+# this many times the spread within it: behind the lung's end lies the liver, of the same outline.
+GREY_STEP, GREY_SPREADS = 40.0, 2.0
+
+
+def follow(view: View, start: int, first: SliceMask) -> dict[int, SliceMask]:
+    """The object's masks on all key slices, from its mask on one of them.
+
+    Each slice is asked for boxes of several sizes around the neighbour's section; the mask that is
+    good by itself and like its neighbour is taken. Where the object ends, masks are empty.
+    """
+    track = {start: first}
+    tissue = view.grey(start)[first.mask]
+    for keys in (
+        [key for key in view.keys if key > start],
+        [key for key in reversed(view.keys) if key < start],
+    ):
+        neighbour = first
+        for key in keys:
+            neighbour = track[key] = _next_section(view, key, neighbour, tissue)
+    return track
+
+
+def _next_section(view: View, key: int, neighbour: SliceMask, tissue: np.ndarray) -> SliceMask:
+    box = view.box_of(neighbour.mask, 0, key)
+    if box is None:
+        return neighbour
+    limit = view.limit(key)
+    boxes = [intersect(_scaled(box, scale), limit) for scale in SECTION_SCALES]
+    masks = view.ask(key, boxes)
+    likeness = [
+        overlap(mask.mask, neighbour.mask) if _same_tissue(view.grey(key)[mask.mask], tissue) else 0
+        for mask in masks
+    ]
+    best = max(range(len(masks)), key=lambda n: masks[n].quality + LIKENESS * likeness[n])
+    return masks[best] if likeness[best] > LEAST_OVERLAP else nothing(view)
+
+
+def _same_tissue(grey: np.ndarray, first: np.ndarray) -> bool:
+    if grey.size == 0 or first.size == 0:
+        return False
+    step = abs(float(grey.mean()) - float(first.mean()))
+    return step < max(GREY_STEP, GREY_SPREADS * float(first.std()))
+
+
+def nothing(view: View, quality: float = 0.5) -> SliceMask:
+    """The mask of a slice without the object."""
+    return SliceMask(np.full(view.shape[1:], -SURE_LOGIT, dtype=np.float32), quality)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Dice of two masks; 0 for two empty ones."""
+    total = np.count_nonzero(one) + np.count_nonzero(other)
+    return 2 * np.count_nonzero(one & other) / total if total else 0.0
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    width, height = scale * (box[2] - box[0]) / 2, scale * (box[3] - box[1]) / 2
+    return (
+        int(x - width - BOX_MARGIN),
+        int(y - height - BOX_MARGIN),
+        int(x + width + BOX_MARGIN),
+        int(y + height + BOX_MARGIN),
+    )

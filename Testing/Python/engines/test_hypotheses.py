@@ -1,0 +1,129 @@
+"""Of several 3D masks, the one that is meant scores highest."""
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.engines.fusion import fuse
+from SAMSegmentLib.engines.hypotheses import Hypothesis, distinct, score, touching
+from SAMSegmentLib.engines.planes import inside_of, views_of
+from SAMSegmentLib.engines.tracking import overlap
+from TestSupport.knowing_network import KnowingNetwork
+from TestSupport.phantoms import ball, grid
+from TestSupport.sections import roi_round, slice_mask, stacks_around, views_on
+
+GEOMETRY = grid((30, 40, 40), (2, 2, 2))
+BALL = ball(GEOMETRY, (40, 40, 30), 16)
+
+
+def region(mask, views):
+    """The part of a mask in the region, (k, j, i)."""
+    view = views[0]
+    return view.native(view.stack.orientation.apply(mask)[view.region.box])
+
+
+def scored(views, mask, quality=0.9, in_roi=True, sure=6.0):
+    native = region(mask, views)
+    selection = [
+        {key: slice_mask(view.own(native)[key], quality, sure) for key in view.keys}
+        for view in views
+    ]
+    return score(views, selection, fuse(views, selection, inside_of(views)), in_roi)
+
+
+@pytest.fixture(scope="module")
+def views():
+    return views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))
+
+
+@pytest.mark.parametrize("in_roi", [True, False])
+def test_the_better_the_network_expects_a_mask_to_be_the_higher_it_scores(views, in_roi):
+    values = [scored(views, BALL, quality, in_roi) for quality in (0.6, 0.75, 0.9, 0.95)]
+    assert values == sorted(values) and len(set(values)) == 4
+
+
+@pytest.mark.parametrize("in_roi", [True, False])
+def test_a_sure_mask_scores_higher_than_an_unsure_one(views, in_roi):
+    assert scored(views, BALL, in_roi=in_roi) > scored(views, BALL, in_roi=in_roi, sure=0.5)
+
+
+def test_in_an_roi_the_mask_that_fills_it_is_meant(views):
+    small = ball(GEOMETRY, (40, 40, 30), 7)
+    aside = ball(GEOMETRY, (48, 48, 38), 7)
+    assert scored(views, BALL) > scored(views, small) > scored(views, aside)
+
+
+def test_in_an_roi_a_mask_that_runs_out_of_it_is_not_meant(views):
+    everything = np.ones(GEOMETRY.shape, bool)
+    leak = BALL.copy()
+    leak[:, 18:23] = True
+    assert scored(views, BALL) > scored(views, leak)
+    assert scored(views, BALL) > scored(views, everything)
+
+
+def test_an_empty_mask_is_never_meant(views):
+    assert scored(views, np.zeros(GEOMETRY.shape, bool)) == -np.inf
+
+
+def test_masks_that_disagree_with_the_common_one_make_it_unlikely(views):
+    native = region(BALL, views)
+    other = region(ball(GEOMETRY, (50, 40, 30), 10), views)
+    agreeing, disagreeing = (
+        [{key: slice_mask(view.own(m)[key], 0.9) for key in view.keys} for view in views]
+        for m in (native, other)
+    )
+    logits = fuse(views, agreeing, inside_of(views))
+    assert score(views, agreeing, logits, True) > score(views, disagreeing, logits, True)
+
+
+def test_a_mask_within_the_region_touches_no_face(views):
+    view = views[0]
+    own = view.own(region(BALL, views))
+    assert touching(own, view) == 0
+
+
+def test_a_mask_on_a_face_touches_it_more_the_more_of_it_lies_there(views):
+    view = views[0]
+    values = []
+    for width in (2, 6, 12):
+        mask = np.zeros(view.shape, bool)
+        mask[: view.shape[0] // 2, 2 : 2 + width, 2:8] = True
+        values.append(touching(mask, view))
+    assert 0 < values[0] < values[1] < values[2]
+
+
+def test_a_mask_that_fills_the_region_touches_all_its_faces(views):
+    view = views[0]
+    sides = np.array(view.shape) * view.spacing
+    area = 2 * (sides[0] * sides[1] + sides[1] * sides[2] + sides[0] * sides[2])
+    full = touching(np.ones(view.shape, bool), view)
+    assert full == pytest.approx(area / (6 * np.prod(sides) ** (2 / 3)))
+
+
+def test_at_the_volumes_border_nothing_is_touched():
+    cut = ball(GEOMETRY, (0, 40, 30), 16)
+    stacks = stacks_around(cut, GEOMETRY)
+    views = views_of(stacks, roi_round(cut, GEOMETRY), KnowingNetwork([cut]))
+    view = views[0]
+    own = view.own(region(cut, views))
+    assert own[:, :, 0].any() or own[:, :, -1].any()
+    assert touching(own, view) == 0
+
+
+def hypothesis_of(mask, value):
+    return Hypothesis([], np.where(mask, 4.0, -4.0).astype(np.float32), value)
+
+
+def test_the_best_come_first_and_what_is_nearly_the_same_comes_once():
+    small, apart = ball(GEOMETRY, (40, 40, 30), 8), ball(GEOMETRY, (60, 60, 50), 8)
+    nearly = BALL.copy()
+    nearly[np.nonzero(BALL)[0][0]] = False
+    offered = [
+        hypothesis_of(small, 1.0),
+        hypothesis_of(nearly, 2.9),
+        hypothesis_of(BALL, 3.0),
+        hypothesis_of(apart, 2.0),
+    ]
+    assert overlap(nearly, BALL) > 0.9
+    assert [h.score for h in distinct(offered, 4)] == [3.0, 2.0, 1.0]
+    assert [h.score for h in distinct(offered, 2)] == [3.0, 2.0]
+    assert distinct([], 3) == []

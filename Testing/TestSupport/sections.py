@@ -1,0 +1,52 @@
+"""Views of phantoms as a network that knows them sees them, and clicks on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.prompts import Roi
+from SAMSegmentLib.engines.clicks import Section
+from SAMSegmentLib.engines.intensity import GreyLevels
+from SAMSegmentLib.engines.planes import stacks_of, views_of
+from SAMSegmentLib.engines.slices import SliceStack
+from SAMSegmentLib.engines.views import SliceMask, View
+
+from .phantoms import image_of, voxel_positions
+
+GREY = GreyLevels(0, 255)
+PICTURE_SIZE = 256
+
+
+def stacks_around(mask: np.ndarray, geometry: Geometry) -> list[SliceStack]:
+    """The stacks of a volume that shows a mask."""
+    return stacks_of(image_of(mask, geometry), GREY, PICTURE_SIZE)
+
+
+def roi_round(mask: np.ndarray, geometry: Geometry, margin: float = 3.0) -> Roi:
+    """The box along R, A and S around a mask, `margin` mm larger."""
+    voxels = voxel_positions(geometry)[mask]
+    low, high = voxels.min(0) - margin, voxels.max(0) + margin
+    return Roi.from_box((low + high) / 2, high - low)
+
+
+def views_on(mask: np.ndarray, geometry: Geometry, network, margin: float = 3.0) -> list[View]:
+    """The views of the region around a mask."""
+    return views_of(stacks_around(mask, geometry), roi_round(mask, geometry, margin), network)
+
+
+def slice_mask(mask: np.ndarray, quality: float = 0.95, sure: float = 6.0) -> SliceMask:
+    """What a network would say that means exactly this mask."""
+    return SliceMask(np.where(mask, sure, -sure).astype(np.float32), quality)
+
+
+def offers_of(objects, stacks: list[SliceStack], ras) -> list[list[Section]]:
+    """Per stack, the sections of the objects under a click on its whole slice."""
+    offers = []
+    for stack in stacks:
+        voxel = np.rint(stack.geometry.to_ijk(np.asarray(ras, float))[::-1]).astype(int)
+        index, row, column = (int(n) for n in voxel)
+        slices = [stack.orientation.apply(one)[index] for one in objects]
+        masks = [slice_mask(one) for one in slices if one[row, column]]
+        offers.append([Section(stack.orientation, (row, column), mask) for mask in masks])
+    return offers
