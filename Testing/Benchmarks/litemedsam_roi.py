@@ -44,7 +44,7 @@ def rows() -> list[dict]:
         {
             "name": "litemedsam.roi.again_seconds",
             "value": median("again_seconds"),
-            "unit": "s, the same ROI with its slices encoded",
+            "unit": "s, the same ROI again: its answer is kept",
             "goal": None,
         },
         {
