@@ -9,7 +9,6 @@ import numpy as np
 
 from ..core.geometry import Geometry
 from ..core.prediction import BACKGROUND_LOGIT, Prediction
-from .slices import SliceStack
 from .views import View
 
 
@@ -56,7 +55,5 @@ class Answer:
     """An object's mask, the views on which it rests, and what else could have been meant."""
 
     mask: Field
-    stacks: Sequence[SliceStack]
     views: Sequence[View]
     alternatives: tuple[Field, ...] = ()
-    warnings: tuple[str, ...] = ()

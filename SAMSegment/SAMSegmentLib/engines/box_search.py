@@ -38,7 +38,6 @@ def search(ask: Ask, box_of: BoxOf, boxes: Sequence[Box], seed: tuple[int, int])
     """
     found = []
     asked: set[Box] = set()
-    boxes = list(dict.fromkeys(boxes))
     for _ in range(ROUNDS + 1):
         boxes = [box for box in dict.fromkeys(boxes) if box is not None and box not in asked]
         if not boxes:

@@ -9,7 +9,7 @@ from itertools import combinations, product
 import numpy as np
 
 from ..core.orientation import Reorientation
-from .box_search import boxes_around, search
+from .box_search import MARGIN, boxes_around, search
 from .tracking import overlap
 from .views import SliceMask, View
 
@@ -61,7 +61,7 @@ def sections_in_view(view: View, ras: np.ndarray) -> tuple[int, list[Section]]:
     pixels_per_mm = scale / view.spacing[1:]
     masks = search(
         lambda boxes: view.ask(key, boxes),
-        lambda mask: view.box_of(mask, 2, key),
+        lambda mask: view.box_of(mask, MARGIN, key),
         boxes_around(tuple(centre[::-1]), tuple(pixels_per_mm[::-1]), view.limit(key)),
         (row, column),
     )

@@ -47,13 +47,11 @@ def fuse(views: Sequence[View], selection: Selection, inside: np.ndarray) -> np.
 
 def agree(views: Sequence[View], candidates: Candidates, fused: np.ndarray) -> Selection:
     """Asks every slice again for the section of the 3D mask, and takes what agrees best with it."""
-    return [
-        {key: _best(view, key, masks, own[key]) for key, masks in of_view.items()}
-        for view, of_view, own in (
-            (view, of_view, view.own(fused))
-            for view, of_view in zip(views, candidates, strict=True)
-        )
-    ]
+    selection = []
+    for view, of_view in zip(views, candidates, strict=True):
+        own = view.own(fused)
+        selection.append({key: _best(view, key, masks, own[key]) for key, masks in of_view.items()})
+    return selection
 
 
 def likeness(logits: np.ndarray, other: np.ndarray) -> float:

@@ -138,9 +138,7 @@ class LiteMedSAMEngine(Engine):
 
     def _sections(self, stack: SliceStack, ras: np.ndarray) -> list[Section]:
         """What may lie under a click on its whole slice."""
-        last = np.array(stack.geometry.shape) - 1
-        nearest = np.clip(np.rint(stack.geometry.to_ijk(ras)[::-1]), 0, last)
-        index, row, column = (int(n) for n in nearest)
+        index, row, column = (int(n) for n in object_finder.voxel_of(stack.geometry, ras))
         window, grid = SliceWindow(stack, index), stack.grid
         pixels_per_mm = grid.scale / stack.geometry.spacing[1::-1]
         centre = (np.array([row, column]) + 0.5) * grid.scale

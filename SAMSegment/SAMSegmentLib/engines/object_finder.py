@@ -41,7 +41,7 @@ def in_roi(stacks: Sequence[SliceStack], roi: Roi, decode: DecodeBoxes, watch: W
     starts = lifting.starts_in_roi(views, seen)
     inside = planes.inside_of(views)
     found = lifting.lift(views, inside, starts, seen, True, watch)
-    return _answer(found, stacks, views)
+    return _answer(found, views)
 
 
 def at_click(
@@ -71,7 +71,7 @@ def at_click(
         if grown is None:
             break
         low, high = grown
-    answer = _answer(found, stacks, views)
+    answer = _answer(found, views)
     mask, size = _room_for(answer.mask, voxel, True, image.geometry)
     if size == 0.0:
         return answer
@@ -97,16 +97,14 @@ def corrected(
     """
     voxel = voxel_of(image.geometry, np.array(point.ras))
     mask, size = _room_for(answer.mask, voxel, point.positive, image.geometry)
-    if size == 0.0:
-        proposed = None
-    else:
-        radius = radius_of(size)
-        proposed = _proposed(answer, point, mask, radius, earlier, image.geometry, find, watch)
     opposite = [
         voxel_of(image.geometry, np.array(other.ras))
         for other in earlier
         if other.positive != point.positive
     ]
+    proposed = None
+    if size > 0.0:
+        proposed = _proposed(answer, point, voxel, mask, radius_of(size), opposite, find, watch)
     mask = _clicked(image, mask, voxel, point.positive, proposed, opposite)
     return replace(answer, mask=mask, alternatives=())
 
@@ -155,16 +153,16 @@ def voxel_of(geometry: Geometry, ras: np.ndarray) -> np.ndarray:
 def _proposed(
     answer: Answer,
     point: Point,
+    voxel: np.ndarray,
     mask: Field,
     radius: float,
-    earlier: Sequence[Point],
-    geometry: Geometry,
+    opposite: Sequence[np.ndarray],
     find: Callable[[np.ndarray], Answer],
     watch: Watch,
 ) -> np.ndarray | None:
     """What the network takes for the object under a correcting click, on the mask's box."""
     ras = np.array(point.ras)
-    if _in_views(answer, voxel_of(geometry, ras)):
+    if _in_views(answer, voxel):
         start = planes.native_start(answer.views[0])
         nearby = [_near(view, ras, radius) for view in answer.views]
         proposals = [Field(h.logits, start) for h in _found_at(nearby, None, ras, watch)]
@@ -176,7 +174,7 @@ def _proposed(
     present = mask.logits > 0
     for proposal in proposals:
         proposed = proposal.on(mask.start, mask.logits.shape) > 0
-        if not _contradicts(proposed, mask, point, earlier, geometry):
+        if not any(_holds(proposed, other - mask.start) for other in opposite):
             shared = np.count_nonzero(proposed & present) / max(np.count_nonzero(present), 1)
             if point.positive or shared < SHARED:
                 return proposed
@@ -189,16 +187,10 @@ def _in_views(answer: Answer, voxel: np.ndarray) -> bool:
     return bool(((voxel >= start) & (voxel < start + shape)).all())
 
 
-def _contradicts(
-    proposed: np.ndarray, mask: Field, point: Point, earlier: Sequence[Point], geometry: Geometry
-) -> bool:
-    """Whether an object holds a click that says the opposite."""
-    for other in earlier:
-        if other.positive != point.positive:
-            index = voxel_of(geometry, np.array(other.ras)) - mask.start
-            if (index >= 0).all() and (index < proposed.shape).all() and proposed[tuple(index)]:
-                return True
-    return False
+def _holds(mask: np.ndarray, voxel: np.ndarray) -> bool:
+    """Whether a voxel, which may lie outside the array, belongs to a mask."""
+    within = (voxel >= 0).all() and (voxel < mask.shape).all()
+    return bool(within and mask[tuple(voxel)])
 
 
 def _near(view: View, ras: np.ndarray, radius: float) -> View:
@@ -231,7 +223,7 @@ def _found_at(
             number = number_of.get(section.orientation)
             if number is None:
                 continue
-            mask = _in_region(section, views[number], keys[number])
+            mask = _in_region(section, views[number])
             starts.append(Start(number, keys[number], mask))
     seen: Candidates = [{key: [] for key in view.keys} for view in views]
     for start in starts:
@@ -241,13 +233,12 @@ def _found_at(
     return lifting.lift(views, planes.inside_of(views), starts, seen, False, watch)
 
 
-def _in_region(section: Section, view: View, key: int) -> SliceMask:
-    """A section in the region of a view, as the network sees it there."""
+def _in_region(section: Section, view: View) -> SliceMask:
+    """A section, of a whole slice or of the region already, in the region of a view."""
     mask = section.mask
-    if mask.mask.shape != view.shape[1:]:
-        logits = mask.logits[view.region.box[1:]]
-        mask = SliceMask(logits, mask.quality)
-    return mask
+    if mask.logits.shape == view.shape[1:]:
+        return mask
+    return SliceMask(mask.logits[view.region.box[1:]], mask.quality)
 
 
 def _extent(
@@ -269,8 +260,7 @@ def _extent(
     spacing = geometry.spacing[::-1]
     size = (high - low + 1) * spacing
     # Along an axis that no section shows, the object is taken for as long as it is wide.
-    unseen = [axis for axis in range(3) if len(sections) < 2 and axis in across]
-    for axis in unseen:
+    for axis in across if len(sections) == 1 else []:
         half = np.ceil(np.delete(size, axis).mean() / 2 / spacing[axis]).astype(int)
         low[axis], high[axis] = low[axis] - half, high[axis] + half
     margin = np.ceil(np.maximum(MARGIN_SHARE * size, MARGIN_MM) / spacing).astype(int)
@@ -290,7 +280,7 @@ def _grown(
     mask: np.ndarray, view: View, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The region, larger at those faces that the mask reaches; None if it reaches none."""
-    last = np.array([n for n in _native_shape(view)]) - 1
+    last = np.array(view.stack.image.geometry.shape) - 1
     new_low, new_high = low.copy(), high.copy()
     for axis, size in enumerate(mask.shape):
         step = max(int(np.ceil(GROWTH_SHARE * size)), 3)
@@ -303,10 +293,6 @@ def _grown(
     if (new_low == low).all() and (new_high == high).all():
         return None
     return new_low, new_high
-
-
-def _native_shape(view: View) -> tuple[int, ...]:
-    return view.stack.image.geometry.shape
 
 
 def _seen_for_cut(views: Sequence[View], watch: Watch) -> Candidates:
@@ -330,11 +316,9 @@ def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.where(sure, certain, logits).astype(np.float32)
 
 
-def _answer(
-    found: Sequence[Hypothesis], stacks: Sequence[SliceStack], views: Sequence[View]
-) -> Answer:
+def _answer(found: Sequence[Hypothesis], views: Sequence[View]) -> Answer:
     start, inside = planes.native_start(views[0]), planes.inside_of(views)
     fields = [Field(_decided(h.logits, inside), start) for h in found]
     if not fields:
         fields = [Field(np.full(inside.shape, BACKGROUND_LOGIT, dtype=np.float32), start)]
-    return Answer(fields[0], stacks, views, tuple(fields[1:]))
+    return Answer(fields[0], views, tuple(fields[1:]))
