@@ -2,7 +2,8 @@
 
 A positive click adds voxels and removes none, a negative one the other way round. What changes lies
 within a radius of the click, and nearer to it than to any click that says the opposite; so clicks
-never undo each other.
+never undo each other. There, it is what a model takes for the object under the click, what it
+doubted as much as the voxel clicked on, and what looks alike nearest to the click.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from .prediction import BACKGROUND_LOGIT
 DECIDED_LOGIT = -BACKGROUND_LOGIT
 # The error around a click reaches at least to the nearest voxel that is as it should be; changes
 # reach this many times as far, but not less than LEAST_RADIUS_MM.
-REACH = 2.5
-LEAST_RADIUS_MM = 8.0
+REACH = 2.0
+LEAST_RADIUS_MM = 5.0
+# How large an error is taken for where nothing is as it should be: a positive click, an empty mask.
+ALONE_MM = 10.0
 # Around the click itself, even if a model proposes less.
 SURE_MM = 4.0
 # Speed, relative to that within the object, at which the front passes the strongest intensity step.
 SLOWEST = 0.02
+# A model doubts a voxel whose logit is nearer to zero than DOUBT. A click on a doubt settles it for
+# those around, too, that are as doubtful, or less sure still, up to DOUBT_STEP.
+DOUBT, DOUBT_STEP = 3.5, 0.2
 
 Voxel = tuple[int, int, int]
 
@@ -67,6 +73,7 @@ def apply_click(
         changed = geodesic_ball(values[box], own, size, spacing)
     else:
         changed = geodesic_ball(values[box], own, min(size, SURE_MM), spacing) | proposed[box]
+    changed |= _as_doubtful(logits[box], own, positive)
     changed &= free & (mask[box] != positive)
     changed[own] = True
     changed = _piece(changed, own)
@@ -82,11 +89,11 @@ def apply_click(
 def distance_to_right(mask: np.ndarray, voxel: Voxel, positive: bool, spacing: np.ndarray) -> float:
     """mm from a click to the nearest voxel that is as the click wants it; 0 if it is itself.
 
-    Where there is none (a positive click and an empty mask), LEAST_RADIUS_MM / REACH.
+    Where there is none (a positive click and an empty mask), ALONE_MM.
     """
     right = mask if positive else ~mask
     if not right.any():
-        return LEAST_RADIUS_MM / REACH
+        return ALONE_MM
     if right[tuple(voxel)]:
         return 0.0
     radius = LEAST_RADIUS_MM
@@ -131,6 +138,14 @@ def geodesic_ball(
     ball = sitk.GetArrayFromImage(front.Execute(image)) <= radius
     ball[tuple(voxel)] = True
     return ball
+
+
+def _as_doubtful(logits: np.ndarray, voxel: Voxel, positive: bool) -> np.ndarray:
+    """Where a model was about to say what the click says, as much as at the click itself."""
+    here = logits[voxel]
+    if abs(here) >= DOUBT or (here > 0) == positive:
+        return np.zeros(logits.shape, dtype=bool)
+    return logits > here - DOUBT_STEP if positive else logits < here + DOUBT_STEP
 
 
 def _nearer(

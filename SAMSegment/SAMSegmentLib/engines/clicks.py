@@ -55,17 +55,22 @@ def sections_in_view(view: View, ras: np.ndarray) -> tuple[int, list[Section]]:
     """The key slice nearest to a click (RAS mm), and what may lie under the click there."""
     slice_, row, column = voxel_at(view, ras)
     key = view.nearest_key(slice_)
+    masks = masks_at(view, key, row, column)
+    return key, [Section(view.stack.orientation, (row, column), mask) for mask in masks]
+
+
+def masks_at(view: View, key: int, row: int, column: int) -> list[SliceMask]:
+    """What may lie at a pixel (of the region) of a key slice, by expected IoU."""
     scale = np.array(view.tile.scale)
     start = view.region.start[1:]
     centre = (np.array([row, column]) + start + 0.5 - view.tile.start) * scale
     pixels_per_mm = scale / view.spacing[1:]
-    masks = search(
+    return search(
         lambda boxes: view.ask(key, boxes),
         lambda mask: view.box_of(mask, MARGIN, key),
         boxes_around(tuple(centre[::-1]), tuple(pixels_per_mm[::-1]), view.limit(key)),
         (row, column),
     )
-    return key, [Section(view.stack.orientation, (row, column), mask) for mask in masks]
 
 
 def voxel_at(view: View, ras: np.ndarray) -> Voxel:

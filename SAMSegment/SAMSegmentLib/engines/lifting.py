@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,26 +10,16 @@ from ..core.progress import Watch
 from . import fusion, hypotheses
 from .fusion import Candidates, Selection
 from .hypotheses import Hypothesis
+from .starts import Start
 from .tracking import follow, overlap
-from .views import SliceMask, View
+from .views import View
 
-# How many starting slices the scan's own view and each other one offer, and how many 3D masks are
-# made to agree.
-STARTS, SIDE_STARTS, FINALISTS = 2, 1, 3
+# How many starts are followed, and how many 3D masks are made to agree, in how many rounds at most.
+MOST_TRACKS = 8
+FINALISTS = 3
 ROUNDS = 4
-# A start that runs into the ROI's edges is part of something larger.
-EDGE_PENALTY = 0.5
-SMALLEST_SHARE = 0.03
-SAME_SECTION = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """A mask on one slice from which the object may be followed."""
-
-    view: int
-    key: int
-    mask: SliceMask
+# A start that a track has met already would only give the same track again.
+MET = 0.8
 
 
 def lift(
@@ -55,7 +44,11 @@ def lift(
     Raises:
         Cancelled: if the user asked to stop.
     """
-    tracks = [_track(views, start, inside, in_roi) for start in starts]
+    tracks: list[Hypothesis] = []
+    for number, start in enumerate(starts):
+        watch.step(number, len(starts), "Following objects from slice to slice")
+        if len(tracks) < MOST_TRACKS and not any(_meets(views, track, start) for track in tracks):
+            tracks.append(_track(views, start, inside, in_roi))
     finalists = hypotheses.distinct(tracks, FINALISTS)
     results = []
     for number, track in enumerate(finalists):
@@ -64,26 +57,12 @@ def lift(
     return hypotheses.distinct(results, FINALISTS)
 
 
-def starts_in_roi(views: Sequence[View], seen: Candidates) -> list[Start]:
-    """Where to start from an ROI: the slices on which the ROI's cut makes the best box.
-
-    Args:
-        seen: the masks for the ROI's cut, first on each slice.
-    """
-    starts = []
-    for number, (view, masks) in enumerate(zip(views, seen, strict=True)):
-        offers = [Start(number, key, of_slice[0]) for key, of_slice in masks.items()]
-        offers.sort(key=lambda start: -_promise(views[start.view], start.mask))
-        chosen: list[Start] = []
-        wanted = SIDE_STARTS if number else STARTS
-        for offer in offers:
-            if len(chosen) < wanted and all(_differ(offer, other) for other in chosen):
-                chosen.append(offer)
-        middle = view.nearest_key((view.shape[0] - 1) / 2)
-        if number == 0:
-            chosen += [offer for offer in offers if offer.key == middle and offer not in chosen]
-        starts += chosen
-    return starts
+def _meets(views: Sequence[View], track: Hypothesis, start: Start) -> bool:
+    """Whether a track along the same axis holds a start's section already."""
+    if not track.selection[start.view]:
+        return False
+    section = views[start.view].own(track.logits)[start.key] > 0
+    return overlap(section, start.mask.mask) >= MET
 
 
 def _track(views: Sequence[View], start: Start, inside: np.ndarray, in_roi: bool) -> Hypothesis:
@@ -113,18 +92,3 @@ def _settle(
         if np.array_equal(before > 0, logits > 0):
             break
     return Hypothesis(selection, logits, hypotheses.score(views, selection, logits, in_roi))
-
-
-def _promise(view: View, mask: SliceMask) -> float:
-    """How good a start a slice's mask is."""
-    area = np.count_nonzero(mask.mask)
-    if area < SMALLEST_SHARE * mask.mask.size:
-        return -1.0
-    (top, bottom), (left, right) = view.region.open_faces[1:]
-    edge = top * mask.mask[0].sum() + bottom * mask.mask[-1].sum()
-    edge += left * mask.mask[:, 0].sum() + right * mask.mask[:, -1].sum()
-    return mask.quality - EDGE_PENALTY * edge / (4 * np.sqrt(area))
-
-
-def _differ(one: Start, other: Start) -> bool:
-    return one.key != other.key and overlap(one.mask.mask, other.mask.mask) < SAME_SECTION

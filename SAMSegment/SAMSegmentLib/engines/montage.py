@@ -21,6 +21,9 @@ TILES = 2
 SLICES_PER_PICTURE = TILES * TILES
 # A tile holds the region and at least this much around it, relative to the region's longer side.
 CONTEXT = 1.15
+# Of a small region, the network is shown at least this many pixels, but voxels at most LARGEST_ZOOM
+# times as large as in a picture of the whole slice: lesions of a few pixels are not seen otherwise.
+SMALLEST_REGION, LARGEST_ZOOM = 64, 3.0
 
 Box = tuple[int, int, int, int]
 
@@ -41,11 +44,12 @@ class Tile:
 
     @classmethod
     def around(cls, region: RoiInStack, grid: PixelGrid) -> Tile:
-        """The tile around a region: at the scale of whole slices if that fits, else smaller."""
+        """The tile around a region: at the scale of whole slices, unless it is large or small."""
         side = grid.size // TILES
         first, last = region.start[1:], region.stop[1:] + 1
         needed = CONTEXT * float(((last - first) * grid.scale).max())
-        scale = grid.scale * min(1.0, side / needed)
+        zoom = min(max(1.0, SMALLEST_REGION / needed), LARGEST_ZOOM, side / needed)
+        scale = grid.scale * zoom
         extent = side / scale
         start = [
             _place(*ends) for ends in zip(first, last, extent, np.array(grid.shape), strict=True)

@@ -18,8 +18,8 @@ from .answers import Answer, Field
 from .clicks import Section, matching, sections_in_view, voxel_at
 from .fusion import Candidates
 from .hypotheses import Hypothesis
-from .lifting import Start
 from .slices import SliceStack
+from .starts import Start, starts_in_roi
 from .views import SURE_LOGIT, DecodeBoxes, SliceMask, View
 
 # Around what the sections through a click show: the object may be larger elsewhere.
@@ -38,7 +38,7 @@ def in_roi(stacks: Sequence[SliceStack], roi: Roi, decode: DecodeBoxes, watch: W
     """The object in an ROI. No mask leaves the ROI."""
     views = planes.views_of(stacks, roi, decode)
     seen = _seen_for_cut(views, watch)
-    starts = lifting.starts_in_roi(views, seen)
+    starts = starts_in_roi(views, seen, watch)
     inside = planes.inside_of(views)
     found = lifting.lift(views, inside, starts, seen, True, watch)
     return _answer(found, views)

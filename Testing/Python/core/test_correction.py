@@ -90,12 +90,41 @@ def test_what_a_click_adds_hangs_together_with_it(voxel, seed, spacing):
 
 def test_what_the_model_proposes_near_the_click_is_taken():
     logits = np.full((20, 20, 20), -5, np.float32)
+    logits[2] = 5
     proposed = distances((10, 10, 10), 1.0, logits.shape) <= 6
     values = np.where(proposed, 100.0, 0.0)
     after = apply_click(logits, (10, 10, 10), True, proposed, values, np.ones(3), [])
     assert ((after > 0) >= proposed).all()
     gone = apply_click(after, (10, 10, 9), False, proposed, values, np.ones(3), [])
     assert not (gone > 0)[proposed].any()
+
+
+# Intensities that say: what is more than two voxels from (10, 10, 10) is something else.
+ALIKE_HERE_ONLY = np.full((20, 20, 20), 1000.0)
+ALIKE_HERE_ONLY[8:13, 8:13, 8:13] = 0
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_what_the_model_doubted_as_much_follows_the_click(positive):
+    sure = -5.0 if positive else 5.0
+    logits = np.full((20, 20, 20), sure, np.float32)
+    logits[2] = -sure
+    doubted = np.zeros(logits.shape, bool)
+    doubted[8:14, 6:16, 10] = True
+    logits[doubted] = sure / 5
+    apart = (10, 10, 15)
+    logits[apart] = sure / 5
+    after = apply_click(logits, (10, 10, 10), positive, None, ALIKE_HERE_ONLY, np.ones(3), [])
+    assert ((after[doubted] > 0) == positive).all()
+    assert (after[apart] > 0) != positive
+
+
+def test_a_click_on_what_the_model_is_sure_of_says_nothing_about_the_rest():
+    logits = np.full((20, 20, 20), -4, np.float32)
+    logits[2] = 5
+    after = apply_click(logits, (10, 10, 10), True, None, ALIKE_HERE_ONLY, np.ones(3), [])
+    ball = distances((10, 10, 10), 1.0, logits.shape) <= 8
+    assert np.count_nonzero(after[ball] > 0) < 0.1 * np.count_nonzero(ball)
 
 
 def test_an_earlier_opposite_click_keeps_what_is_nearer_to_it():

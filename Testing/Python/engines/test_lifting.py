@@ -5,8 +5,9 @@ import pytest
 
 from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.progress import Watch
-from SAMSegmentLib.engines.lifting import Start, lift, starts_in_roi
+from SAMSegmentLib.engines.lifting import MOST_TRACKS, lift
 from SAMSegmentLib.engines.planes import inside_of
+from SAMSegmentLib.engines.starts import Start, starts_in_roi
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid
 from TestSupport.sections import slice_mask, views_on
@@ -63,7 +64,7 @@ def test_an_ellipsoid_is_lifted_from_its_roi():
     truth = ellipsoid(GEOMETRY, (60, 44, 30), (40, 18, 14))
     views = views_on(truth, GEOMETRY, KnowingNetwork([truth]))
     seen = for_cut(views)
-    found = lift(views, inside_of(views), starts_in_roi(views, seen), seen, True, Watch())
+    found = lift(views, inside_of(views), starts_in_roi(views, seen, Watch()), seen, True, Watch())
     assert dice(found[0].logits > 0, region(truth, views)) > 0.95
 
 
@@ -72,8 +73,43 @@ def test_a_mask_stays_where_the_object_may_be():
     inside = inside_of(views).copy()
     inside[: len(inside) // 2] = False
     seen = for_cut(views)
-    for hypothesis in lift(views, inside, starts_in_roi(views, seen), seen, True, Watch()):
+    for hypothesis in lift(views, inside, starts_in_roi(views, seen, Watch()), seen, True, Watch()):
         assert not (hypothesis.logits > 0)[~inside].any()
+
+
+def test_a_start_on_what_was_followed_already_costs_nothing():
+    network = KnowingNetwork([ONE])
+    views = views_on(ONE, GEOMETRY, network)
+    start = start_at(views, 0, ONE)
+    own = views[0].own(region(ONE, views))
+    near = Start(0, start.key - 1, slice_mask(own[start.key - 1]))
+    lift(views, inside_of(views), [start], nothing_seen(views), False, Watch())
+    asked = len(network.asked)
+    found = lift(views, inside_of(views), [start, near], nothing_seen(views), False, Watch())
+    assert len(network.asked) == asked
+    assert len(found) == 1
+
+
+def test_no_more_starts_are_followed_than_a_user_would_wait_for():
+    balls = [ball(GEOMETRY, (10 + 9 * n, 44, 30), 4) for n in range(MOST_TRACKS + 3)]
+    everything = np.any(balls, axis=0)
+    network = KnowingNetwork(balls)
+    views = views_on(everything, GEOMETRY, network)
+    starts = [start_at(views, 0, truth) for truth in balls]
+    steps = []
+    lift(
+        views,
+        inside_of(views),
+        starts,
+        nothing_seen(views),
+        False,
+        Watch(progress=lambda *step: steps.append(step)),
+    )
+    assert steps[0][1] == len(starts)
+    fewer = KnowingNetwork(balls)
+    again = views_on(everything, GEOMETRY, fewer)
+    lift(again, inside_of(again), starts[:MOST_TRACKS], nothing_seen(again), False, Watch())
+    assert len(network.asked) == len(fewer.asked)
 
 
 def test_without_a_start_nothing_is_found():
@@ -91,28 +127,3 @@ def test_the_user_can_stop_it():
     start = start_at(views, 0, ONE)
     with pytest.raises(Cancelled):
         lift(views, inside_of(views), [start], nothing_seen(views), False, Watch(cancel=Now()))
-
-
-def test_every_view_offers_starts_that_differ_and_the_scans_own_its_middle():
-    views = views_on(ONE, GEOMETRY, KnowingNetwork([ONE]))
-    seen = for_cut(views)
-    starts = starts_in_roi(views, seen)
-    assert len({(start.view, start.key) for start in starts}) == len(starts)
-    for number, view in enumerate(views):
-        keys = [start.key for start in starts if start.view == number]
-        assert keys
-        assert number > 0 or view.nearest_key((view.shape[0] - 1) / 2) in keys
-        assert set(keys) <= set(view.keys)
-    assert all(start.mask is seen[start.view][start.key][0] for start in starts)
-
-
-def test_a_section_that_runs_out_of_the_roi_is_no_start_if_there_is_a_better_one():
-    views = views_on(ONE, GEOMETRY, KnowingNetwork([ONE]))[:1]
-    (view,) = views
-    seen = for_cut(views)
-    middle = view.nearest_key((view.shape[0] - 1) / 2)
-    leaking = view.keys[1]
-    seen[0][leaking] = [slice_mask(np.ones(view.shape[1:], bool), 0.99)]
-    first = starts_in_roi(views, seen)[0]
-    assert first.key != leaking
-    assert abs(first.key - middle) < len(view.keys) / 3

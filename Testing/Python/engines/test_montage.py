@@ -9,7 +9,7 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.orientation import all_planes
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.engines.intensity import GreyLevels
-from SAMSegmentLib.engines.montage import TILES, Montage, Tile
+from SAMSegmentLib.engines.montage import LARGEST_ZOOM, SMALLEST_REGION, TILES, Montage, Tile
 from SAMSegmentLib.engines.slices import RoiInStack, SliceStack
 from TestSupport.geometries import geometries
 from TestSupport.phantoms import grid
@@ -55,7 +55,26 @@ def test_a_tile_holds_its_region_at_the_networks_proportions(case):
     assert (np.array(tile.start) + SIDE / np.array(tile.scale) >= last - 1e-6).all()
     # As in a whole slice, pixels are square.
     assert np.allclose(np.divide(*tile.scale), np.divide(*stack.grid.scale))
-    assert (tile.scale <= stack.grid.scale + 1e-9).all()
+    assert (tile.scale <= LARGEST_ZOOM * stack.grid.scale + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    ("edge", "zoom"),
+    [
+        pytest.param(2, LARGEST_ZOOM, id="a speck is enlarged up to the limit"),
+        pytest.param(24, SMALLEST_REGION / (1.15 * 24), id="a lesion is enlarged to be seen"),
+        pytest.param(80, 1.0, id="an organ is seen as in its whole slice"),
+        pytest.param(200, SIDE / (1.15 * 200), id="what is too large for the tile is made smaller"),
+    ],
+)
+def test_how_large_a_region_is_shown(edge, zoom):
+    stack = stack_of(grid((3, 256, 256)))
+    assert np.allclose(stack.grid.scale, 1)
+    low = 128 - edge // 2
+    region = region_of(stack, (1, low, low), (1, low + edge - 1, low + edge - 1))
+    assert region.voxel_box(1) == (low, low, low + edge - 1, low + edge - 1)
+    tile = Tile.around(region, stack.grid)
+    assert tile.scale == pytest.approx((zoom, zoom), rel=0.02)
 
 
 @settings(max_examples=60)
