@@ -19,7 +19,7 @@ MOST_TRACKS = 8
 FINALISTS = 3
 ROUNDS = 4
 # A start that a track has met already would only give the same track again.
-MET = 0.8
+MET = 0.9
 
 
 def lift(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SAMSegmentLib.engines.fusion import fuse
-from SAMSegmentLib.engines.hypotheses import Hypothesis, distinct, score, touching
+from SAMSegmentLib.engines.hypotheses import MARGIN_MM, Hypothesis, distinct, score, touching
 from SAMSegmentLib.engines.planes import inside_of, views_of
 from SAMSegmentLib.engines.tracking import overlap
 from TestSupport.knowing_network import KnowingNetwork
@@ -50,6 +50,13 @@ def test_in_an_roi_the_mask_that_fills_it_is_meant(views):
     small = ball(GEOMETRY, (40, 40, 30), 7)
     aside = ball(GEOMETRY, (48, 48, 38), 7)
     assert scored(views, BALL) > scored(views, small) > scored(views, aside)
+
+
+def test_in_an_roi_drawn_with_a_margin_the_core_is_meant_and_not_the_shell_around_it():
+    core = ball(GEOMETRY, (40, 40, 30), 8)
+    with_shell = ball(GEOMETRY, (40, 40, 30), 12)
+    views = views_on(core, GEOMETRY, KnowingNetwork([core]), margin=MARGIN_MM)
+    assert scored(views, core) > scored(views, with_shell)
 
 
 def test_in_an_roi_a_mask_that_runs_out_of_it_is_not_meant(views):
