@@ -62,6 +62,9 @@ def test_after_any_clicks_all_of_them_hold_and_each_did_only_what_it_may(
 
         mask, new = before > 0, after > 0
         assert not (mask & ~new if positive else new & ~mask).any()
+        as_wanted = mask == positive
+        as_wanted[voxel] = False
+        assert np.array_equal(after[as_wanted], before[as_wanted])
         radius = radius_of(distance_to_right(mask, voxel, positive, spacing))
         far = distances(voxel, spacing) > radius + 1e-6
         assert np.array_equal(after[far], before[far])

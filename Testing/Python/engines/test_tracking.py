@@ -67,6 +67,24 @@ def test_beyond_the_end_of_an_object_masks_are_empty_even_if_another_one_begins(
     assert dice(np.stack([track[key].mask for key in view.keys]), here) > 0.9
 
 
+@pytest.mark.parametrize(("shift", "goes_on"), [(8.0, True), (30.0, False)])
+def test_sections_that_hardly_overlap_are_of_two_objects(shift, goes_on):
+    positions = voxel_positions(GEOMETRY)
+
+    def rod(x, low, high):
+        around = np.hypot(positions[..., 0] - x, positions[..., 1] - 48) <= 16
+        return around & (positions[..., 2] >= low) & (positions[..., 2] < high)
+
+    lower, upper = rod(40, 10, 30), rod(40 + shift, 30, 50)
+    view = view_on(lower | upper, [lower | upper])
+    here = sections(view, lower | upper)
+    start = int(np.flatnonzero(sections(view, lower).any((1, 2)))[2])
+    track = followed(view, lower | upper, start)
+    above = [key for key in view.keys if sections(view, upper)[key].any()]
+    assert above and here[start].any()
+    assert any(track[key].mask.any() for key in above) == goes_on
+
+
 def test_the_first_mask_is_kept_as_it_is():
     truth = ball(GEOMETRY, (48, 48, 30), 18)
     view = view_on(truth, [truth])
