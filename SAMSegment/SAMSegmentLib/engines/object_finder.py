@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from ..core.correction import apply_click, distance_to_right, radius_of
 from ..core.geometry import Geometry
@@ -32,6 +33,11 @@ REACHED = 0.1
 COMBINATIONS = 2
 # What lies under a negative click is something else only if it shares less than this with the mask.
 SHARED = 0.6
+# What lies under a positive click is more of the object only if it is not so many times as large as
+# the mask; unless that is too small to be the object.
+MOST_GROWTH, SMALLEST_ML = 5.0, 1.0
+# Pieces smaller than this share of the largest one are crumbs.
+CRUMB = 0.1
 
 
 def in_roi(stacks: Sequence[SliceStack], roi: Roi, decode: DecodeBoxes, watch: Watch) -> Answer:
@@ -104,7 +110,9 @@ def corrected(
     ]
     proposed = None
     if size > 0.0:
-        proposed = _proposed(answer, point, voxel, mask, radius_of(size), opposite, find, watch)
+        proposed = _proposed(
+            image, answer, point, voxel, mask, radius_of(size), opposite, find, watch
+        )
     mask = _clicked(image, mask, voxel, point.positive, proposed, opposite)
     return replace(answer, mask=mask, alternatives=())
 
@@ -151,6 +159,7 @@ def voxel_of(geometry: Geometry, ras: np.ndarray) -> np.ndarray:
 
 
 def _proposed(
+    image: Image,
     answer: Answer,
     point: Point,
     voxel: np.ndarray,
@@ -160,25 +169,55 @@ def _proposed(
     find: Callable[[np.ndarray], Answer],
     watch: Watch,
 ) -> np.ndarray | None:
-    """What the network takes for the object under a correcting click, on the mask's box."""
+    """What the network takes for the object under a correcting click, on the mask's box.
+
+    None where it says nothing of the click; empty where all that it says is not to be believed.
+    """
+    present = mask.logits > 0
+    least = 1000 * SMALLEST_ML / float(np.prod(image.geometry.spacing))
+    found = _objects_under(answer, point, voxel, radius, find, watch)
+    proposals = [field.on(mask.start, mask.logits.shape) > 0 for field in found]
+    possible = [
+        proposed
+        for proposed in proposals
+        if not any(_holds(proposed, other - mask.start) for other in opposite)
+    ]
+    for proposed in possible:
+        if _plausible(proposed, present, point.positive, least):
+            return proposed
+    # Where a click lies in something large and even, its surroundings would only make a ball there.
+    return np.zeros_like(present) if point.positive and possible else None
+
+
+def _objects_under(
+    answer: Answer,
+    point: Point,
+    voxel: np.ndarray,
+    radius: float,
+    find: Callable[[np.ndarray], Answer],
+    watch: Watch,
+) -> list[Field]:
     ras = np.array(point.ras)
     if _in_views(answer, voxel):
         start = planes.native_start(answer.views[0])
         nearby = [_near(view, ras, radius) for view in answer.views]
-        proposals = [Field(h.logits, start) for h in _found_at(nearby, None, ras, watch)]
-    elif point.positive:
+        return [Field(h.logits, start) for h in _found_at(nearby, None, ras, watch)]
+    if point.positive:
         found = find(ras)
-        proposals = [found.mask, *found.alternatives]
-    else:
-        return None
-    present = mask.logits > 0
-    for proposal in proposals:
-        proposed = proposal.on(mask.start, mask.logits.shape) > 0
-        if not any(_holds(proposed, other - mask.start) for other in opposite):
-            shared = np.count_nonzero(proposed & present) / max(np.count_nonzero(present), 1)
-            if point.positive or shared < SHARED:
-                return proposed
-    return None
+        return [found.mask, *found.alternatives]
+    return []
+
+
+def _plausible(proposed: np.ndarray, present: np.ndarray, positive: bool, least: float) -> bool:
+    """Whether what lies under a click can be what a mask lacks, or holds in error.
+
+    Args:
+        least: voxels of the smallest mask that is taken for most of the object.
+    """
+    size = np.count_nonzero(present)
+    if positive:
+        return np.count_nonzero(proposed & ~present) < MOST_GROWTH * size or size < least
+    return np.count_nonzero(proposed & present) < SHARED * max(size, 1)
 
 
 def _in_views(answer: Answer, voxel: np.ndarray) -> bool:
@@ -309,6 +348,16 @@ def _seen_for_cut(views: Sequence[View], watch: Watch) -> Candidates:
     return seen
 
 
+def without_crumbs(logits: np.ndarray) -> np.ndarray:
+    """Logits without the small pieces that slices left around the object."""
+    pieces, count = ndimage.label(logits > 0)
+    if count < 2:
+        return logits
+    sizes = np.bincount(pieces.ravel())[1:]
+    crumbs = 1 + np.flatnonzero(sizes < CRUMB * sizes.max())
+    return np.where(np.isin(pieces, crumbs), np.float32(-SURE_LOGIT), logits)
+
+
 def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Logits in which what all slices are sure of is certain, whatever the threshold."""
     certain = np.where(logits > 0, -BACKGROUND_LOGIT, BACKGROUND_LOGIT)
@@ -318,7 +367,7 @@ def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 def _answer(found: Sequence[Hypothesis], views: Sequence[View]) -> Answer:
     start, inside = planes.native_start(views[0]), planes.inside_of(views)
-    fields = [Field(_decided(h.logits, inside), start) for h in found]
+    fields = [Field(_decided(without_crumbs(h.logits), inside), start) for h in found]
     if not fields:
         fields = [Field(np.full(inside.shape, BACKGROUND_LOGIT, dtype=np.float32), start)]
     return Answer(fields[0], views, tuple(fields[1:]))

@@ -11,7 +11,13 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Roi
-from SAMSegmentLib.engines.object_finder import at_click, corrected, in_roi
+from SAMSegmentLib.engines.object_finder import (
+    at_click,
+    corrected,
+    in_roi,
+    voxel_of,
+    without_crumbs,
+)
 from TestSupport.geometries import geometries, reorientations, rotations
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
@@ -185,10 +191,10 @@ def test_a_click_under_which_nothing_is_found_still_lies_in_the_mask():
     assert mask[17, 35, 35] and not mask[truth].any()
 
 
-def bent_correction(click, positive, earlier=(), objects=None, roi=None):
+def bent_correction(click, positive, earlier=(), objects=None, roi=None, radii=(12, 10)):
     """A ball, found; then a click. The truth, the mask before and after, and the geometry."""
     geometry = grid((24, 50, 60), (1.5, 1.5, 2))
-    one, other = ball(geometry, (30, 36, 24), 12), ball(geometry, (62, 36, 24), 10)
+    one, other = ball(geometry, (30, 36, 24), radii[0]), ball(geometry, (62, 36, 24), radii[1])
     image = image_of(one | other, geometry)
     network = KnowingNetwork(objects(one, other) if objects else [one, other])
     answer = in_roi(
@@ -211,6 +217,32 @@ def test_a_positive_click_on_another_object_adds_it():
     assert dice(before, one) > 0.95
     assert dice(after, one | other) > 0.9
     assert not (before & ~after).any()
+
+
+def test_a_positive_click_adds_no_object_beside_which_the_mask_is_nothing():
+    one, other, before, after, geometry = bent_correction((62, 36, 24), True, radii=(9, 21))
+    assert dice(before, one) > 0.9
+    assert after[tuple(voxel_of(geometry, np.array((62, 36, 24))))]
+    assert np.count_nonzero(after & other) < 0.5 * np.count_nonzero(other)
+
+
+def test_a_mask_too_small_to_be_the_object_may_grow_to_any_size():
+    one, other, before, after, _ = bent_correction((62, 36, 24), True, radii=(5, 14))
+    assert 0 < np.count_nonzero(before) * 4.5 < 1000
+    assert dice(after, one | other) > 0.9
+
+
+def test_crumbs_around_an_object_are_swept_away_and_its_parts_stay():
+    logits = np.full((20, 20, 20), -2, np.float32)
+    logits[2:10, 2:10, 2:10] = 2
+    logits[12:17, 12:17, 12:17] = 1
+    logits[1:3, 15:17, 1:3] = 1
+    swept = without_crumbs(logits)
+    assert np.array_equal(swept[2:10, 2:10, 2:10], logits[2:10, 2:10, 2:10])
+    assert np.array_equal(swept[12:17, 12:17, 12:17], logits[12:17, 12:17, 12:17])
+    assert not (swept[1:3, 15:17, 1:3] > 0).any()
+    assert np.array_equal(without_crumbs(swept), swept)
+    assert np.array_equal(without_crumbs(np.full((3, 3, 3), -1.0)), np.full((3, 3, 3), -1.0))
 
 
 def test_a_negative_click_takes_the_piece_away_that_the_network_sees_there():
