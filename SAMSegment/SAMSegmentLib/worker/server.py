@@ -18,6 +18,14 @@ from ..engines.litemedsam import LiteMedSAMEngine
 ENGINES = {"litemedsam": LiteMedSAMEngine}
 # 128 slices of LiteMedSAM: an organ can be prompted again without encoding it again.
 CACHE_BYTES = 512 * 2**20
+# How PyTorch says on the CPU that memory ran out: its allocators, and oneDNN, without room for the
+# machine code that it makes.
+OUT_OF_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "could not create a primitive",
+    "could not create a memory",
+)
 
 
 class Predictor:
@@ -88,5 +96,4 @@ def choose_device(name: str) -> torch.device:
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # On the CPU, torch has no class of its own for it.
-    return "not enough memory" in str(error) or "can't allocate memory" in str(error)
+    return any(message in str(error) for message in OUT_OF_MEMORY)
