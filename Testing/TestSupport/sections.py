@@ -7,6 +7,7 @@ import numpy as np
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.engines.clicks import Section
+from SAMSegmentLib.engines.fusion import Candidates
 from SAMSegmentLib.engines.intensity import GreyLevels
 from SAMSegmentLib.engines.planes import stacks_of, views_of
 from SAMSegmentLib.engines.slices import SliceStack
@@ -33,6 +34,11 @@ def roi_round(mask: np.ndarray, geometry: Geometry, margin: float = 3.0) -> Roi:
 def views_on(mask: np.ndarray, geometry: Geometry, network, margin: float = 3.0) -> list[View]:
     """The views of the region around a mask."""
     return views_of(stacks_around(mask, geometry), roi_round(mask, geometry, margin), network)
+
+
+def for_cut(views: list[View]) -> Candidates:
+    """Each key slice's mask for the region's cut."""
+    return [{key: view.ask(key, [view.limit(key)]) for key in view.keys} for view in views]
 
 
 def slice_mask(mask: np.ndarray, quality: float = 0.95, sure: float = 6.0) -> SliceMask:

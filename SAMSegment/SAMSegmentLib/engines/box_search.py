@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from .montage import Box
-from .tracking import overlap
+from .tracking import best_unlike
 from .views import SliceMask
 
 #: Edge lengths in mm of the first boxes, from a vessel to a liver.
@@ -46,11 +46,7 @@ def search(ask: Ask, box_of: BoxOf, boxes: Sequence[Box], seed: tuple[int, int])
         here = [of_click for mask in ask(boxes) if (of_click := piece_at(mask, seed)) is not None]
         found += here
         boxes = [box_of(mask.mask) for mask in here]
-    kept: list[SliceMask] = []
-    for mask in sorted(found, key=lambda other: -other.quality):
-        if all(overlap(mask.mask, other.mask) < ALIKE for other in kept):
-            kept.append(mask)
-    return kept[:OFFERS]
+    return best_unlike(found, lambda mask: mask.quality, lambda mask: mask.mask, ALIKE, OFFERS)
 
 
 def piece_at(mask: SliceMask, seed: tuple[int, int]) -> SliceMask | None:

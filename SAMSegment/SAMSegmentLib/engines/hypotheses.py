@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .fusion import Selection, likeness
-from .tracking import overlap
+from .tracking import best_unlike
 from .views import View
 
 # What the network says for a mask.
@@ -106,11 +106,6 @@ def _stability(logits: np.ndarray) -> float:
 
 def distinct(hypotheses: Sequence[Hypothesis], count: int, alike: float = 0.9) -> list[Hypothesis]:
     """The best `count` of the hypotheses, without those that are nearly the same."""
-    kept: list[Hypothesis] = []
-    for hypothesis in sorted(hypotheses, key=lambda other: -other.score):
-        if len(kept) == count:
-            break
-        mask = hypothesis.logits > 0
-        if all(overlap(mask, other.logits > 0) < alike for other in kept):
-            kept.append(hypothesis)
-    return kept
+    return best_unlike(
+        hypotheses, lambda other: other.score, lambda other: other.logits > 0, alike, count
+    )

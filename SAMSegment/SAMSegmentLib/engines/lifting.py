@@ -46,8 +46,10 @@ def lift(
     """
     tracks: list[Hypothesis] = []
     for number, start in enumerate(starts):
+        if len(tracks) == MOST_TRACKS:
+            break
         watch.step(number, len(starts), "Following objects from slice to slice")
-        if len(tracks) < MOST_TRACKS and not any(_meets(views, track, start) for track in tracks):
+        if not any(_meets(views, track, start) for track in tracks):
             tracks.append(_track(views, start, inside, in_roi))
     finalists = hypotheses.distinct(tracks, FINALISTS)
     results = []

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.progress import Watch
 from .clicks import masks_at
 from .fusion import Candidates
-from .tracking import overlap
+from .tracking import best_unlike
 from .views import SliceMask, View
 
 # How many slices the ROI's cut itself is taken from, and how many sections each slice offers that
@@ -89,14 +89,14 @@ def _found_at(view: View, key: int, places: Sequence[tuple[float, float]]) -> li
 
 
 def _distinct(starts: Sequence[Start], view: View, wanted: int, alike: float) -> list[Start]:
-    """The most promising, without those on one slice or of one outline."""
-    kept: list[Start] = []
-    for start in sorted(starts, key=lambda other: -_promise(view, other.mask)):
-        if len(kept) == wanted:
-            break
-        if all(overlap(start.mask.mask, other.mask.mask) < alike for other in kept):
-            kept.append(start)
-    return kept
+    """The most promising, no two of nearly one outline."""
+    return best_unlike(
+        starts,
+        lambda start: _promise(view, start.mask),
+        lambda start: start.mask.mask,
+        alike,
+        wanted,
+    )
 
 
 def _promise(view: View, mask: SliceMask) -> float:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
 import numpy as np
 
 from .montage import Box
 from .views import SURE_LOGIT, SliceMask, View, intersect
+
+Item = TypeVar("Item")
 
 #: Pixels by which a box grows from slice to slice (LiteMedSAM's published rule).
 BOX_MARGIN = 3
@@ -63,6 +68,24 @@ def _same_tissue(grey: np.ndarray, first: np.ndarray) -> bool:
 def nothing(view: View, quality: float = 0.5) -> SliceMask:
     """The mask of a slice without the object."""
     return SliceMask(np.full(view.shape[1:], -SURE_LOGIT, dtype=np.float32), quality)
+
+
+def best_unlike(
+    items: Iterable[Item],
+    merit: Callable[[Item], float],
+    mask_of: Callable[[Item], np.ndarray],
+    alike: float,
+    count: int,
+) -> list[Item]:
+    """The best `count` items, none of whose masks overlaps a better one's by `alike` or more."""
+    kept: list[tuple[Item, np.ndarray]] = []
+    for item in sorted(items, key=merit, reverse=True):
+        if len(kept) == count:
+            break
+        mask = mask_of(item)
+        if all(overlap(mask, other) < alike for _, other in kept):
+            kept.append((item, mask))
+    return [item for item, _ in kept]
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:

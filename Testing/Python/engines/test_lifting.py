@@ -1,5 +1,7 @@
 """From a section to the object: followed, checked from all sides, the likeliest first."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from SAMSegmentLib.engines.planes import inside_of
 from SAMSegmentLib.engines.starts import Start, starts_in_roi
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid
-from TestSupport.sections import slice_mask, views_on
+from TestSupport.sections import for_cut, slice_mask, views_on
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
 ONE = ball(GEOMETRY, (34, 44, 30), 16)
@@ -22,11 +24,6 @@ def region(mask, views):
     """The part of a mask in the region, (k, j, i)."""
     view = views[0]
     return view.native(view.stack.orientation.apply(mask)[view.region.box])
-
-
-def for_cut(views):
-    """Each key slice's mask for the region's cut."""
-    return [{key: view.ask(key, [view.limit(key)]) for key in view.keys} for view in views]
 
 
 def nothing_seen(views):
@@ -120,10 +117,8 @@ def test_without_a_start_nothing_is_found():
 def test_the_user_can_stop_it():
     views = views_on(ONE, GEOMETRY, KnowingNetwork([ONE]))
 
-    class Now:
-        def is_set(self):
-            return True
-
+    stop = threading.Event()
+    stop.set()
     start = start_at(views, 0, ONE)
     with pytest.raises(Cancelled):
-        lift(views, inside_of(views), [start], nothing_seen(views), False, Watch(cancel=Now()))
+        lift(views, inside_of(views), [start], nothing_seen(views), False, Watch(cancel=stop))

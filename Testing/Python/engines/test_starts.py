@@ -1,5 +1,7 @@
 """Where to start from in an ROI: sections of all that it may have been drawn around."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -9,16 +11,11 @@ from SAMSegmentLib.engines.starts import ALIKE, SMALLEST_SHARE, starts_in_roi
 from SAMSegmentLib.engines.tracking import overlap
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid
-from TestSupport.sections import slice_mask, views_on
+from TestSupport.sections import for_cut, slice_mask, views_on
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
 ONE = ball(GEOMETRY, (34, 44, 30), 16)
 OTHER = ball(GEOMETRY, (84, 44, 30), 14)
-
-
-def for_cut(views):
-    """Each key slice's mask for the region's cut."""
-    return [{key: view.ask(key, [view.limit(key)]) for key in view.keys} for view in views]
 
 
 def starts_of(views):
@@ -87,9 +84,7 @@ def test_specks_are_no_starts_but_better_than_none():
 def test_the_user_can_stop_the_search():
     views = views_on(ONE, GEOMETRY, KnowingNetwork([ONE]))
 
-    class Now:
-        def is_set(self):
-            return True
-
+    stop = threading.Event()
+    stop.set()
     with pytest.raises(Cancelled):
-        starts_in_roi(views, for_cut(views), Watch(cancel=Now()))
+        starts_in_roi(views, for_cut(views), Watch(cancel=stop))
