@@ -26,10 +26,12 @@ class KnowingNetwork:
 
     Attributes:
         objects: boolean masks (k, j, i) of the whole volume.
+        best_quality: the expected IoU of a section that fills its box.
         asked: of which slice it was asked which box, as (orientation, index, box).
     """
 
     objects: Sequence[np.ndarray]
+    best_quality: float = BEST_QUALITY
     asked: list = field(default_factory=list)
 
     def __call__(
@@ -54,7 +56,7 @@ class KnowingNetwork:
         if fits[best] == 0:
             return np.full(sections[0].shape, -SURE, dtype=np.float32), WORST_QUALITY
         logits = (2 * SURE * (sections[best] - 0.5)).astype(np.float32)
-        return logits, WORST_QUALITY + (BEST_QUALITY - WORST_QUALITY) * fits[best]
+        return logits, WORST_QUALITY + (self.best_quality - WORST_QUALITY) * fits[best]
 
 
 def box_around(mask: np.ndarray) -> Box | None:

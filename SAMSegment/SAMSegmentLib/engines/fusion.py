@@ -9,8 +9,10 @@ import numpy as np
 from .tracking import nothing
 from .views import SURE_LOGIT, SliceMask, View
 
-#: Per view, the mask taken on each of its key slices.
-Selection = list[dict[int, SliceMask]]
+#: The mask taken on each key slice of a view.
+Slices = dict[int, SliceMask]
+#: The same per view.
+Selection = list[Slices]
 #: Per view, the masks to choose from on each of its key slices.
 Candidates = list[dict[int, list[SliceMask]]]
 

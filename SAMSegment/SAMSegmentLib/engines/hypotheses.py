@@ -1,8 +1,8 @@
 """Which of several 3D masks is meant.
 
 The weights were fitted by ridge regression of Dice on these measures over hypotheses of the tuning
-cases of the accuracy benchmark (Testing/Accuracy/structures.json), 23 structures of one CT; that of
-the extents was chosen on all tuning cases.
+cases of the accuracy benchmark (Testing/Accuracy/structures.json), 23 structures of one CT; those
+of the extents and of the ROI's cuts were chosen on all tuning cases.
 """
 
 from __future__ import annotations
@@ -12,19 +12,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fusion import Selection, likeness
-from .tracking import best_unlike
+from .fusion import Selection, Slices, likeness
+from .tracking import best_unlike, overlap
 from .views import View
 
 # What the network says for a mask.
 QUALITY, AGREEMENT, STABILITY, CERTAINTY = 0.83, 0.43, 0.34, 0.63
 # What speaks against its being what the ROI was drawn around: it runs into the ROI's faces, is
-# larger or smaller than the ROI less a margin, or lies off the middle.
+# larger or smaller than the ROI less a margin, or lies off the middle. And what speaks for it: that
+# it is like the masks for the ROI's cuts.
 TOUCHING, MISFIT, OFF_CENTRE = -0.64, -0.60, -0.70
+LIKE_CUTS = 0.15
 # mm by which people draw an ROI larger than the object, on each side; and the least and largest
 # share of its ROI that an object is taken for, along an axis.
 MARGIN_MM = 5.0
 LEAST_FULL, FULL = 0.25, 0.9
+# Masks whose Dice reaches this are nearly the same.
+ALIKE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +46,15 @@ class Hypothesis:
     score: float
 
 
-def score(views: Sequence[View], selection: Selection, logits: np.ndarray, in_roi: bool) -> float:
+def score(
+    views: Sequence[View], selection: Selection, logits: np.ndarray, cuts: Slices | None
+) -> float:
     """How likely a 3D mask is meant.
 
     Args:
         logits: native 3D logits.
-        in_roi: whether the region is an ROI that a user drew around the object.
+        cuts: the masks for an ROI's cuts with the first view's slices; None: the region is not an
+            ROI that a user drew around the object.
     """
     mask = views[0].own(logits) > 0
     if not mask.any():
@@ -67,7 +74,9 @@ def score(views: Sequence[View], selection: Selection, logits: np.ndarray, in_ro
     certainty = np.tanh(np.abs(logits[logits > 0]) / 2).mean()
     of_network = QUALITY * quality + AGREEMENT * agreement + STABILITY * stability
     value = float(of_network / max(weights, 1e-6) + CERTAINTY * certainty)
-    return value + _fit(mask, views[0]) if in_roi else value
+    if cuts is None:
+        return value
+    return value + _fit(mask, views[0]) + LIKE_CUTS * _like_cuts(mask, cuts)
 
 
 def touching(mask: np.ndarray, view: View) -> float:
@@ -98,14 +107,28 @@ def _fit(mask: np.ndarray, view: View) -> float:
     )
 
 
+def _like_cuts(mask: np.ndarray, cuts: Slices) -> float:
+    """Dice of a mask (slice, row, column) with those for the ROI's cuts, weighted by quality."""
+    shared = total = 0.0
+    for key, cut in cuts.items():
+        shared += cut.quality * 2 * np.count_nonzero(cut.mask & mask[key])
+        total += cut.quality * (np.count_nonzero(cut.mask) + np.count_nonzero(mask[key]))
+    return shared / total if total > 0 else 0.0
+
+
 def _stability(logits: np.ndarray) -> float:
     """How little the mask depends on the threshold (SAM, Kirillov et al. 2023, appendix B)."""
     loose = np.count_nonzero(logits > -1)
     return np.count_nonzero(logits > 1) / loose if loose else 0.0
 
 
-def distinct(hypotheses: Sequence[Hypothesis], count: int, alike: float = 0.9) -> list[Hypothesis]:
+def distinct(hypotheses: Sequence[Hypothesis], count: int) -> list[Hypothesis]:
     """The best `count` of the hypotheses, without those that are nearly the same."""
     return best_unlike(
-        hypotheses, lambda other: other.score, lambda other: other.logits > 0, alike, count
+        hypotheses, lambda other: other.score, lambda other: other.logits > 0, ALIKE, count
     )
+
+
+def unlike(one: Hypothesis, other: Hypothesis) -> bool:
+    """Whether two hypotheses are not nearly the same."""
+    return overlap(one.logits > 0, other.logits > 0) < ALIKE

@@ -8,15 +8,17 @@ import numpy as np
 
 from ..core.progress import Watch
 from . import fusion, hypotheses
-from .fusion import Candidates, Selection
+from .fusion import Candidates, Selection, Slices
 from .hypotheses import Hypothesis
 from .starts import Start
 from .tracking import follow, overlap
 from .views import View
 
-# How many starts are followed, and how many 3D masks are made to agree, in how many rounds at most.
+# How many starts are followed, how many masks are offered, and how many of them, the likeliest, are
+# made to agree with the other axes, in how many rounds at most.
 MOST_TRACKS = 8
-FINALISTS = 3
+OFFERS = 3
+FINALISTS = 2
 ROUNDS = 4
 # A start that a track has met already would only give the same track again.
 MET = 0.9
@@ -27,7 +29,7 @@ def lift(
     inside: np.ndarray,
     starts: Sequence[Start],
     seen: Candidates,
-    in_roi: bool,
+    cuts: Slices | None,
     watch: Watch,
 ) -> list[Hypothesis]:
     """3D masks of what may be meant, the likeliest first.
@@ -39,35 +41,55 @@ def lift(
     Args:
         inside: native boolean, which voxels may belong to the object.
         seen: masks that every slice may fall back on.
-        in_roi: whether a user drew the region around the object.
+        cuts: the masks for an ROI's cuts with the first view's slices; None: no user drew the
+            region around the object.
 
     Raises:
         Cancelled: if the user asked to stop.
     """
     tracks: list[Hypothesis] = []
+    followed: list[Selection] = []
     for number, start in enumerate(starts):
-        if len(tracks) == MOST_TRACKS:
+        if len(followed) == MOST_TRACKS:
             break
         watch.step(number, len(starts), "Following objects from slice to slice")
-        if not any(_meets(views, track, start) for track in tracks):
-            tracks.append(_track(views, start, inside, in_roi))
-    finalists = hypotheses.distinct(tracks, FINALISTS)
-    results = []
-    for number, track in enumerate(finalists):
-        watch.step(number, len(finalists), "Comparing slices of all directions")
-        results.append(_settle(views, inside, track, seen, in_roi))
-    return hypotheses.distinct(results, FINALISTS)
+        if any(_meets(selection, start) for selection in followed):
+            continue
+        track = _track(views, start, inside, cuts)
+        followed.append(track.selection)
+        # A 3D mask of a large region takes much memory: only the best are kept.
+        tracks = hypotheses.distinct([*tracks, track], OFFERS)
+    return _agreed(views, inside, tracks, seen, cuts, watch)
 
 
-def _meets(views: Sequence[View], track: Hypothesis, start: Start) -> bool:
+def _agreed(
+    views: Sequence[View],
+    inside: np.ndarray,
+    tracks: Sequence[Hypothesis],
+    seen: Candidates,
+    cuts: Slices | None,
+    watch: Watch,
+) -> list[Hypothesis]:
+    """The likeliest tracks, made to agree with all axes, then what else may be offered."""
+    results: list[Hypothesis] = []
+    others = list(tracks)
+    # Different tracks may come to agree on one object; then the next one has its turn.
+    while others and len(results) < FINALISTS:
+        watch.step(len(tracks) - len(others), len(tracks), "Comparing slices of all directions")
+        settled = _settle(views, inside, others.pop(0), seen, cuts)
+        results = hypotheses.distinct([*results, settled], FINALISTS)
+    return [*results, *(h for h in others if all(hypotheses.unlike(h, r) for r in results))]
+
+
+def _meets(selection: Selection, start: Start) -> bool:
     """Whether a track along the same axis holds a start's section already."""
-    if not track.selection[start.view]:
-        return False
-    section = views[start.view].own(track.logits)[start.key] > 0
-    return overlap(section, start.mask.mask) >= MET
+    section = selection[start.view].get(start.key)
+    return section is not None and overlap(section.mask, start.mask.mask) >= MET
 
 
-def _track(views: Sequence[View], start: Start, inside: np.ndarray, in_roi: bool) -> Hypothesis:
+def _track(
+    views: Sequence[View], start: Start, inside: np.ndarray, cuts: Slices | None
+) -> Hypothesis:
     """One view's masks as a 3D mask; the other views have no say yet."""
     view = views[start.view]
     masks = follow(view, start.key, start.mask)
@@ -77,11 +99,15 @@ def _track(views: Sequence[View], start: Start, inside: np.ndarray, in_roi: bool
     logits[~inside] = -fusion.SURE_LOGIT
     selection: Selection = [{} for _ in views]
     selection[start.view] = masks
-    return Hypothesis(selection, logits, hypotheses.score(views, selection, logits, in_roi))
+    return Hypothesis(selection, logits, hypotheses.score(views, selection, logits, cuts))
 
 
 def _settle(
-    views: Sequence[View], inside: np.ndarray, track: Hypothesis, seen: Candidates, in_roi: bool
+    views: Sequence[View],
+    inside: np.ndarray,
+    track: Hypothesis,
+    seen: Candidates,
+    cuts: Slices | None,
 ) -> Hypothesis:
     candidates = [
         {key: [*masks, *([own[key]] if key in own else [])] for key, masks in of_view.items()}
@@ -93,4 +119,4 @@ def _settle(
         before, logits = logits, fusion.fuse(views, selection, inside)
         if np.array_equal(before > 0, logits > 0):
             break
-    return Hypothesis(selection, logits, hypotheses.score(views, selection, logits, in_roi))
+    return Hypothesis(selection, logits, hypotheses.score(views, selection, logits, cuts))

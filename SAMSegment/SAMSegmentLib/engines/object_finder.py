@@ -46,7 +46,8 @@ def in_roi(stacks: Sequence[SliceStack], roi: Roi, decode: DecodeBoxes, watch: W
     seen = _seen_for_cut(views, watch)
     starts = starts_in_roi(views, seen, watch)
     inside = planes.inside_of(views)
-    found = lifting.lift(views, inside, starts, seen, True, watch)
+    cuts = {key: of_slice[0] for key, of_slice in seen[0].items()}
+    found = lifting.lift(views, inside, starts, seen, cuts, watch)
     return _answer(found, views)
 
 
@@ -269,7 +270,7 @@ def _found_at(
         seen[start.view][start.key].append(start.mask)
     if not starts:
         return []
-    return lifting.lift(views, planes.inside_of(views), starts, seen, False, watch)
+    return lifting.lift(views, planes.inside_of(views), starts, seen, None, watch)
 
 
 def _in_region(section: Section, view: View) -> SliceMask:

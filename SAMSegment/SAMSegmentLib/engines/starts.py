@@ -26,6 +26,8 @@ ASIDE = (0.35, 0.65)
 # A start that runs into the ROI's edges is part of something larger.
 EDGE_PENALTY = 0.5
 SMALLEST_SHARE = 0.03
+# Within a section of which the network thinks that well, nothing else is searched.
+GOOD = 0.9
 SAME_SECTION, ALIKE = 0.5, 0.8
 
 
@@ -84,7 +86,8 @@ def _found_at(view: View, key: int, places: Sequence[tuple[float, float]]) -> li
         row, column = (
             round(share * (n - 1)) for share, n in zip(place, view.shape[1:], strict=True)
         )
-        found += masks_at(view, key, row, column)
+        if not any(mask.quality >= GOOD and mask.mask[row, column] for mask in found):
+            found += masks_at(view, key, row, column)
     return found
 
 

@@ -21,13 +21,21 @@ def region(mask, views):
     return view.native(view.stack.orientation.apply(mask)[view.region.box])
 
 
-def scored(views, mask, quality=0.9, in_roi=True, sure=6.0):
+def cuts_of(views, mask):
+    """What the network says of an ROI's cuts that it takes for a mask."""
+    own = views[0].own(region(mask, views))
+    return {key: slice_mask(own[key], 0.9) for key in views[0].keys}
+
+
+def scored(views, mask, quality=0.9, cuts=BALL, sure=6.0):
+    """Score of a mask in an ROI, for whose cuts the network takes `cuts`; None: no ROI."""
+    cuts = None if cuts is None else cuts_of(views, cuts)
     native = region(mask, views)
     selection = [
         {key: slice_mask(view.own(native)[key], quality, sure) for key in view.keys}
         for view in views
     ]
-    return score(views, selection, fuse(views, selection, inside_of(views)), in_roi)
+    return score(views, selection, fuse(views, selection, inside_of(views)), cuts)
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +43,40 @@ def views():
     return views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))
 
 
-@pytest.mark.parametrize("in_roi", [True, False])
-def test_the_better_the_network_expects_a_mask_to_be_the_higher_it_scores(views, in_roi):
-    values = [scored(views, BALL, quality, in_roi) for quality in (0.6, 0.75, 0.9, 0.95)]
+@pytest.mark.parametrize("cuts", [BALL, None], ids=["in an ROI", "under a click"])
+def test_the_better_the_network_expects_a_mask_to_be_the_higher_it_scores(views, cuts):
+    values = [scored(views, BALL, quality, cuts) for quality in (0.6, 0.75, 0.9, 0.95)]
     assert values == sorted(values) and len(set(values)) == 4
 
 
-@pytest.mark.parametrize("in_roi", [True, False])
-def test_a_sure_mask_scores_higher_than_an_unsure_one(views, in_roi):
-    assert scored(views, BALL, in_roi=in_roi) > scored(views, BALL, in_roi=in_roi, sure=0.5)
+@pytest.mark.parametrize("cuts", [BALL, None], ids=["in an ROI", "under a click"])
+def test_a_sure_mask_scores_higher_than_an_unsure_one(views, cuts):
+    assert scored(views, BALL, cuts=cuts) > scored(views, BALL, cuts=cuts, sure=0.5)
+
+
+def test_of_two_masks_that_fit_the_roi_alike_the_one_that_its_cuts_show_is_meant(views):
+    right, left = ball(GEOMETRY, (46, 40, 30), 10), ball(GEOMETRY, (34, 40, 30), 10)
+    assert scored(views, right, cuts=right) > scored(views, left, cuts=right)
+    assert scored(views, left, cuts=left) > scored(views, right, cuts=left)
+
+
+def test_cuts_of_which_the_network_thinks_nothing_say_nothing(views):
+    native = region(BALL, views)
+    selection = [
+        {key: slice_mask(view.own(native)[key], 0.9) for key in view.keys} for view in views
+    ]
+    logits = fuse(views, selection, inside_of(views))
+    other = region(ball(GEOMETRY, (40, 40, 30), 6), views)
+    scores = [
+        score(
+            views,
+            selection,
+            logits,
+            {key: slice_mask(views[0].own(mask)[key], 0.0) for key in views[0].keys},
+        )
+        for mask in (native, other)
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_in_an_roi_the_mask_that_fills_it_is_meant(views):
@@ -56,7 +89,8 @@ def test_in_an_roi_drawn_with_a_margin_the_core_is_meant_and_not_the_shell_aroun
     core = ball(GEOMETRY, (40, 40, 30), 8)
     with_shell = ball(GEOMETRY, (40, 40, 30), 12)
     views = views_on(core, GEOMETRY, KnowingNetwork([core]), margin=MARGIN_MM)
-    assert scored(views, core) > scored(views, with_shell)
+    for cuts in (core, with_shell):
+        assert scored(views, core, cuts=cuts) > scored(views, with_shell, cuts=cuts)
 
 
 def test_in_an_roi_a_mask_that_runs_out_of_it_is_not_meant(views):
@@ -79,7 +113,8 @@ def test_masks_that_disagree_with_the_common_one_make_it_unlikely(views):
         for m in (native, other)
     )
     logits = fuse(views, agreeing, inside_of(views))
-    assert score(views, agreeing, logits, True) > score(views, disagreeing, logits, True)
+    cuts = cuts_of(views, BALL)
+    assert score(views, agreeing, logits, cuts) > score(views, disagreeing, logits, cuts)
 
 
 def test_a_mask_within_the_region_touches_no_face(views):

@@ -7,7 +7,7 @@ import pytest
 
 from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.progress import Watch
-from SAMSegmentLib.engines.lifting import MOST_TRACKS, lift
+from SAMSegmentLib.engines.lifting import MOST_TRACKS, OFFERS, lift
 from SAMSegmentLib.engines.planes import inside_of
 from SAMSegmentLib.engines.starts import Start, starts_in_roi
 from TestSupport.knowing_network import KnowingNetwork
@@ -30,6 +30,11 @@ def nothing_seen(views):
     return [{key: [] for key in view.keys} for view in views]
 
 
+def first_of(seen):
+    """The masks for the ROI's cuts with the first view's slices."""
+    return {key: masks[0] for key, masks in seen[0].items()}
+
+
 def start_at(views, number, mask):
     """A start on the slice of a view where the mask is largest."""
     own = views[number].own(region(mask, views))
@@ -42,14 +47,14 @@ def test_from_a_section_along_any_axis_the_object_comes_out(number):
     views = views_on(BOTH, GEOMETRY, KnowingNetwork([ONE, OTHER]))
     for truth in (ONE, OTHER):
         start = start_at(views, number, truth)
-        found = lift(views, inside_of(views), [start], nothing_seen(views), False, Watch())
+        found = lift(views, inside_of(views), [start], nothing_seen(views), None, Watch())
         assert dice(found[0].logits > 0, region(truth, views)) > 0.95
 
 
 def test_several_starts_give_several_objects_and_no_two_alike():
     views = views_on(BOTH, GEOMETRY, KnowingNetwork([ONE, OTHER]))
     starts = [start_at(views, number, truth) for number in (0, 1) for truth in (ONE, OTHER)]
-    found = lift(views, inside_of(views), starts, nothing_seen(views), False, Watch())
+    found = lift(views, inside_of(views), starts, nothing_seen(views), None, Watch())
     masks = [hypothesis.logits > 0 for hypothesis in found]
     assert len(masks) == 2
     for truth in (ONE, OTHER):
@@ -61,7 +66,8 @@ def test_an_ellipsoid_is_lifted_from_its_roi():
     truth = ellipsoid(GEOMETRY, (60, 44, 30), (40, 18, 14))
     views = views_on(truth, GEOMETRY, KnowingNetwork([truth]))
     seen = for_cut(views)
-    found = lift(views, inside_of(views), starts_in_roi(views, seen, Watch()), seen, True, Watch())
+    starts = starts_in_roi(views, seen, Watch())
+    found = lift(views, inside_of(views), starts, seen, first_of(seen), Watch())
     assert dice(found[0].logits > 0, region(truth, views)) > 0.95
 
 
@@ -70,7 +76,8 @@ def test_a_mask_stays_where_the_object_may_be():
     inside = inside_of(views).copy()
     inside[: len(inside) // 2] = False
     seen = for_cut(views)
-    for hypothesis in lift(views, inside, starts_in_roi(views, seen, Watch()), seen, True, Watch()):
+    starts = starts_in_roi(views, seen, Watch())
+    for hypothesis in lift(views, inside, starts, seen, first_of(seen), Watch()):
         assert not (hypothesis.logits > 0)[~inside].any()
 
 
@@ -80,9 +87,9 @@ def test_a_start_on_what_was_followed_already_costs_nothing():
     start = start_at(views, 0, ONE)
     own = views[0].own(region(ONE, views))
     near = Start(0, start.key - 1, slice_mask(own[start.key - 1]))
-    lift(views, inside_of(views), [start], nothing_seen(views), False, Watch())
+    lift(views, inside_of(views), [start], nothing_seen(views), None, Watch())
     asked = len(network.asked)
-    found = lift(views, inside_of(views), [start, near], nothing_seen(views), False, Watch())
+    found = lift(views, inside_of(views), [start, near], nothing_seen(views), None, Watch())
     assert len(network.asked) == asked
     assert len(found) == 1
 
@@ -99,19 +106,32 @@ def test_no_more_starts_are_followed_than_a_user_would_wait_for():
         inside_of(views),
         starts,
         nothing_seen(views),
-        False,
+        None,
         Watch(progress=lambda *step: steps.append(step)),
     )
     assert steps[0][1] == len(starts)
     fewer = KnowingNetwork(balls)
     again = views_on(everything, GEOMETRY, fewer)
-    lift(again, inside_of(again), starts[:MOST_TRACKS], nothing_seen(again), False, Watch())
+    lift(again, inside_of(again), starts[:MOST_TRACKS], nothing_seen(again), None, Watch())
     assert len(network.asked) == len(fewer.asked)
+
+
+def test_what_is_offered_beside_the_finalists_is_another_object():
+    balls = [ball(GEOMETRY, (20 + 20 * n, 44, 30), 9) for n in range(OFFERS + 1)]
+    views = views_on(np.any(balls, axis=0), GEOMETRY, KnowingNetwork(balls))
+    starts = [start_at(views, 0, truth) for truth in balls]
+    found = lift(views, inside_of(views), starts, nothing_seen(views), None, Watch())
+    assert len(found) == OFFERS
+    objects = {
+        max(range(len(balls)), key=lambda n: dice(h.logits > 0, region(balls[n], views)))
+        for h in found
+    }
+    assert len(objects) == OFFERS
 
 
 def test_without_a_start_nothing_is_found():
     views = views_on(ONE, GEOMETRY, KnowingNetwork([ONE]))
-    assert lift(views, inside_of(views), [], nothing_seen(views), False, Watch()) == []
+    assert lift(views, inside_of(views), [], nothing_seen(views), None, Watch()) == []
 
 
 def test_the_user_can_stop_it():
@@ -121,4 +141,4 @@ def test_the_user_can_stop_it():
     stop.set()
     start = start_at(views, 0, ONE)
     with pytest.raises(Cancelled):
-        lift(views, inside_of(views), [start], nothing_seen(views), False, Watch(cancel=stop))
+        lift(views, inside_of(views), [start], nothing_seen(views), None, Watch(cancel=stop))

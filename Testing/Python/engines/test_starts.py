@@ -7,7 +7,7 @@ import pytest
 
 from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.progress import Watch
-from SAMSegmentLib.engines.starts import ALIKE, SMALLEST_SHARE, starts_in_roi
+from SAMSegmentLib.engines.starts import ALIKE, GOOD, SMALLEST_SHARE, starts_in_roi
 from SAMSegmentLib.engines.tracking import overlap
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid
@@ -69,6 +69,13 @@ def test_no_two_starts_on_a_slice_are_alike():
         for other in searched:
             if one is not other and (one.view, one.key) == (other.view, other.key):
                 assert overlap(one.mask.mask, other.mask.mask) < ALIKE
+
+
+def test_within_a_section_that_is_good_nothing_else_is_searched():
+    network, doubtful = KnowingNetwork([ONE]), KnowingNetwork([ONE], best_quality=GOOD - 0.05)
+    for each in (network, doubtful):
+        starts_of(views_on(ONE, GEOMETRY, each))
+    assert len(network.asked) < 0.7 * len(doubtful.asked)
 
 
 def test_specks_are_no_starts_but_better_than_none():
