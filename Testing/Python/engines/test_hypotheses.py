@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from SAMSegmentLib.engines.fusion import fuse
-from SAMSegmentLib.engines.hypotheses import MARGIN_MM, Hypothesis, distinct, score, touching
+from SAMSegmentLib.engines.hypotheses import (
+    MARGIN_MM,
+    Hypothesis,
+    border_step,
+    distinct,
+    score,
+    touching,
+)
 from SAMSegmentLib.engines.planes import inside_of, views_of
 from SAMSegmentLib.engines.tracking import overlap
 from TestSupport.knowing_network import KnowingNetwork
@@ -115,6 +122,39 @@ def test_masks_that_disagree_with_the_common_one_make_it_unlikely(views):
     logits = fuse(views, agreeing, inside_of(views))
     cuts = cuts_of(views, BALL)
     assert score(views, agreeing, logits, cuts) > score(views, disagreeing, logits, cuts)
+
+
+def test_of_two_masks_that_fit_the_roi_alike_the_one_with_a_border_is_meant(views):
+    """Grey levels of BALL: the ball moved aside has a border on one side only."""
+    left, right = (ball(GEOMETRY, (40 + x, 40, 30), 10) for x in (-6, 6))
+    image = views_on(right, GEOMETRY, KnowingNetwork([right]), margin=12.0)
+    assert scored(image, right, cuts=BALL) > scored(image, left, cuts=BALL)
+
+
+def test_a_mask_with_a_border_of_its_own_steps_there():
+    view = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]), margin=8.0)[0]
+    steps = [
+        border_step(view.own(region(mask, [view])), view)
+        for mask in (BALL, ball(GEOMETRY, (40, 40, 30), 20), ball(GEOMETRY, (40, 40, 30), 10))
+    ]
+    own, larger, smaller = steps
+    assert own > 0.5
+    assert larger < 0 == smaller
+
+
+def test_noise_within_a_mask_counts_against_its_border():
+    view = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))[0]
+    own = view.own(region(BALL, [view]))
+    even = border_step(own, view)
+    rng = np.random.default_rng(1)
+    for number in range(view.shape[0]):
+        noise = rng.integers(0, 100, view.shape[1:]) * own[number]
+        view._grey[number] = (view.grey(number) * 0.6 + noise).astype(np.uint8)
+    assert border_step(own, view) < even - 0.1
+
+
+def test_an_empty_mask_has_no_border(views):
+    assert border_step(np.zeros(views[0].shape, bool), views[0]) == 0
 
 
 def test_a_mask_within_the_region_touches_no_face(views):
