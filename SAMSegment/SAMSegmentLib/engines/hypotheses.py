@@ -20,10 +20,12 @@ from .views import View
 QUALITY, AGREEMENT, STABILITY, CERTAINTY = 0.83, 0.43, 0.34, 0.63
 # What speaks against its being what the ROI was drawn around: it runs into the ROI's faces, is
 # larger or smaller than the ROI less a margin, or lies off the middle. And what speaks for it: it
-# is like the masks for the ROI's cuts, and grey levels step at its border more than within it. (Fat
-# between organs has their extents, but its masks take in what it surrounds.)
+# is like the masks for the ROI's cuts, and stands out. (Fat between organs has their extents, but
+# its masks take in what it surrounds.)
 TOUCHING, MISFIT, OFF_CENTRE = -0.64, -0.60, -0.70
-LIKE_CUTS, BORDER_STEP = 0.15, 2.5
+LIKE_CUTS, CONTRAST = 0.15, 0.4
+# Of the grey levels' range: a spread that every tissue has, by noise and at its border.
+LEAST_SPREAD = 0.05
 # mm by which people draw an ROI larger than the object, on each side; and the least and largest
 # share of its ROI that an object is taken for, along an axis.
 MARGIN_MM = 5.0
@@ -77,7 +79,7 @@ def score(
     value = float(of_network / max(weights, 1e-6) + CERTAINTY * certainty)
     if cuts is None:
         return value
-    value += LIKE_CUTS * _like_cuts(mask, cuts) + BORDER_STEP * border_step(mask, views[0])
+    value += LIKE_CUTS * _like_cuts(mask, cuts) + CONTRAST * contrast(mask, views[0])
     return value + _fit(mask, views[0])
 
 
@@ -95,26 +97,29 @@ def touching(mask: np.ndarray, view: View) -> float:
     return area / max(6 * (np.count_nonzero(mask) * voxel) ** (2 / 3), 1e-6)
 
 
-def border_step(mask: np.ndarray, view: View) -> float:
-    """How much more the grey levels of a view's slices change at a mask's border than within it.
+def contrast(mask: np.ndarray, view: View) -> float:
+    """How much a mask stands out: the step of grey levels at its border against their spread in it.
+
+    The step is the mean difference of neighbouring pixels of a view's slices across the border,
+    less that of neighbours within; the spread is the standard deviation.
 
     Args:
         mask: (slice, row, column) of the view.
-
-    Returns:
-        Mean difference of neighbouring pixels, 0..1, across the border less that within.
     """
     change, pairs = np.zeros(2), np.zeros(2)
+    levels = [np.zeros(0)]
     for number in np.flatnonzero(mask.any((1, 2))):
         grey = view.grey(int(number)).astype(np.int16)
+        levels.append(grey[mask[number]])
         for axis in (0, 1):
             difference = np.abs(np.diff(grey, axis=axis))
             here, there = _neighbours(mask[number], axis)
             for n, chosen in enumerate((here != there, here & there)):
                 change[n] += difference[chosen].sum()
                 pairs[n] += np.count_nonzero(chosen)
-    across, within = change / np.maximum(pairs, 1) / 255
-    return float(across - within)
+    across, within = change / np.maximum(pairs, 1)
+    spread = np.concatenate(levels).std() if mask.any() else 0.0
+    return float((across - within) / (spread + 255 * LEAST_SPREAD))
 
 
 def _neighbours(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
