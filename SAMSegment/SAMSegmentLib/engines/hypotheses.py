@@ -23,9 +23,10 @@ QUALITY, AGREEMENT, STABILITY, CERTAINTY = 0.83, 0.43, 0.34, 0.63
 # is like the masks for the ROI's cuts, and stands out. (Fat between organs has their extents, but
 # its masks take in what it surrounds.)
 TOUCHING, MISFIT, OFF_CENTRE = -0.64, -0.60, -0.70
-LIKE_CUTS, CONTRAST = 0.15, 0.4
-# Of the grey levels' range: a spread that every tissue has, by noise and at its border.
-LEAST_SPREAD = 0.05
+LIKE_CUTS, CONTRAST = 0.15, 0.5
+# A spread that every tissue has, of the grey levels' range; and the contrast beyond which a mask
+# stands out well enough: a few voxels of one grey level would have any.
+LEAST_SPREAD, CLEAR = 0.05, 0.75
 # mm by which people draw an ROI larger than the object, on each side; and the least and largest
 # share of its ROI that an object is taken for, along an axis.
 MARGIN_MM = 5.0
@@ -79,7 +80,7 @@ def score(
     value = float(of_network / max(weights, 1e-6) + CERTAINTY * certainty)
     if cuts is None:
         return value
-    value += LIKE_CUTS * _like_cuts(mask, cuts) + CONTRAST * contrast(mask, views[0])
+    value += LIKE_CUTS * _like_cuts(mask, cuts) + CONTRAST * min(contrast(mask, views[0]), CLEAR)
     return value + _fit(mask, views[0])
 
 

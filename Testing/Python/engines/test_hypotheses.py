@@ -5,6 +5,7 @@ import pytest
 
 from SAMSegmentLib.engines.fusion import fuse
 from SAMSegmentLib.engines.hypotheses import (
+    CLEAR,
     MARGIN_MM,
     Hypothesis,
     contrast,
@@ -152,6 +153,18 @@ def test_a_mask_of_uneven_tissue_stands_out_less():
         noise = rng.integers(0, 100, view.shape[1:]) * own[number]
         view._grey[number] = (view.grey(number) * 0.6 + noise).astype(np.uint8)
     assert contrast(own, view) < even / 2
+
+
+def test_a_few_voxels_of_one_grey_level_are_not_meant_for_their_contrast():
+    views = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))
+    view, speck = views[0], np.zeros(GEOMETRY.shape, bool)
+    speck[15, 20, 20:22] = True
+    for number in range(view.shape[0]):
+        own, dot = (view.own(region(mask, views))[number] for mask in (BALL, speck))
+        noise = np.random.default_rng(number).integers(0, 120, own.shape)
+        view._grey[number] = np.where(dot, 255, own * (60 + noise)).astype(np.uint8)
+    assert contrast(view.own(region(speck, views)), view) > 4 * CLEAR
+    assert scored(views, BALL, cuts=BALL) > scored(views, speck, cuts=BALL)
 
 
 def test_an_empty_mask_does_not_stand_out(views):
