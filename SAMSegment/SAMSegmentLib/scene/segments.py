@@ -7,9 +7,10 @@ import slicer
 
 from ..core.errors import InputError, WriteError
 from ..core.geometry import Geometry
+from ..core.patch import Patch, bounding_box
+from ..core.placement import place, voxel_shift
 from ..core.prediction import Prediction
 from .grid import SegmentationGrid, grid_of, voxels_of
-from .placement import Patch, bounding_box, place, voxel_shift
 from .transforms import describe, require_class, to_world
 
 # Slicer's own names of its representations.

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..core.errors import InputError, SAMSegmentError, WriteError
 from ..core.geometry import Geometry
+from ..core.patch import Patch
+from ..core.placement import place
 from ..core.prediction import Prediction
 from . import segments
 from .editors import OpenEditors, editors_showing, slicer_editors, visible_editor_node
 from .grid import SegmentationGrid, reference_grid
 from .masking import EditRules, check_rules, editable_voxels, rules_of
 from .modification import Modification
-from .placement import Patch, place
 from .transforms import describe, require_class, to_world
 from .undo import SegmentationUndo
 
