@@ -1,4 +1,4 @@
-"""What the user says about the object: points and a region of interest, in RAS mm.
+"""What the user says about the object: points, a measured line, a region of interest, in RAS mm.
 
 Prompts are values: never changed, only replaced. Their RAS is that of the image they go with.
 """
@@ -15,6 +15,8 @@ from .geometry import Geometry, apply_matrix
 
 # An ROI face that runs exactly through voxel centres includes them, whatever the rounding.
 FACE_TOLERANCE = 1e-6
+# A line shorter than this is a slip of the mouse.
+SHORTEST_LINE_MM = 0.01
 NO_SIZE = "The ROI has no size along at least one axis: make it larger."
 NOT_FINITE = "The ROI holds NaN or infinite numbers: draw it again."
 
@@ -35,6 +37,47 @@ class Point:
     def transformed(self, matrix: np.ndarray) -> Point:
         """This point mapped by a 4x4 matrix."""
         return Point(tuple(apply_matrix(matrix, np.array(self.ras))), self.positive)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measured longest diameter of the object, as RECIST has it: from border to border.
+
+    Attributes:
+        start, end: RAS in mm.
+    """
+
+    start: tuple[float, float, float]
+    end: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            ras = tuple(float(value) for value in getattr(self, name))
+            if len(ras) != 3 or not np.isfinite(ras).all():
+                raise InputError(f"A line's end needs three finite numbers (mm), not {ras}.")
+            object.__setattr__(self, name, ras)
+        if self.length < SHORTEST_LINE_MM:
+            raise InputError("The line has no length: draw it across the object.")
+
+    @property
+    def length(self) -> float:
+        """mm."""
+        return float(np.linalg.norm(np.subtract(self.end, self.start)))
+
+    @property
+    def middle(self) -> np.ndarray:
+        """(R, A, S) in mm."""
+        return (np.array(self.start) + self.end) / 2
+
+    @property
+    def direction(self) -> np.ndarray:
+        """Unit vector from start to end."""
+        return np.subtract(self.end, self.start) / self.length
+
+    def transformed(self, matrix: np.ndarray) -> Line:
+        """This line mapped by a 4x4 matrix."""
+        start, end = apply_matrix(matrix, np.array([self.start, self.end]))
+        return Line(tuple(start), tuple(end))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,23 +160,34 @@ class Prompts:
 
     roi: Roi | None = None
     points: tuple[Point, ...] = field(default_factory=tuple)
+    line: Line | None = None
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Which of "roi" and "points" are there."""
-        there = {"roi": self.roi is not None, "points": bool(self.points)}
+        """Which of "roi", "points" and "line" are there."""
+        there = {
+            "roi": self.roi is not None,
+            "points": bool(self.points),
+            "line": self.line is not None,
+        }
         return frozenset(kind for kind, present in there.items() if present)
 
     def transformed(self, matrix: np.ndarray) -> Prompts:
         """These prompts mapped by a 4x4 matrix."""
-        roi = None if self.roi is None else self.roi.transformed(matrix)
-        return Prompts(roi, tuple(point.transformed(matrix) for point in self.points))
+        return Prompts(
+            None if self.roi is None else self.roi.transformed(matrix),
+            tuple(point.transformed(matrix) for point in self.points),
+            None if self.line is None else self.line.transformed(matrix),
+        )
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` gives the same prompts back, to the last bit."""
         roi = None if self.roi is None else self.roi.box_to_ras.tolist()
         points = [{"ras": list(p.ras), "positive": p.positive} for p in self.points]
-        return json.dumps({"roi": roi, "points": points}, separators=(",", ":"))
+        data = {"roi": roi, "points": points}
+        if self.line is not None:
+            data["line"] = [list(self.line.start), list(self.line.end)]
+        return json.dumps(data, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Prompts:
@@ -148,8 +202,16 @@ class Prompts:
             if roi is not None and roi.box_to_ras.shape != (4, 4):
                 raise ValueError("the ROI is not a 4x4 matrix")
             points = tuple(Point(tuple(p["ras"]), bool(p["positive"])) for p in data["points"])
+            # Prompts of earlier versions know no line.
+            ends = data.get("line")
+            line = None if ends is None else _line_of(ends)
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise InputError(f"These are not stored prompts: {error}.") from error
-        return cls(roi, points)
+        return cls(roi, points, line)
+
+
+def _line_of(ends: list) -> Line:
+    start, end = ends
+    return Line(tuple(start), tuple(end))

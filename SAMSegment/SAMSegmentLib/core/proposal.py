@@ -64,22 +64,22 @@ def level_of(threshold: float) -> int:
     return round(logit(threshold) * LEVELS_PER_LOGIT)
 
 
-def propose(prediction: Prediction, target: Geometry) -> Proposal:
-    """A prediction on another grid in the same RAS, cropped to what any threshold could show."""
-    field = logits_on(prediction, target, LOWEST_THRESHOLD)
+def propose(prediction: Prediction, target: Geometry, alternative: int = 0) -> Proposal:
+    """A prediction on another grid in the same RAS, cropped to what any threshold could show.
+
+    Raises:
+        InputError: if there is no alternative of that number; 0 is the prediction itself.
+    """
+    chosen = prediction.choice(alternative)
+    others = len(prediction.alternatives)
+    cut = share_outside(chosen, target)
+    field = logits_on(chosen, target, LOWEST_THRESHOLD)
     if field is None:
         nothing = np.zeros((0, 0, 0), dtype=np.int8)
-        return Proposal(nothing, (0, 0, 0), target, 1.0, prediction.warnings, _others(prediction))
+        return Proposal(nothing, (0, 0, 0), target, cut, chosen.warnings, others)
     start, logits = field
     levels = levels_of(logits)
-    box = bounding_box(levels > level_of(LOWEST_THRESHOLD))
-    if box is None:
-        box = (slice(0, 0),) * 3
+    box = bounding_box(levels > level_of(LOWEST_THRESHOLD)) or (slice(0, 0),) * 3
     start = tuple(first + part.start for first, part in zip(start, box, strict=True))
-    cut = share_outside(prediction, target)
     levels = np.ascontiguousarray(levels[box])
-    return Proposal(levels, start, target, cut, prediction.warnings, _others(prediction))
-
-
-def _others(prediction: Prediction) -> int:
-    return len(prediction.alternatives)
+    return Proposal(levels, start, target, cut, chosen.warnings, others)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..core.geometry import Geometry
+from ..core.patch import Patch
 from ..core.prediction import BACKGROUND_LOGIT, Prediction
 from .views import View
 
@@ -46,6 +47,13 @@ class Field:
         low, high = np.minimum(start, self.start), np.maximum(stop, self.stop)
         return Field(self.on(low, high - low), tuple(int(n) for n in low))
 
+    def without(self, patch: Patch) -> Field:
+        """These logits with certain background in a patch."""
+        there = patch.on_box(self.start, self.logits.shape)
+        if not there.any():
+            return self
+        return Field(np.where(there, np.float32(BACKGROUND_LOGIT), self.logits), self.start)
+
     def prediction(self, geometry: Geometry) -> Prediction:
         return Prediction(self.logits, self.start, geometry)
 
@@ -57,3 +65,10 @@ class Answer:
     mask: Field
     views: Sequence[View]
     alternatives: tuple[Field, ...] = ()
+
+    def without(self, patch: Patch | None) -> Answer:
+        """This answer, none of whose masks has a voxel in a patch."""
+        if patch is None:
+            return self
+        others = tuple(field.without(patch) for field in self.alternatives)
+        return replace(self, mask=self.mask.without(patch), alternatives=others)

@@ -13,6 +13,7 @@ from ..core.image import Image
 from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.prompts import Prompts
+from ..core.voxel_prompts import VoxelPrompts
 
 
 class Window(Protocol):
@@ -68,15 +69,37 @@ class Engine(ABC):
         prompts: Prompts,
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
+        voxels: VoxelPrompts | None = None,
     ) -> Prediction:
         """The mask of the object that the prompts mean.
 
         Args:
             prompts: in the image's RAS.
-            watch: is told the progress, and asked whether to stop.
+            watch: is told the progress, asked whether to stop, and shown what there is so far.
             intensity_range: what is shown to the network from black to white; None: chosen.
+            voxels: what the segment holds, and what other segments do, on the image's grid.
 
         Raises:
             InputError: if image or prompts cannot be used.
             Cancelled: if the user asked to stop.
+        """
+
+    @abstractmethod
+    def prepare(
+        self,
+        image: Image,
+        ras: np.ndarray,
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+    ) -> None:
+        """Encodes ahead what a click would need, one picture at a time; changes no answer.
+
+        Args:
+            ras: where the user may click, RAS in mm; outside the volume there is nothing to do.
+            watch: asked whether to stop, also within a picture.
+            intensity_range: as for `predict`.
+
+        Raises:
+            InputError: if the image cannot be used.
+            Cancelled: if the user asked to stop; what was encoded stays.
         """

@@ -64,17 +64,21 @@ def piece_at(mask: SliceMask, seed: tuple[int, int]) -> SliceMask | None:
 
 
 def boxes_around(
-    centre: tuple[float, float], pixels_per_mm: tuple[float, float], limit: Box
+    centre: tuple[float, float],
+    pixels_per_mm: tuple[float, float],
+    limit: Box,
+    sizes: Sequence[float] = SIZES_MM,
 ) -> list[Box]:
     """Boxes of all sizes around a point, cut to `limit`; those that would fill it are left out.
 
     Args:
         centre: x and y in pixels.
         pixels_per_mm: along x and y.
+        sizes: edge lengths in mm.
     """
     boxes = []
     width, height = limit[2] - limit[0], limit[3] - limit[1]
-    for size in SIZES_MM:
+    for size in sizes:
         half = [size / 2 * scale for scale in pixels_per_mm]
         if min(half) < 2 or (2 * half[0] > 1.5 * width and 2 * half[1] > 1.5 * height):
             continue

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ..core.progress import Watch
-from . import fusion, hypotheses
+from . import fusion, hypotheses, planes
 from .fusion import Candidates, Selection, Slices
 from .hypotheses import Hypothesis
+from .previews import Previews
 from .starts import Start
 from .tracking import follow, overlap
 from .views import View
@@ -23,6 +26,30 @@ ROUNDS = 4
 # A start that a track has met already would only give the same track again.
 MET = 0.9
 
+#: How well a mask (boolean, (k, j, i), and its first voxel) fits what the user said of the object.
+Fit = Callable[[np.ndarray, tuple[int, int, int]], float]
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Says how likely a 3D mask of a region is meant.
+
+    Attributes:
+        cuts: see hypotheses.score.
+        fit: what else the user said; added to the score.
+    """
+
+    views: Sequence[View]
+    cuts: Slices | None = None
+    fit: Fit | None = None
+
+    def score(self, selection: Selection, logits: np.ndarray) -> float:
+        """The higher, the likelier."""
+        value = hypotheses.score(self.views, selection, logits, self.cuts)
+        if self.fit is None:
+            return value
+        return value + self.fit(logits > 0, planes.native_start(self.views[0]))
+
 
 def lift(
     views: Sequence[View],
@@ -31,6 +58,8 @@ def lift(
     seen: Candidates,
     cuts: Slices | None,
     watch: Watch,
+    previews: Previews | None = None,
+    fit: Fit | None = None,
 ) -> list[Hypothesis]:
     """3D masks of what may be meant, the likeliest first.
 
@@ -43,6 +72,26 @@ def lift(
         seen: masks that every slice may fall back on.
         cuts: the masks for an ROI's cuts with the first view's slices; None: no user drew the
             region around the object.
+        previews: shows what there is so far.
+        fit: what else the user said of the object: added to a mask's score.
+
+    Raises:
+        Cancelled: if the user asked to stop.
+    """
+    judge = Judge(views, cuts, fit)
+    tracks = tracks_of(views, inside, starts, judge, watch, previews)
+    return settled(views, inside, tracks, seen, judge, watch, previews)
+
+
+def tracks_of(
+    views: Sequence[View],
+    inside: np.ndarray,
+    starts: Sequence[Start],
+    judge: Judge,
+    watch: Watch,
+    previews: Previews | None = None,
+) -> list[Hypothesis]:
+    """What is found by following the starts, each along its own axis, the likeliest first.
 
     Raises:
         Cancelled: if the user asked to stop.
@@ -55,29 +104,38 @@ def lift(
         watch.step(number, len(starts), "Following objects from slice to slice")
         if any(_meets(selection, start) for selection in followed):
             continue
-        track = _track(views, start, inside, cuts)
+        track = _track(views, start, inside, judge, previews)
         followed.append(track.selection)
         # A 3D mask of a large region takes much memory: only the best are kept.
         tracks = hypotheses.distinct([*tracks, track], OFFERS)
-    return _agreed(views, inside, tracks, seen, cuts, watch)
+        if previews is not None:
+            previews.whole(views, tracks[0].logits)
+    return tracks
 
 
-def _agreed(
+def settled(
     views: Sequence[View],
     inside: np.ndarray,
     tracks: Sequence[Hypothesis],
     seen: Candidates,
-    cuts: Slices | None,
+    judge: Judge,
     watch: Watch,
+    previews: Previews | None = None,
 ) -> list[Hypothesis]:
-    """The likeliest tracks, made to agree with all axes, then what else may be offered."""
+    """The likeliest tracks, made to agree with all axes, then what else may be offered.
+
+    Raises:
+        Cancelled: if the user asked to stop.
+    """
     results: list[Hypothesis] = []
     others = list(tracks)
     # Different tracks may come to agree on one object; then the next one has its turn.
     while others and len(results) < FINALISTS:
         watch.step(len(tracks) - len(others), len(tracks), "Comparing slices of all directions")
-        settled = _settle(views, inside, others.pop(0), seen, cuts)
-        results = hypotheses.distinct([*results, settled], FINALISTS)
+        result = _settle(views, inside, others.pop(0), seen, judge)
+        results = hypotheses.distinct([*results, result], FINALISTS)
+        if previews is not None:
+            previews.whole(views, results[0].logits)
     return [*results, *(h for h in others if all(hypotheses.unlike(h, r) for r in results))]
 
 
@@ -88,18 +146,23 @@ def _meets(selection: Selection, start: Start) -> bool:
 
 
 def _track(
-    views: Sequence[View], start: Start, inside: np.ndarray, cuts: Slices | None
+    views: Sequence[View],
+    start: Start,
+    inside: np.ndarray,
+    judge: Judge,
+    previews: Previews | None,
 ) -> Hypothesis:
     """One view's masks as a 3D mask; the other views have no say yet."""
     view = views[start.view]
-    masks = follow(view, start.key, start.mask)
+    show = None if previews is None else partial(previews.slices, view)
+    masks = follow(view, start.key, start.mask, show)
     logits = view.native(
         view.between({key: fusion.bounded(mask.logits) for key, mask in masks.items()})
     ).copy()
     logits[~inside] = -fusion.SURE_LOGIT
     selection: Selection = [{} for _ in views]
     selection[start.view] = masks
-    return Hypothesis(selection, logits, hypotheses.score(views, selection, logits, cuts))
+    return Hypothesis(selection, logits, judge.score(selection, logits))
 
 
 def _settle(
@@ -107,7 +170,7 @@ def _settle(
     inside: np.ndarray,
     track: Hypothesis,
     seen: Candidates,
-    cuts: Slices | None,
+    judge: Judge,
 ) -> Hypothesis:
     candidates = [
         {key: [*masks, *([own[key]] if key in own else [])] for key, masks in of_view.items()}
@@ -119,4 +182,4 @@ def _settle(
         before, logits = logits, fusion.fuse(views, selection, inside)
         if np.array_equal(before > 0, logits > 0):
             break
-    return Hypothesis(selection, logits, hypotheses.score(views, selection, logits, cuts))
+    return Hypothesis(selection, logits, judge.score(selection, logits))

@@ -7,7 +7,8 @@ LiteMedSAM (bowang-lab/MedSAM).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,18 +19,24 @@ from ..core.errors import InputError
 from ..core.image import Image
 from ..core.prediction import Prediction
 from ..core.progress import Watch
-from ..core.prompts import Point, Prompts, Roi
+from ..core.prompts import Line, Point, Prompts, Roi
+from ..core.voxel_prompts import VoxelPrompts
 from ..networks.litemedsam import IMAGE_SIZE, LiteMedSAM
 from ..weights.catalogue import file_sha256
-from . import box_search, object_finder
+from . import box_search, from_content, object_finder, regions
 from .answers import Answer
 from .base import Embedding, Engine, Window
 from .cache import EmbeddingCache
 from .checkpoints import load_safetensors
 from .clicks import Section
+from .from_line import LineFit, at_line
 from .intensity import GreyLevels, possible_grey_levels
+from .limits import Limits
 from .montage import Box, Montage
 from .planes import stacks_of, views_of
+from .previews import Previews
+from .regions import voxel_of
+from .requests import Request
 from .slices import PixelGrid, RoiInStack, SliceStack, SliceWindow, box_on_window
 from .views import SURE_LOGIT, SliceMask
 
@@ -54,6 +61,19 @@ class LiteMedSAMEngine(Engine):
         self._cache = cache
         # With their views: what a correction needs of them is known already.
         self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._watch = Watch()
+
+    @contextmanager
+    def _watched(self, watch: Watch) -> Iterator[None]:
+        """Within it, the network looks at the watch: between decodes, and while it encodes.
+
+        Views outlive the request for which they were made, so they cannot hold its watch.
+        """
+        before, self._watch = self._watch, watch
+        try:
+            yield
+        finally:
+            self._watch = before
 
     def encode(self, image: Image, window: Window) -> Embedding:
         """The embedding of one picture; kept for the next prompt on it."""
@@ -77,103 +97,208 @@ class LiteMedSAMEngine(Engine):
         prompts: Prompts,
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
+        voxels: VoxelPrompts | None = None,
     ) -> Prediction:
         """See Engine."""
-        if intensity_range is not None:
-            intensity_range = _checked_range(intensity_range)
+        request = Request.of(image, watch, intensity_range, voxels)
         self._cache.start_counting()
-        answer = self._answer(image, prompts, watch, intensity_range)
+        with self._watched(watch):
+            answer = self._answer(request, prompts)
         watch.step(1, 1, "Done")
-        masks = [field.prediction(image.geometry) for field in (answer.mask, *answer.alternatives)]
+        warnings = request.warnings(prompts)
+        masks = [
+            replace(field.prediction(image.geometry), warnings=warnings)
+            for field in (answer.mask, *answer.alternatives)
+        ]
         return replace(masks[0], cost=self._cache.cost, alternatives=tuple(masks[1:]))
 
-    def _answer(
+    def prepare(
         self,
         image: Image,
-        prompts: Prompts,
+        ras: np.ndarray,
         watch: Watch,
-        intensity_range: tuple[float, float] | None,
-    ) -> Answer:
+        intensity_range: tuple[float, float] | None = None,
+    ) -> None:
+        """See Engine. The slices through the position, then the scan's own next to them."""
+        ras = np.asarray(ras, dtype=float)
+        if not image.geometry.contains(ras):
+            return
+        request = Request.of(image, watch, intensity_range)
+        with self._watched(watch):
+            stacks = self._stacks(request, ras)
+            here = [int(voxel_of(stack.geometry, ras)[0]) for stack in stacks]
+            windows = [SliceWindow(stack, index) for stack, index in zip(stacks, here, strict=True)]
+            windows += [
+                SliceWindow(stacks[0], index)
+                for index in (here[0] + 1, here[0] - 1)
+                if 0 <= index < stacks[0].geometry.shape[0]
+            ]
+            for number, window in enumerate(windows):
+                watch.step(number, len(windows), "Looking ahead")
+                self.encode(image, window)
+
+    def _answer(self, request: Request, prompts: Prompts) -> Answer:
         """The answer to the first prompt, corrected by each further one; all are kept."""
-        key = (image.key, prompts.to_json(), intensity_range)
+        key = (request.key, prompts.to_json())
         if key in self._answers:
             self._answers.move_to_end(key)
             return self._answers[key]
-        first, clicks = _first_prompt(prompts)
+        first, clicks = request.split(prompts)
         if clicks:
-            earlier = replace(prompts, points=_in_order(prompts)[:-1])
-            before = self._answer(image, earlier, watch, intensity_range)
-            answer = object_finder.corrected(
-                image,
-                before,
-                clicks[-1],
-                earlier.points,
-                lambda ras: self._at_click(image, ras, watch, intensity_range),
-                watch,
-            )
-        elif isinstance(first, Roi):
-            stacks = self._stacks(image, first, intensity_range)
-            answer = object_finder.in_roi(stacks, first, self._decode_tiles, watch)
+            earlier = replace(first, points=(*first.points, *clicks[:-1]))
+            before = self._answer(request, earlier)
+            answer = self._corrected(request, before, clicks[-1], earlier.points)
         else:
-            answer = self._at_click(image, np.array(first.ras), watch, intensity_range)
+            answer = self._first_answer(request, first)
+        answer = answer.without(request.occupied)
         self._answers[key] = answer
         if len(self._answers) > KEPT_ANSWERS:
             self._answers.popitem(last=False)
         return answer
 
-    def _at_click(
-        self,
-        image: Image,
-        ras: np.ndarray,
-        watch: Watch,
-        intensity_range: tuple[float, float] | None,
-    ) -> Answer:
-        around = Roi.from_box(ras, [AROUND_CLICK_MM] * 3)
-        stacks = self._stacks(image, around, intensity_range)
-        offers = []
-        for number, stack in enumerate(stacks):
-            watch.step(number, len(stacks), "Looking around the point")
-            offers.append(self._sections(stack, ras))
-        return object_finder.at_click(image, stacks, offers, ras, self._decode_tiles, watch)
+    def _first_answer(self, request: Request, prompts: Prompts) -> Answer:
+        if request.content is not None:
+            return self._from_content(request, prompts)
+        previews = Previews(request.watch)
+        if prompts.line is not None:
+            return self._at_line(request, prompts.line, prompts.roi, previews)
+        if prompts.roi is not None:
+            roi, limits = prompts.roi, Limits(request.occupied)
+            stacks = self._stacks(request, roi.center, roi, limits)
+            return object_finder.in_roi(stacks, roi, self._decode_tiles, request.watch, previews)
+        return self._at_click(request, np.array(prompts.points[0].ras), previews)
 
-    def _sections(self, stack: SliceStack, ras: np.ndarray) -> list[Section]:
-        """What may lie under a click on its whole slice."""
-        index, row, column = (int(n) for n in object_finder.voxel_of(stack.geometry, ras))
-        window, grid = SliceWindow(stack, index), stack.grid
-        pixels_per_mm = grid.scale / stack.geometry.spacing[1::-1]
-        centre = (np.array([row, column]) + 0.5) * grid.scale
-        picture = (0, 0, grid.fitted[1], grid.fitted[0])
-        masks = box_search.search(
-            lambda boxes: [self._whole_slice(window, box) for box in boxes],
-            lambda mask: _box_of(grid, mask),
-            box_search.boxes_around(tuple(centre[::-1]), tuple(pixels_per_mm[::-1]), picture),
-            (row, column),
+    def _corrected(
+        self, request: Request, answer: Answer, click: Point, earlier: Sequence[Point]
+    ) -> Answer:
+        ras = np.array(click.ras)
+        if request.content is not None and not (request.refine and answer.views):
+            stacks = self._stacks(request, ras, limits=Limits(request.occupied))
+            voxel = voxel_of(request.image.geometry, ras)
+            answer = from_content.with_views(
+                answer, request.content, voxel, stacks, self._decode_tiles
+            )
+        return object_finder.corrected(
+            request.image,
+            answer,
+            click,
+            earlier,
+            lambda ras: self._at_click(request, ras),
+            request.watch,
         )
-        return [Section(stack.orientation, (row, column), mask) for mask in masks]
+
+    def _from_content(self, request: Request, prompts: Prompts) -> Answer:
+        content = request.content
+        if not request.refine:
+            return from_content.as_it_is(content)
+        geometry = request.image.geometry
+        last = np.array(content.stop) - 1
+        box = regions.roi_of(np.array(content.start), last, geometry)
+        fit = None if prompts.line is None else LineFit(prompts.line, geometry).of_mask
+        stacks = self._stacks(request, box.center, box, Limits(request.occupied, prompts.roi))
+        return from_content.refined(
+            content, stacks, self._decode_tiles, request.watch, Previews(request.watch), fit
+        )
+
+    def _at_click(
+        self, request: Request, ras: np.ndarray, previews: Previews | None = None
+    ) -> Answer:
+        stacks = self._stacks(request, ras, limits=Limits(request.occupied))
+        offers = self._offers(request, stacks, ras, previews)
+        return object_finder.at_click(
+            request.image, stacks, offers, ras, self._decode_tiles, request.watch, previews
+        )
+
+    def _at_line(self, request: Request, line: Line, roi: Roi | None, previews: Previews) -> Answer:
+        around = Roi.from_box(line.middle, [max(AROUND_CLICK_MM, line.length)] * 3)
+        stacks = self._stacks(request, line.middle, around, Limits(request.occupied, roi))
+        fit = LineFit(line, request.image.geometry)
+        offers = self._offers(request, stacks, line.middle, previews, fit)
+        return at_line(
+            request.image, stacks, offers, fit, self._decode_tiles, request.watch, previews
+        )
+
+    def _offers(
+        self,
+        request: Request,
+        stacks: Sequence[SliceStack],
+        ras: np.ndarray,
+        previews: Previews | None,
+        fit: LineFit | None = None,
+    ) -> list[list[Section]]:
+        """Per stack, what may lie at a position on its whole slice there."""
+        offers: list[list[Section]] = []
+        best = []
+        for number, stack in enumerate(stacks):
+            request.watch.step(number, len(stacks), "Looking around the point")
+            index, row, column = (int(n) for n in voxel_of(stack.geometry, ras))
+            offers.append(self._sections(stack, index, (row, column), fit))
+            best += [(stack, index, section) for section in offers[-1][:1]]
+            if previews is not None:
+                previews.sections(best)
+        return offers
+
+    def _sections(
+        self, stack: SliceStack, index: int, seed: tuple[int, int], fit: LineFit | None
+    ) -> list[Section]:
+        """What may lie at a pixel of a whole slice."""
+        window, grid = SliceWindow(stack, index), stack.grid
+        centre = tuple(((np.array(seed) + 0.5) * grid.scale)[::-1])
+        pixels_per_mm = tuple((grid.scale / stack.geometry.spacing[1::-1])[::-1])
+        picture = (0, 0, grid.fitted[1], grid.fitted[0])
+        allowed = stack.allowed((index, 0, 0), (1, *grid.shape))
+        allowed = None if allowed is None else allowed[0]
+
+        def ask(boxes: Sequence[Box]) -> list[SliceMask]:
+            masks = [self._whole_slice(window, box).within(allowed) for box in boxes]
+            return masks if fit is None else [fit.judged(mask, stack, index) for mask in masks]
+
+        sizes = box_search.SIZES_MM if fit is None else fit.sizes
+        boxes = box_search.boxes_around(centre, pixels_per_mm, picture, sizes)
+        if fit is not None:
+            # Where no size fits, the box of the whole slice would stand in for all of them.
+            others = [box for box in boxes if box != picture]
+            boxes = [*fit.boxes(centre, pixels_per_mm, stack, picture), *others]
+        masks = box_search.search(ask, lambda mask: _box_of(grid, mask), boxes, seed)
+        return [Section(stack.orientation, seed, mask) for mask in masks]
 
     @torch.inference_mode()
     def _whole_slice(self, window: SliceWindow, box: Box) -> SliceMask:
         """The mask of a whole slice for a box; the decoder looks at the box and around it."""
+        self._watch.check()
         features = self.encode(window.stack.image, window).features
         row, column, side = part = part_around(box, IMAGE_SIZE)
         boxes = torch.tensor([box], dtype=torch.float32, device=self._device)
-        logits, quality = self._network.decode(features, boxes=boxes, part=part)
+        logits, quality = self._network.decode(
+            features, boxes=boxes, part=part, between_blocks=self._watch.check
+        )
         picture = np.full((IMAGE_SIZE, IMAGE_SIZE), -SURE_LOGIT, dtype=np.float32)
         picture[row : row + side, column : column + side] = logits[0, 0].cpu().numpy()
         return SliceMask(window.stack.grid.at_voxels(picture), float(quality))
 
     def _stacks(
-        self, image: Image, roi: Roi, intensity_range: tuple[float, float] | None
+        self,
+        request: Request,
+        ras: np.ndarray,
+        around: Roi | None = None,
+        limits: Limits | None = None,
     ) -> list[SliceStack]:
-        """The image in the grey levels that the user set, or in which the ROI shows best."""
-        if intensity_range is not None:
-            return stacks_of(image, GreyLevels(*intensity_range), IMAGE_SIZE)
-        region = RoiInStack(roi, image.geometry)
+        """The image in the grey levels that the user set, or in which an object shows best.
+
+        Args:
+            ras: where the object is.
+            around: a part of the volume that tells what it looks like; None: that around `ras`.
+        """
+        image, given = request.image, request.intensity_range
+        if given is not None:
+            return stacks_of(image, GreyLevels(*given), IMAGE_SIZE, limits)
+        around = around or Roi.from_box(ras, [AROUND_CLICK_MM] * 3)
+        region = RoiInStack(around, image.geometry)
         possible = possible_grey_levels(image, image.voxels[region.box][region.inside])
-        choices = [stacks_of(image, levels, IMAGE_SIZE) for levels in possible]
+        choices = [stacks_of(image, levels, IMAGE_SIZE, limits) for levels in possible]
         if len(choices) == 1:
             return choices[0]
-        return max(choices, key=lambda stacks: self._expected_quality(stacks[:1], roi))
+        return max(choices, key=lambda stacks: self._expected_quality(stacks[:1], around))
 
     def _expected_quality(self, stacks: list[SliceStack], roi: Roi) -> float:
         """How well the network expects to segment the ROI's middle slices."""
@@ -187,6 +312,7 @@ class LiteMedSAMEngine(Engine):
         self, montage: Montage, index: int, boxes: Sequence[Box]
     ) -> tuple[np.ndarray, np.ndarray]:
         """See views.DecodeBoxes."""
+        self._watch.check()
         features = self.encode(montage.stack.image, montage).features
         row, column = montage.corner(index)
         side = montage.tile.side
@@ -195,13 +321,14 @@ class LiteMedSAMEngine(Engine):
             features,
             boxes=torch.from_numpy(on_picture.astype(np.float32)).to(self._device),
             part=(row, column, side),
+            between_blocks=self._watch.check,
         )
         return logits[:, 0].cpu().numpy(), quality[:, 0].cpu().numpy()
 
     @torch.inference_mode()
     def _encode(self, window: Window) -> Embedding:
         picture = torch.from_numpy(window.picture())
-        features = self._network.encode(picture[None, None].to(self._device))
+        features = self._network.encode(picture[None, None].to(self._device), self._watch.check)
         return Embedding(window, features, features.nbytes)
 
     @torch.inference_mode()
@@ -211,27 +338,6 @@ class LiteMedSAMEngine(Engine):
         """Logits (1, 1, 256, 256) and predicted IoU (1, 1) for an xyxy box on the picture."""
         boxes = torch.from_numpy(box[None].astype(np.float32)).to(self._device)
         return self._network.decode(embedding.features, boxes=boxes)
-
-
-def _first_prompt(prompts: Prompts) -> tuple[Roi | Point, tuple[Point, ...]]:
-    """What the first mask is made from, and the clicks that correct it, in their order."""
-    points = _in_order(prompts)
-    if prompts.roi is not None:
-        return prompts.roi, points
-    if not points or not points[0].positive:
-        raise InputError(
-            "LiteMedSAM needs an ROI around the object or a positive point on it: add one."
-        )
-    return points[0], points[1:]
-
-
-def _in_order(prompts: Prompts) -> tuple[Point, ...]:
-    """The points as they came; without an ROI, the first positive one comes before all."""
-    points = prompts.points
-    first = next((point for point in points if point.positive), None)
-    if prompts.roi is not None or first is None:
-        return points
-    return (first, *(point for point in points if point is not first))
 
 
 def part_around(box: Box, size: int) -> tuple[int, int, int]:
@@ -268,13 +374,3 @@ def _roi_of(prompts: Prompts) -> Roi:
     if prompts.roi is None:
         raise InputError("LiteMedSAM needs an ROI around the object.")
     return prompts.roi
-
-
-def _checked_range(intensity_range: tuple[float, float]) -> tuple[float, float]:
-    lower, upper = (float(value) for value in intensity_range)
-    if not (np.isfinite((lower, upper)).all() and lower < upper):
-        raise InputError(
-            f"The intensity range {lower:g} to {upper:g} is not usable: give a lower and a higher "
-            "finite number."
-        )
-    return lower, upper

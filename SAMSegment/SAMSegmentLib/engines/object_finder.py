@@ -19,16 +19,15 @@ from .answers import Answer, Field
 from .clicks import Section, matching, sections_in_view, voxel_at
 from .fusion import Candidates
 from .hypotheses import Hypothesis
+from .lifting import Fit
+from .previews import Previews
+from .regions import Box, grown, region_of, roi_of, voxel_of
 from .slices import SliceStack
 from .starts import Start, starts_in_roi
 from .views import SURE_LOGIT, DecodeBoxes, SliceMask, View
 
-# Around what the sections through a click show: the object may be larger elsewhere.
-MARGIN_SHARE, MARGIN_MM = 0.2, 6.0
-# Region grown at faces that the object reaches, at most this many times.
-GROWTHS, GROWTH_SHARE = 3, 0.5
-# A face counts as reached if this share of the object's outline lies on it.
-REACHED = 0.1
+# The region is grown at faces that the object reaches, at most this many times.
+GROWTHS = 3
 # Sections of how many combinations are followed.
 COMBINATIONS = 2
 # What lies under a negative click is something else only if it shares less than this with the mask.
@@ -40,15 +39,21 @@ MOST_GROWTH, SMALLEST_ML = 5.0, 1.0
 CRUMB = 0.1
 
 
-def in_roi(stacks: Sequence[SliceStack], roi: Roi, decode: DecodeBoxes, watch: Watch) -> Answer:
+def in_roi(
+    stacks: Sequence[SliceStack],
+    roi: Roi,
+    decode: DecodeBoxes,
+    watch: Watch,
+    previews: Previews | None = None,
+) -> Answer:
     """The object in an ROI. No mask leaves the ROI."""
     views = planes.views_of(stacks, roi, decode)
     seen = _seen_for_cut(views, watch)
     starts = starts_in_roi(views, seen, watch)
     inside = planes.inside_of(views)
     cuts = {key: of_slice[0] for key, of_slice in seen[0].items()}
-    found = lifting.lift(views, inside, starts, seen, cuts, watch)
-    return _answer(found, views)
+    found = lifting.lift(views, inside, starts, seen, cuts, watch, previews)
+    return answer_of(found, views)
 
 
 def at_click(
@@ -58,6 +63,7 @@ def at_click(
     ras: np.ndarray,
     decode: DecodeBoxes,
     watch: Watch,
+    previews: Previews | None = None,
 ) -> Answer:
     """The object under a click.
 
@@ -67,18 +73,49 @@ def at_click(
     Args:
         offers: per stack, what may lie under the click on its whole slice there.
         ras: of the click, mm.
+        previews: shows what there is so far.
     """
     best = matching(offers, COMBINATIONS)
     voxel = voxel_of(image.geometry, ras)
-    low, high = _extent(best[0] if best else (), voxel, image.geometry)
-    for _ in range(GROWTHS + 1):
-        views = planes.views_of(stacks, _roi_of(low, high, image.geometry), decode)
-        found = _found_at(views, best, ras, watch)
-        grown = _grown(found[0].logits > 0, views[0], low, high) if found else None
-        if grown is None:
+    box = region_of(best[0] if best else (), voxel, image.geometry)
+    answer = in_region(image, stacks, best, ras, box, GROWTHS, decode, watch, previews)
+    return holding(image, answer, ras)
+
+
+def in_region(
+    image: Image,
+    stacks: Sequence[SliceStack],
+    best: Sequence[tuple[Section, ...]],
+    ras: np.ndarray,
+    box: Box,
+    growths: int,
+    decode: DecodeBoxes,
+    watch: Watch,
+    previews: Previews | None = None,
+    fit: Fit | None = None,
+) -> Answer:
+    """The object of some sections, in a box that grows where the object reaches its faces.
+
+    Args:
+        best: combinations of sections through a position, on whole slices.
+        ras: that position, mm.
+        growths: how often the box may grow.
+        fit: see lifting.lift.
+    """
+    low, high = box
+    for left in range(growths, -1, -1):
+        views = planes.views_of(stacks, roi_of(low, high, image.geometry), decode)
+        found = _found_at(views, best, ras, watch, previews, fit)
+        larger = grown(found[0].logits > 0, views[0], low, high) if found and left else None
+        if larger is None:
             break
-        low, high = grown
-    answer = _answer(found, views)
+        low, high = larger
+    return answer_of(found, views)
+
+
+def holding(image: Image, answer: Answer, ras: np.ndarray) -> Answer:
+    """An answer that holds a position, whatever the network thinks of it."""
+    voxel = voxel_of(image.geometry, ras)
     mask, size = _room_for(answer.mask, voxel, True, image.geometry)
     if size == 0.0:
         return answer
@@ -153,12 +190,6 @@ def _clicked(
     return Field(logits, mask.start)
 
 
-def voxel_of(geometry: Geometry, ras: np.ndarray) -> np.ndarray:
-    """(k, j, i) of the voxel that holds a position in RAS mm."""
-    index = np.rint(geometry.to_ijk(ras)[::-1]).astype(int)
-    return np.clip(index, 0, np.array(geometry.shape) - 1)
-
-
 def _proposed(
     image: Image,
     answer: Answer,
@@ -222,6 +253,8 @@ def _plausible(proposed: np.ndarray, present: np.ndarray, positive: bool, least:
 
 
 def _in_views(answer: Answer, voxel: np.ndarray) -> bool:
+    if not answer.views:
+        return False
     start = np.array(planes.native_start(answer.views[0]))
     shape = planes.inside_of(answer.views).shape
     return bool(((voxel >= start) & (voxel < start + shape)).all())
@@ -246,6 +279,8 @@ def _found_at(
     best: Sequence[tuple[Section, ...]] | None,
     ras: np.ndarray,
     watch: Watch,
+    previews: Previews | None = None,
+    fit: Fit | None = None,
 ) -> list[Hypothesis]:
     """What may lie under a click, in the region of the views.
 
@@ -270,7 +305,8 @@ def _found_at(
         seen[start.view][start.key].append(start.mask)
     if not starts:
         return []
-    return lifting.lift(views, planes.inside_of(views), starts, seen, None, watch)
+    inside = planes.inside_of(views)
+    return lifting.lift(views, inside, starts, seen, None, watch, previews, fit)
 
 
 def _in_region(section: Section, view: View) -> SliceMask:
@@ -279,60 +315,6 @@ def _in_region(section: Section, view: View) -> SliceMask:
     if mask.logits.shape == view.shape[1:]:
         return mask
     return SliceMask(mask.logits[view.region.box[1:]], mask.quality)
-
-
-def _extent(
-    sections: Sequence[Section], voxel: np.ndarray, geometry: Geometry
-) -> tuple[np.ndarray, np.ndarray]:
-    """First and last voxel (k, j, i) of a region that should hold the object of the sections."""
-    low, high = voxel.copy(), voxel.copy()
-    across = []
-    for section in sections:
-        axes, flips = section.orientation.axes, section.orientation.flips
-        for axis, flipped, there in (
-            (axes[1], flips[1], section.mask.mask.any(1)),
-            (axes[2], flips[2], section.mask.mask.any(0)),
-        ):
-            hits = np.flatnonzero(there[::-1] if flipped else there)
-            if hits.size:
-                low[axis], high[axis] = min(low[axis], hits[0]), max(high[axis], hits[-1])
-        across.append(axes[0])
-    spacing = geometry.spacing[::-1]
-    size = (high - low + 1) * spacing
-    # Along an axis that no section shows, the object is taken for as long as it is wide.
-    for axis in across if len(sections) == 1 else []:
-        half = np.ceil(np.delete(size, axis).mean() / 2 / spacing[axis]).astype(int)
-        low[axis], high[axis] = low[axis] - half, high[axis] + half
-    margin = np.ceil(np.maximum(MARGIN_SHARE * size, MARGIN_MM) / spacing).astype(int)
-    last = np.array(geometry.shape) - 1
-    return np.maximum(low - margin, 0), np.minimum(high + margin, last)
-
-
-def _roi_of(low: np.ndarray, high: np.ndarray, geometry: Geometry) -> Roi:
-    """The ROI that holds the voxels from `low` to `high`, (k, j, i)."""
-    box = np.eye(4)
-    box[:3, :3] = np.diag((high - low + 1)[::-1])
-    box[:3, 3] = (low + high)[::-1] / 2
-    return Roi(geometry.ijk_to_ras @ box)
-
-
-def _grown(
-    mask: np.ndarray, view: View, low: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """The region, larger at those faces that the mask reaches; None if it reaches none."""
-    last = np.array(view.stack.image.geometry.shape) - 1
-    new_low, new_high = low.copy(), high.copy()
-    for axis, size in enumerate(mask.shape):
-        step = max(int(np.ceil(GROWTH_SHARE * size)), 3)
-        # A few voxels may be a leak; the object itself reaches the face with a section of it.
-        least = REACHED * mask.any(axis).sum()
-        if low[axis] > 0 and np.take(mask, 0, axis).sum() > least:
-            new_low[axis] = max(low[axis] - step, 0)
-        if high[axis] < last[axis] and np.take(mask, -1, axis).sum() > least:
-            new_high[axis] = min(high[axis] + step, last[axis])
-    if (new_low == low).all() and (new_high == high).all():
-        return None
-    return new_low, new_high
 
 
 def _seen_for_cut(views: Sequence[View], watch: Watch) -> Candidates:
@@ -366,7 +348,8 @@ def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.where(sure, certain, logits).astype(np.float32)
 
 
-def _answer(found: Sequence[Hypothesis], views: Sequence[View]) -> Answer:
+def answer_of(found: Sequence[Hypothesis], views: Sequence[View]) -> Answer:
+    """Hypotheses, the likeliest first, as an answer."""
     start, inside = planes.native_start(views[0]), planes.inside_of(views)
     fields = [Field(_decided(without_crumbs(h.logits), inside), start) for h in found]
     if not fields:

@@ -10,6 +10,7 @@ from ..core.image import Image
 from ..core.orientation import all_planes
 from ..core.prompts import Roi
 from .intensity import GreyLevels
+from .limits import Limits
 from .montage import SLICES_PER_PICTURE
 from .slices import RoiInStack, SliceStack
 from .views import DecodeBoxes, View, spread
@@ -25,13 +26,15 @@ FEWEST_KEYS = 3
 LEAST_HEIGHT = 8
 
 
-def stacks_of(image: Image, grey_levels: GreyLevels, size: int) -> list[SliceStack]:
+def stacks_of(
+    image: Image, grey_levels: GreyLevels, size: int, limits: Limits | None = None
+) -> list[SliceStack]:
     """The scan's own slices first, then, where voxels are not too elongated, the other two axes."""
     planes = all_planes(image.geometry)
     spacing = image.geometry.spacing
     if spacing.max() > LARGEST_ANISOTROPY * spacing.min():
         planes = planes[:1]
-    return [SliceStack(image, grey_levels, size, plane) for plane in planes]
+    return [SliceStack(image, grey_levels, size, plane, limits) for plane in planes]
 
 
 def views_of(stacks: Sequence[SliceStack], roi: Roi, decode_boxes: DecodeBoxes) -> list[View]:
@@ -66,8 +69,8 @@ def views_of(stacks: Sequence[SliceStack], roi: Roi, decode_boxes: DecodeBoxes) 
 
 
 def inside_of(views: Sequence[View]) -> np.ndarray:
-    """Which voxels of the region's box lie in it: boolean, native."""
-    return views[0].native(views[0].region.inside)
+    """Which voxels of the region's box the object may hold: boolean, native."""
+    return views[0].native(views[0].inside)
 
 
 def native_start(view: View) -> tuple[int, int, int]:

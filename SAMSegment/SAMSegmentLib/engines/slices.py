@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from ..core.orientation import Reorientation, slices_first
 from ..core.prompts import FACE_TOLERANCE, Roi
 from ..core.resample import area_weights, linear_weights
 from .intensity import GreyLevels
+from .limits import Limits
 
 
 class PixelGrid:
@@ -126,6 +127,7 @@ class SliceStack:
     Args:
         size: side of the network's picture in pixels.
         orientation: how the slices lie; None: as the scan's own.
+        limits: where no mask may be.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class SliceStack:
         grey_levels: GreyLevels,
         size: int,
         orientation: Reorientation | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.image = image
         self.grey_levels = grey_levels
@@ -142,6 +145,13 @@ class SliceStack:
         self.voxels = self.orientation.apply(image.voxels)
         spacing = self.geometry.spacing
         self.grid = PixelGrid(self.geometry.shape[1:], (spacing[1], spacing[0]), size)
+        self._limits = limits
+
+    def allowed(self, start: Sequence[int], shape: Sequence[int]) -> np.ndarray | None:
+        """Where in a box (slice, row, column) the object may be; None: everywhere."""
+        if self._limits is None:
+            return None
+        return self._limits.allowed(self.image.geometry, self.orientation, start, shape)
 
     def picture(self, index: int) -> np.ndarray:
         """float32 (size, size): the slice as the network gets it."""

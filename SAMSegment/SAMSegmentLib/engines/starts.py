@@ -86,6 +86,7 @@ def _found_at(view: View, key: int, places: Sequence[tuple[float, float]]) -> li
         row, column = (
             round(share * (n - 1)) for share, n in zip(place, view.shape[1:], strict=True)
         )
+        row, column = view.nearest_allowed(key, row, column)
         if not any(mask.quality >= GOOD and mask.mask[row, column] for mask in found):
             found += masks_at(view, key, row, column)
     return found

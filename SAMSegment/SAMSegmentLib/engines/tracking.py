@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import zip_longest
 from typing import TypeVar
 
 import numpy as np
@@ -25,31 +26,43 @@ LEAST_OVERLAP = 0.1
 GREY_STEP, GREY_SPREADS = 40.0, 2.0
 
 
-def follow(view: View, start: int, first: SliceMask) -> dict[int, SliceMask]:
+def follow(
+    view: View,
+    start: int,
+    first: SliceMask,
+    seen: Callable[[dict[int, SliceMask]], None] | None = None,
+) -> dict[int, SliceMask]:
     """The object's masks on all key slices, from its mask on one of them.
 
     Each slice is asked for boxes of several sizes around the neighbour's section; the mask that is
     good by itself and like its neighbour is taken. Where the object ends, masks are empty.
+
+    Args:
+        seen: called after each slice with the masks so far, from the first one outward.
     """
     track = {start: first}
     tissue = view.grey(start)[first.mask]
-    for keys in (
+    sides = (
         [key for key in view.keys if key > start],
         [key for key in reversed(view.keys) if key < start],
-    ):
-        neighbour = first
-        for key in keys:
-            neighbour = track[key] = _next_section(view, key, neighbour, tissue)
-    return track
+    )
+    neighbours = [first, first]
+    for step in zip_longest(*sides):
+        for side, key in enumerate(step):
+            if key is None:
+                continue
+            neighbours[side] = track[key] = _next_section(view, key, neighbours[side], tissue)
+            if seen is not None:
+                seen(track)
+    # One side after the other, whichever was seen first: sums over them never depend on that.
+    return {key: track[key] for key in (start, *sides[0], *sides[1])}
 
 
 def _next_section(view: View, key: int, neighbour: SliceMask, tissue: np.ndarray) -> SliceMask:
     box = view.box_of(neighbour.mask, 0, key)
     if box is None:
         return neighbour
-    limit = view.limit(key)
-    boxes = [intersect(_scaled(box, scale), limit) for scale in SECTION_SCALES]
-    masks = view.ask(key, boxes)
+    masks = view.ask(key, boxes_like(view, key, box))
     likeness = [
         overlap(mask.mask, neighbour.mask) if _same_tissue(view.grey(key)[mask.mask], tissue) else 0
         for mask in masks
@@ -92,6 +105,12 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     """Dice of two masks; 0 for two empty ones."""
     total = np.count_nonzero(one) + np.count_nonzero(other)
     return 2 * np.count_nonzero(one & other) / total if total else 0.0
+
+
+def boxes_like(view: View, key: int, box: Box) -> list[Box]:
+    """Boxes for a section that may be smaller or larger than what lies in a box."""
+    limit = view.limit(key)
+    return [intersect(_scaled(box, scale), limit) for scale in SECTION_SCALES]
 
 
 def _scaled(box: Box, scale: float) -> Box:

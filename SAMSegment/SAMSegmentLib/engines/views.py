@@ -13,6 +13,8 @@ from .slices import RoiInStack, SliceStack
 
 # Logits beyond this say no more than "sure"; so that no slice outvotes all others.
 SURE_LOGIT = 4.0
+# A mask more of which than this lies where the object cannot be is one of something else.
+MOST_FORBIDDEN = 0.5
 
 #: (montage, slice index, boxes on the tile) -> logits (N, side, side), predicted IoU (N,).
 DecodeBoxes = Callable[[Montage, int, Sequence[Box]], tuple[np.ndarray, np.ndarray]]
@@ -34,6 +36,23 @@ class SliceMask:
     def mask(self) -> np.ndarray:
         return self.logits > 0
 
+    def within(self, allowed: np.ndarray | None) -> SliceMask:
+        """The part where the object may be; nothing, of which nobody thinks well, if it is small.
+
+        The more is cut off, the worse a mask of this object it was.
+
+        Args:
+            allowed: boolean, (row, column); None: everywhere.
+        """
+        if allowed is None:
+            return self
+        mask = self.mask
+        forbidden = np.count_nonzero(mask & ~allowed) / max(np.count_nonzero(mask), 1)
+        if forbidden > MOST_FORBIDDEN:
+            return SliceMask(np.full_like(self.logits, -SURE_LOGIT), 0.0)
+        logits = np.where(allowed, self.logits, np.float32(-SURE_LOGIT))
+        return SliceMask(logits, self.quality * (1 - forbidden))
+
 
 class View:
     """A region's slices along one axis.
@@ -53,6 +72,9 @@ class View:
         self.region = region
         self.keys = list(keys)
         self.shape = region.inside.shape
+        self._allowed = stack.allowed(region.start, self.shape)
+        #: Which voxels of the region's box the object may hold.
+        self.inside = region.inside if self._allowed is None else region.inside & self._allowed
         self.spacing = stack.geometry.spacing[::-1]
         self.tile = Tile.around(region, stack.grid)
         self._decode_boxes = decode_boxes
@@ -84,7 +106,7 @@ class View:
             logits, quality = self._decode_boxes(self._montages[key], index, unknown)
             for box, tile, expected in zip(unknown, logits, quality, strict=True):
                 self._known[key, box] = (tile, float(expected))
-        return [self._at_voxels(*self._known[key, box]) for box in boxes]
+        return [self._at_voxels(key, *self._known[key, box]) for box in boxes]
 
     def grey(self, key: int) -> np.ndarray:
         """Grey levels (row, column) of a slice of the region, as the network sees them, uint8."""
@@ -94,7 +116,11 @@ class View:
         return self._grey[key]
 
     def limit(self, key: int) -> Box:
-        """The region's cut with a slice, as a box on the tile."""
+        """The region's cut with a slice, as a box on the tile; of it, where the object may be."""
+        if self._allowed is not None and self.inside[key].any():
+            rows, columns = (np.flatnonzero(self.inside[key].any(axis)) for axis in (1, 0))
+            start = self.region.start[1:]
+            return self.tile.box(*(start + np.array([rows[n], columns[n]]) for n in (0, -1)))
         top, left, bottom, right = self.region.voxel_box(int(self.region.start[0]) + key)
         return self.tile.box((top, left), (bottom, right))
 
@@ -130,9 +156,18 @@ class View:
         """The key slice nearest to a slice."""
         return min(self.keys, key=lambda other: abs(other - key))
 
-    def _at_voxels(self, tile: np.ndarray, quality: float) -> SliceMask:
+    def nearest_allowed(self, key: int, row: int, column: int) -> tuple[int, int]:
+        """The pixel of a slice nearest to another one where the object may be; else that one."""
+        if self._allowed is None or not self.inside[key].any():
+            return row, column
+        possible = np.argwhere(self.inside[key])
+        distance = (((possible - (row, column)) * self.spacing[1:]) ** 2).sum(1)
+        return tuple(int(n) for n in possible[distance.argmin()])
+
+    def _at_voxels(self, key: int, tile: np.ndarray, quality: float) -> SliceMask:
         rows, columns = self._weights
-        return SliceMask(rows @ tile @ columns.T, quality)
+        mask = SliceMask(rows @ tile @ columns.T, quality)
+        return mask if self._allowed is None else mask.within(self._allowed[key])
 
     def _plan(self) -> dict[int, Montage]:
         """Which picture shows which slice: neighbours share one."""

@@ -94,12 +94,16 @@ class LiteMedSAM(nn.Module):
         """Copies and pickles hold the weights alone."""
         return {**self.__dict__, "_inference_encoder": None, "_grid_positions": None}
 
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
+    def encode(
+        self, images: torch.Tensor, between_blocks: Callable[[], None] | None = None
+    ) -> torch.Tensor:
         """Image embeddings (B, 256, 64, 64), float32.
 
         Args:
             images: (B, 1, 256, 256) or (B, 3, 256, 256) float32 in 0..1. One channel is faster
                 than three equal ones.
+            between_blocks: called between the blocks of the encoder prepared for a CPU, where a
+                pass takes long; what it raises ends the pass.
 
         Raises:
             ValueError: the images have another shape.
@@ -113,7 +117,7 @@ class LiteMedSAM(nn.Module):
         if self._inference_encoder is None:
             return self.image_encoder(images.expand(-1, 3, -1, -1))
         if isinstance(self._inference_encoder, TinyViTInference):
-            return self._inference_encoder(images)
+            return self._inference_encoder(images, between_blocks)
         return self._inference_encoder(images.expand(-1, 3, -1, -1))
 
     def decode(
@@ -124,6 +128,7 @@ class LiteMedSAM(nn.Module):
         mask: torch.Tensor | None = None,
         multimask: bool = False,
         part: Part | None = None,
+        between_blocks: Callable[[], None] = lambda: None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Mask logits of N prompts on one image, each a box, points, a mask or a combination.
 
@@ -137,6 +142,7 @@ class LiteMedSAM(nn.Module):
             part: first row, first column and side, in pixels and multiples of 4, of the square
                 that the prompts are about. The decoder looks at nothing else, and takes that much
                 less time.
+            between_blocks: called between the decoder's blocks; what it raises ends the work.
 
         Returns:
             Logits (N, M, 256, 256), or of the part's side, above 0 inside the object, and the
@@ -153,7 +159,7 @@ class LiteMedSAM(nn.Module):
             grid = positions.view(EMBEDDING_SIZE, EMBEDDING_SIZE, -1)
             positions = grid[rows, columns].flatten(0, 1)
         pixels = embedding.flatten(2).transpose(1, 2).contiguous()
-        return self.mask_decoder(pixels, positions, sparse, dense, multimask)
+        return self.mask_decoder(pixels, positions, sparse, dense, multimask, between_blocks)
 
     def _drop_derived(self) -> None:
         self._inference_encoder = None

@@ -7,6 +7,8 @@ The image is kept as a list of pixels (N, pixels, channels) throughout, so the t
 convolutions of the upscaling, whose kernel equals their stride, are plain matrix products.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -166,12 +168,17 @@ class TwoWayTransformer(nn.Module):
         self.norm_final_attn = nn.LayerNorm(channels)
 
     def forward(
-        self, tokens: torch.Tensor, pixels: torch.Tensor, pixel_positions: torch.Tensor
+        self,
+        tokens: torch.Tensor,
+        pixels: torch.Tensor,
+        pixel_positions: torch.Tensor,
+        between_blocks: Callable[[], None] = lambda: None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Update tokens (N, T, C) and pixels (N or 1, P, C); returns both with batch N."""
         token_positions = tokens
         for layer in self.layers:
             tokens, pixels = layer(tokens, pixels, token_positions, pixel_positions)
+            between_blocks()
         tokens = tokens + self.final_attn_token_to_image.tokens_to_pixels(
             tokens + token_positions, pixels + pixel_positions, pixels
         )
@@ -205,6 +212,7 @@ class MaskDecoder(nn.Module):
         sparse: torch.Tensor,
         dense: torch.Tensor,
         multimask: bool = False,
+        between_blocks: Callable[[], None] = lambda: None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode N prompts on one image.
 
@@ -214,29 +222,32 @@ class MaskDecoder(nn.Module):
             sparse: prompt tokens (N, T, C).
             dense: mask embedding (N, size^2, C), or (1, 1, C) where there is no mask.
             multimask: three candidate masks for an ambiguous prompt, instead of one.
+            between_blocks: called between the parts of the work; what it raises ends it.
 
         Returns:
             Logits (N, M, 4 * size, 4 * size) and predicted IoU (N, M), with M = 1 or 3.
         """
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
-        tokens, pixels = self.transformer(tokens, pixels + dense, pixel_positions)
+        tokens, pixels = self.transformer(tokens, pixels + dense, pixel_positions, between_blocks)
 
         selected = range(1, len(self.mask_tokens.weight)) if multimask else range(1)
         iou = self.iou_prediction_head(tokens[:, 0])[:, selected.start : selected.stop]
         kernels = [self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in selected]
-        return self._masks(pixels, torch.stack(kernels, dim=1)), iou
+        return self._masks(pixels, torch.stack(kernels, dim=1), between_blocks), iou
 
-    def _masks(self, pixels: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
+    def _masks(
+        self, pixels: torch.Tensor, kernels: torch.Tensor, between_blocks: Callable[[], None]
+    ) -> torch.Tensor:
         """Upscale (N, size^2, C) fourfold and project onto kernels (N, M, C / 8)."""
         count, area, _ = pixels.shape
         size = round(area**0.5)
         up1, up2 = _as_linear(self.output_upscaling[0]), _as_linear(self.output_upscaling[3])
         # In chunks, because the upscaled features are far larger than the cache.
-        logits = [
-            self._upscale(chunk, up1, up2) @ kernels.transpose(1, 2)
-            for chunk in pixels.split(_UPSCALE_CHUNK, dim=1)
-        ]
+        logits = []
+        for chunk in pixels.split(_UPSCALE_CHUNK, dim=1):
+            logits.append(self._upscale(chunk, up1, up2) @ kernels.transpose(1, 2))
+            between_blocks()
         logits = torch.cat(logits, dim=1).view(count, size, size, 2, 2, 2, 2, -1)
         # Axes: row, column, then the row and column steps of the two upscalings.
         return logits.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(count, -1, 4 * size, 4 * size)

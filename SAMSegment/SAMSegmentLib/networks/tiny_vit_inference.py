@@ -13,6 +13,7 @@ float32 rounding, but
 """
 
 import threading
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -48,15 +49,22 @@ class TinyViTInference:
         self._neck = FastNeck(encoder.neck)
 
     @torch.no_grad()
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+    def __call__(
+        self, images: torch.Tensor, between_blocks: Callable[[], None] | None = None
+    ) -> torch.Tensor:
         # Images one by one: a batch would only push the strips out of the cache.
         with self._lock:
-            return torch.cat([self._encode(image) for image in images])
+            return torch.cat([self._encode(image, between_blocks) for image in images])
 
-    def _encode(self, image: torch.Tensor) -> torch.Tensor:
+    def _encode(
+        self, image: torch.Tensor, between_blocks: Callable[[], None] | None
+    ) -> torch.Tensor:
         x, palette = self._patch_embed(image)
         x = self._first_block(x, palette)
         for step in self._steps:
+            # What it raises ends the pass; the next one overwrites whatever the buffers hold.
+            if between_blocks is not None:
+                between_blocks()
             x = step(x)
         return self._neck(x)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from ..core.errors import InputError, WeightsError
 from ..core.prompts import Prompts
+from ..core.voxel_prompts import VoxelPrompts
 
 MODELS_FOLDER = Path(__file__).parents[2] / "Resources" / "Models"
 DEFAULT_MODEL = "litemedsam"
@@ -23,7 +25,7 @@ class ModelEntry:
         name: how scripts and the shell call it.
         title: how people call it.
         architecture: which engine runs it.
-        prompts: the kinds of prompt that it takes: "roi", "points".
+        prompts: the kinds of prompt that it takes: "roi", "points", "line".
         parameters: number of trained values.
         file: weights file in the models folder.
         size: bytes of the weights file.
@@ -68,28 +70,41 @@ class ModelEntry:
             )
         return self.path
 
-    def check_prompts(self, prompts: Prompts) -> None:
+    def check_prompts(self, prompts: Prompts, voxels: VoxelPrompts | None = None) -> None:
         """Finds out, before any work, whether the model takes these prompts.
+
+        Args:
+            voxels: what the segment holds is a prompt by itself.
 
         Raises:
             InputError: if there are none, or of a kind that the model does not take.
         """
-        wanted = " or ".join(_PROMPT_NAMES[kind] for kind in self.prompts)
-        if not prompts.kinds:
-            raise InputError(f"{self.title} needs {wanted} around the object: none was given.")
+        wanted = _either(_PROMPT_NAMES[kind] for kind in self.prompts)
+        has_content = (
+            voxels is not None and voxels.content is not None and voxels.content.mask.any()
+        )
+        if not prompts.kinds and not has_content:
+            raise InputError(f"{self.title} needs {wanted} to find the object: none was given.")
         if refused := sorted(prompts.kinds - set(self.prompts)):
             given = " and ".join(_PROMPT_NAMES[kind] for kind in refused)
+            remove = " and ".join(_PLAIN_NAMES[kind] for kind in refused)
             raise InputError(
                 f"{self.title} does not take {given}, only {wanted}: "
                 + (
-                    "remove the points."
+                    f"remove {remove}."
                     if prompts.kinds & set(self.prompts)
                     else "draw an ROI around the object."
                 )
             )
 
 
-_PROMPT_NAMES = {"roi": "an ROI", "points": "points"}
+_PROMPT_NAMES = {"roi": "an ROI", "points": "points", "line": "a line"}
+_PLAIN_NAMES = {"roi": "the ROI", "points": "the points", "line": "the line"}
+
+
+def _either(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 @lru_cache(maxsize=1)

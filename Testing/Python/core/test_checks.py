@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.checks import check_prompts_in_volume
 from SAMSegmentLib.core.errors import InputError
-from SAMSegmentLib.core.prompts import Point, Prompts, Roi
+from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from TestSupport.geometries import geometries, rotations
 
 
@@ -28,6 +28,17 @@ def test_an_roi_is_taken_as_soon_as_it_touches_the_volume(geometry, axes):
     beyond = geometry.to_ras(np.array(geometry.shape[::-1]) + 100.0)
     with pytest.raises(InputError, match="The ROI lies outside"):
         check_prompts_in_volume(Prompts(roi=Roi.from_box(beyond, (5, 5, 5), axes)), geometry)
+
+
+@given(geometries(), st.sampled_from(["first", "second"]))
+def test_a_line_is_taken_only_with_both_its_ends_in_the_volume(geometry, end):
+    last = np.array(geometry.shape[::-1]) - 1.0
+    inside, other = tuple(geometry.to_ras(np.zeros(3))), tuple(geometry.to_ras(last))
+    check_prompts_in_volume(Prompts(line=Line(inside, other)), geometry)
+    beyond = tuple(geometry.to_ras((*last[:1], last[1] + 2, last[2])))
+    line = Line(beyond, inside) if end == "first" else Line(inside, beyond)
+    with pytest.raises(InputError, match=f"The line's {end} end at R, A, S .*outside the volume"):
+        check_prompts_in_volume(Prompts(line=line), geometry)
 
 
 @given(geometries())

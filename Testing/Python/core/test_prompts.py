@@ -1,4 +1,4 @@
-"""Points and regions of interest."""
+"""Points, lines and regions of interest."""
 
 import json
 
@@ -9,14 +9,21 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.prompts import Point, Prompts, Roi
+from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from TestSupport.geometries import geometries, linear_transforms, positions, rotations
 from TestSupport.phantoms import voxel_positions
 
 sizes = st.tuples(*[st.floats(1, 200)] * 3)
 rois = st.builds(Roi.from_box, positions, sizes, rotations)
 points = st.builds(Point, positions, st.booleans())
-prompts = st.builds(Prompts, st.none() | rois, st.lists(points, max_size=4).map(tuple))
+lines = st.builds(
+    lambda start, step: Line(start, tuple(np.add(start, step))),
+    positions,
+    st.tuples(*[st.floats(1, 200)] * 3),
+)
+prompts = st.builds(
+    Prompts, st.none() | rois, st.lists(points, max_size=4).map(tuple), st.none() | lines
+)
 
 
 @given(positions, sizes, rotations)
@@ -31,6 +38,7 @@ def test_an_roi_gives_back_what_it_was_made_of(center, size, axes):
 def test_stored_prompts_come_back_to_the_last_bit(original):
     back = Prompts.from_json(original.to_json())
     assert back.points == original.points
+    assert back.line == original.line
     assert (back.roi is None) == (original.roi is None)
     if original.roi is not None:
         assert np.array_equal(back.roi.box_to_ras, original.roi.box_to_ras)
@@ -41,6 +49,9 @@ def test_a_transform_and_its_inverse_leave_prompts_in_place(original, matrix):
     back = original.transformed(matrix).transformed(np.linalg.inv(matrix))
     for there, here in zip(back.points, original.points, strict=True):
         assert np.allclose(there.ras, here.ras, atol=1e-6) and there.positive == here.positive
+    if original.line is not None:
+        assert np.allclose(back.line.start, original.line.start, atol=1e-6)
+        assert np.allclose(back.line.end, original.line.end, atol=1e-6)
     if original.roi is not None:
         assert np.allclose(back.roi.corners(), original.roi.corners(), atol=1e-6)
 
@@ -73,6 +84,9 @@ def test_a_face_through_voxel_centres_includes_them():
         lambda: Roi.from_box((0, 0, 0), (1, 1, 1), np.ones((3, 3))),
         lambda: Point((1, 2)),
         lambda: Point((1, 2, np.nan)),
+        lambda: Line((1, 2, 3), (1, 2, 3)),
+        lambda: Line((1, 2, 3), (1, 2)),
+        lambda: Line((1, np.inf, 3), (1, 2, 3)),
     ],
 )
 def test_a_prompt_without_size_or_place_is_refused(make):
@@ -91,6 +105,10 @@ def test_a_prompt_without_size_or_place_is_refused(make):
         '{"roi": [[1, 2], [3, 4]], "points": []}',
         '{"roi": null, "points": [{"ras": [1, 2], "positive": true}]}',
         json.dumps({"roi": np.zeros((4, 4)).tolist(), "points": []}),
+        '{"roi": null, "points": [], "line": 3}',
+        '{"roi": null, "points": [], "line": [[1, 2, 3]]}',
+        '{"roi": null, "points": [], "line": [[1, 2, 3], [1, 2, 3]]}',
+        '{"roi": null, "points": [], "line": [[1, 2, 3], ["a", 2, 3]]}',
     ],
 )
 def test_text_that_is_no_stored_prompts_is_refused(text):
@@ -100,6 +118,23 @@ def test_text_that_is_no_stored_prompts_is_refused(text):
 
 def test_kinds_say_what_is_there():
     roi, point = Roi.from_box((0, 0, 0), (1, 1, 1)), Point((0, 0, 0))
+    line = Line((0, 0, 0), (1, 0, 0))
     assert Prompts().kinds == set()
     assert Prompts(roi=roi).kinds == {"roi"}
     assert Prompts(roi=roi, points=(point,)).kinds == {"roi", "points"}
+    assert Prompts(line=line).kinds == {"line"}
+    assert Prompts(roi, (point,), line).kinds == {"roi", "points", "line"}
+
+
+def test_prompts_stored_before_there_were_lines_can_be_read():
+    old = '{"roi":null,"points":[{"ras":[1.0,2.0,3.0],"positive":false}]}'
+    assert Prompts.from_json(old) == Prompts(points=(Point((1, 2, 3), False),))
+    assert Prompts(points=(Point((1, 2, 3), False),)).to_json() == old
+
+
+@given(positions, st.tuples(*[st.floats(1, 200)] * 3))
+def test_a_line_knows_its_middle_its_length_and_where_it_goes(start, step):
+    line = Line(start, tuple(np.add(start, step)))
+    assert np.allclose(line.middle, np.array(start) + np.array(step) / 2)
+    assert np.isclose(line.length, np.linalg.norm(step))
+    assert np.allclose(line.middle + line.direction * line.length / 2, line.end)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SAMSegmentLib.engines.box_search import OFFERS, boxes_around, piece_at, search
+from SAMSegmentLib.engines.box_search import OFFERS, SIZES_MM, boxes_around, piece_at, search
 from SAMSegmentLib.engines.tracking import overlap
 from TestSupport.knowing_network import box_around, box_overlap
 from TestSupport.phantoms import dice
@@ -126,6 +126,14 @@ def test_boxes_of_several_sizes_lie_around_the_point_and_in_the_limit(centre, pi
         assert x0 <= centre[0] <= x1 + 1 and y0 <= centre[1] <= y1 + 1
     areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes]
     assert areas == sorted(areas)
+
+
+def test_of_the_boxes_only_those_of_the_sizes_asked_for_are_tried():
+    limit = (0, 0, 128, 128)
+    whole = boxes_around((64, 64), (1, 1), limit)
+    some = boxes_around((64, 64), (1, 1), limit, SIZES_MM[1:3])
+    assert set(some) < set(whole)
+    assert [x1 - x0 for x0, _, x1, _ in some] == list(SIZES_MM[1:3])
 
 
 def test_where_all_sizes_are_too_large_or_too_small_the_limit_is_the_box():

@@ -33,6 +33,20 @@ def followed(view, truth, start=None):
     return follow(view, start, slice_mask(sections(view, truth)[start]))
 
 
+def test_slices_are_seen_outward_from_the_first_one_and_are_the_same():
+    truth = ball(GEOMETRY, (48, 48, 30), 18)
+    view = view_on(truth, [truth])
+    start = view.keys[len(view.keys) // 3]
+    first, seen = slice_mask(sections(view, truth)[start]), []
+    track = follow(view, start, first, lambda masks: seen.append(list(masks)))
+    plain = follow(view, start, first)
+    assert list(track) == list(plain)
+    assert all(np.array_equal(track[key].logits, plain[key].logits) for key in track)
+    assert [len(keys) for keys in seen] == list(range(2, len(view.keys) + 1))
+    assert {abs(key - start) for key in seen[3]} == {0, 1, 2}
+    assert set(seen[-1]) == set(view.keys)
+
+
 @pytest.mark.parametrize("step", [1, 2])
 def test_a_ball_is_followed_to_both_its_ends(step):
     truth = ball(GEOMETRY, (48, 48, 30), 18)

@@ -55,6 +55,25 @@ def test_the_windows_of_all_bands_cover_each_token_once(size, window):
     assert (visits == 1).all()
 
 
+def test_between_blocks_a_pass_can_be_ended_and_the_next_one_is_right(fast_encoder):
+    image, calls = _image(3, 256), []
+    expected = fast_encoder(image, lambda: calls.append(None))
+    assert len(calls) > 8
+
+    class Enough(Exception):
+        pass
+
+    left = iter(range(len(calls) // 2))
+
+    def stop():
+        if next(left, None) is None:
+            raise Enough
+
+    with pytest.raises(Enough):
+        fast_encoder(_image(4, 256), stop)
+    assert torch.equal(fast_encoder(image), expected)
+
+
 def test_the_same_image_gives_the_same_result_again(fast_encoder):
     first, other = _image(1, 256), _image(2, 2**20)
     before = fast_encoder(first)

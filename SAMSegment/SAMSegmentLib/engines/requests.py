@@ -1,0 +1,111 @@
+"""What an engine was asked, put in order: which prompt makes the first mask, which correct it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.image import Image
+from ..core.patch import Patch
+from ..core.progress import Watch
+from ..core.prompts import Point, Prompts
+from ..core.voxel_prompts import VoxelPrompts
+from .regions import voxel_of
+
+IN_OCCUPIED = (
+    "A positive point lies in another segment, which is left as it is: remove the point, or allow "
+    "the segments to overlap."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One question about an image, but for the prompts.
+
+    Attributes:
+        content: what the segment holds, without what is occupied; None if that is nothing.
+        refine: whether the model may change all of it.
+        occupied: voxels of other segments; None if there are none.
+        key: names all of this but the watch.
+    """
+
+    image: Image
+    watch: Watch
+    intensity_range: tuple[float, float] | None
+    content: Patch | None
+    refine: bool
+    occupied: Patch | None
+    key: Hashable
+
+    @classmethod
+    def of(
+        cls,
+        image: Image,
+        watch: Watch,
+        intensity_range: tuple[float, float] | None,
+        voxels: VoxelPrompts | None = None,
+    ) -> Request:
+        """The request, checked.
+
+        Raises:
+            InputError: if the intensity range is none.
+        """
+        if intensity_range is not None:
+            intensity_range = _checked_range(intensity_range)
+        voxels = voxels or VoxelPrompts()
+        occupied = None if voxels.occupied is None else voxels.occupied.cropped()
+        content = _free(voxels.content, occupied)
+        key = (image.key, intensity_range, voxels.key)
+        return cls(image, watch, intensity_range, content, voxels.refine, occupied, key)
+
+    def split(self, prompts: Prompts) -> tuple[Prompts, tuple[Point, ...]]:
+        """What the first mask is made from, and the clicks that correct it, in their order.
+
+        Raises:
+            InputError: if there is nothing to make a first mask from.
+        """
+        points = prompts.points
+        without = replace(prompts, points=())
+        if without.kinds or self.content is not None:
+            return without, points
+        first = next((point for point in points if point.positive), None)
+        if first is None:
+            raise InputError(
+                "LiteMedSAM needs an ROI around the object or a positive point on it, or a line "
+                "across it: add one."
+            )
+        # Whatever was said before it, the first positive point comes first.
+        others = tuple(point for point in points if point is not first)
+        return replace(prompts, points=(first,)), others
+
+    def warnings(self, prompts: Prompts) -> tuple[str, ...]:
+        """What the user should know about an answer."""
+        positive = [point for point in prompts.points if point.positive]
+        if self.occupied is None or not any(self._is_occupied(point) for point in positive):
+            return ()
+        return (IN_OCCUPIED,)
+
+    def _is_occupied(self, point: Point) -> bool:
+        voxel = voxel_of(self.image.geometry, np.array(point.ras))
+        return bool(self.occupied.on_box(tuple(int(n) for n in voxel), (1, 1, 1)).any())
+
+
+def _free(content: Patch | None, occupied: Patch | None) -> Patch | None:
+    """The part of a patch outside another; None if there is none."""
+    if content is None or occupied is None:
+        return None if content is None else content.cropped()
+    taken = occupied.on_box(content.start, content.mask.shape)
+    return Patch(content.start, content.mask & ~taken).cropped()
+
+
+def _checked_range(intensity_range: tuple[float, float]) -> tuple[float, float]:
+    lower, upper = (float(value) for value in intensity_range)
+    if not (np.isfinite((lower, upper)).all() and lower < upper):
+        raise InputError(
+            f"The intensity range {lower:g} to {upper:g} is not usable: give a lower and a higher "
+            "finite number."
+        )
+    return lower, upper

@@ -1,0 +1,163 @@
+"""While LiteMedSAM works it can be watched and stopped; while it does not, it looks ahead."""
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.core.errors import Cancelled, InputError
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.progress import Watch
+from SAMSegmentLib.core.prompts import Point, Prompts
+from SAMSegmentLib.engines.cache import EmbeddingCache
+from SAMSegmentLib.engines.intensity import GreyLevels
+from SAMSegmentLib.engines.slices import SliceStack, SliceWindow
+from SAMSegmentLib.weights.catalogue import model_entry
+from TestSupport.phantoms import ball, grid
+
+torch = pytest.importorskip("torch")
+
+GEOMETRY = grid((12, 40, 40))
+CLICK = (30.0, 30.0, 15.0)
+BALL = ball(GEOMETRY, CLICK, 10.0)
+
+
+def tissue(air: bool = False) -> Image:
+    """A CT of tissue with a ball; or one of air, in which the lung's grey levels are tried."""
+    noise = np.random.default_rng(0).normal(0, 8, GEOMETRY.shape)
+    voxels = np.where(BALL, 180, -850 if air else 20) + noise
+    return Image(voxels.astype(np.int16), GEOMETRY, modality="CT")
+
+
+@pytest.fixture
+def real_engine():
+    """An engine with the weights that ship, which has seen nothing."""
+    from SAMSegmentLib.engines.litemedsam import LiteMedSAMEngine
+
+    weights = model_entry("litemedsam").verified_path()
+    return LiteMedSAMEngine(weights, torch.device("cpu"), EmbeddingCache(2**29))
+
+
+@pytest.fixture
+def engine(real_engine):
+    """The same with a network that takes no time."""
+    from TestSupport.bright_network import BrightNetwork
+
+    real_engine._network = BrightNetwork()
+    return real_engine
+
+
+class After:
+    """A flag that is set when it was looked at a number of times."""
+
+    def __init__(self, looks):
+        self.left = looks
+
+    def is_set(self):
+        self.left -= 1
+        return self.left < 0
+
+
+class Counting:
+    """A flag that is never set, and counts how often it was looked at."""
+
+    looks = 0
+
+    def is_set(self):
+        self.looks += 1
+        return False
+
+
+def click(engine, image, watch=None):
+    return engine.predict(image, Prompts(points=(Point(CLICK),)), watch or Watch())
+
+
+def test_a_click_finds_ready_what_was_prepared(engine):
+    image = tissue()
+    engine.prepare(image, np.array(CLICK), Watch())
+    # The slices through the click in three planes, and the scan's own before and after.
+    assert engine._cache.misses == 5
+    ahead = click(engine, image)
+    other = tissue()
+    unprepared = click(engine, other)
+    assert unprepared.cost.encoded - ahead.cost.encoded == 3
+    assert np.array_equal(ahead.logits, unprepared.logits)
+
+
+def test_grey_levels_are_chosen_ahead_as_a_click_would_choose_them(engine):
+    image = tissue(air=True)
+    engine.prepare(image, np.array(CLICK), Watch())
+    encoded = engine._cache.misses
+    assert encoded > 5
+    stacks_of_click = click(engine, image).cost
+    assert engine._cache.misses == encoded + stacks_of_click.encoded
+    assert len(stacks_of_click.pictures) - stacks_of_click.encoded == encoded - 2
+
+
+def test_the_same_again_is_not_prepared_again_and_beside_the_volume_nothing_is(engine):
+    image = tissue()
+    engine.prepare(image, np.array((-100.0, 0, 0)), Watch())
+    assert engine._cache.misses == 0
+    for _ in range(2):
+        engine.prepare(image, np.array(CLICK), Watch(), (-100, 100))
+    assert engine._cache.misses == 5
+    with pytest.raises(InputError, match="intensity range"):
+        engine.prepare(image, np.array(CLICK), Watch(), (5, 5))
+
+
+def test_a_picture_can_be_given_up_while_the_network_looks_at_it(real_engine):
+    engine, image, counting = real_engine, tissue(), Counting()
+    window = SliceWindow(SliceStack(image, GreyLevels(-160, 240), 256), 5)
+    with engine._watched(Watch(cancel=counting)):
+        whole = engine.encode(image, window).features
+    assert counting.looks > 10
+    engine._cache.clear()
+    with engine._watched(Watch(cancel=After(counting.looks // 2))), pytest.raises(Cancelled):
+        engine.encode(image, window)
+    assert engine._cache.nbytes == 0
+    assert torch.equal(engine.encode(image, window).features, whole)
+
+
+def test_looking_ahead_that_was_stopped_keeps_whole_pictures_only(engine):
+    image, counting = tissue(), Counting()
+    engine.prepare(image, np.array(CLICK), Watch(cancel=counting))
+    whole = set(engine._cache._kept)
+    engine._cache.clear()
+    for looks in (0, 1, counting.looks // 2):
+        with pytest.raises(Cancelled):
+            engine.prepare(image, np.array(CLICK), Watch(cancel=After(looks)))
+    assert 0 < len(engine._cache._kept) < len(whole)
+    encoded = engine._network.encoded
+    engine.prepare(image, np.array(CLICK), Watch())
+    assert set(engine._cache._kept) == whole
+    assert engine._network.encoded - encoded < len(whole)
+
+
+def test_a_click_stopped_anywhere_leaves_no_trace_in_the_next_answer(engine):
+    image, counting = tissue(), Counting()
+    expected = click(engine, image, Watch(cancel=counting))
+    rng = np.random.default_rng(0)
+    for looks in (1, 5, *rng.integers(10, counting.looks, 3)):
+        engine._cache.clear()
+        engine._answers.clear()
+        with pytest.raises(Cancelled):
+            click(engine, image, Watch(cancel=After(int(looks))))
+    assert np.array_equal(click(engine, image).logits, expected.logits)
+
+
+def test_an_answer_outlives_the_flag_of_the_request_for_which_it_was_made(engine):
+    image, flag = tissue(), After(10**9)
+    click(engine, image, Watch(cancel=flag))
+    flag.left = 0
+    further = Prompts(points=(Point(CLICK), Point((30, 30, 21), False)))
+    assert not engine.predict(image, further, Watch()).mask()[7, 20, 20]
+
+
+def test_a_click_shows_its_section_first_and_then_more_and_more(engine):
+    image, seen = tissue(), []
+    plain = click(engine, image)
+    engine._answers.clear()
+    watched = click(engine, image, Watch(preview=lambda make: seen.append(make().mask())))
+    assert np.array_equal(watched.logits, plain.logits)
+    first = np.argwhere(seen[0])
+    assert len(np.unique(first[:, 0])) == 1 and first[0, 0] == 5
+    assert np.count_nonzero(seen[0]) < np.count_nonzero(seen[-1])
+    assert any(len(np.unique(np.argwhere(mask)[:, 0])) > 2 for mask in seen[:-1])
