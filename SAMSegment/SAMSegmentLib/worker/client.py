@@ -10,6 +10,7 @@ from ..core.image import Image
 from ..core.prediction import Prediction
 from ..core.progress import CancelFlag, ProgressCallback, Watch
 from ..core.prompts import Prompts
+from ..core.voxel_prompts import VoxelPrompts
 from ..weights.catalogue import ModelEntry
 
 
@@ -32,8 +33,9 @@ class InProcessClient:
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
         intensity_range: tuple[float, float] | None = None,
+        voxels: VoxelPrompts | None = None,
     ) -> Prediction:
-        """The mask that the model proposes; prompts are in the image's RAS.
+        """The mask that the model proposes; prompts are in the image's RAS, voxels on its grid.
 
         Raises:
             InputError: if image, prompts and model do not go together.
@@ -47,6 +49,7 @@ class InProcessClient:
             prompts,
             Watch(progress, cancel),
             intensity_range,
+            voxels,
         )
 
     def close(self) -> None:
@@ -57,8 +60,26 @@ class InProcessClient:
 
     def _start(self):
         if self._predictor is None:
-            self._predictor = _server().Predictor(self._device)
+            self._predictor = start_predictor(self._device)
         return self._predictor
+
+
+def start_predictor(device: str, engines: str | None = None):
+    """The server's Predictor; imports torch.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+        engines: for tests, "module:attribute": a table of engines to use instead of the server's.
+
+    Raises:
+        MissingPackageError: if torch is not installed.
+        InputError: if this computer has no such device.
+    """
+    server = _server()
+    if engines is not None:
+        module, _, attribute = engines.partition(":")
+        server.ENGINES = getattr(importlib.import_module(module), attribute)
+    return server.Predictor(device)
 
 
 def check_request(model: ModelEntry, image: Image, prompts: Prompts) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ..core.errors import InputError, OutOfMemoryError
@@ -11,13 +14,17 @@ from ..core.image import Image
 from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.prompts import Prompts
+from ..core.voxel_prompts import VoxelPrompts
 from ..engines.base import Engine
 from ..engines.cache import EmbeddingCache
 from ..engines.litemedsam import LiteMedSAMEngine
+from .memory import share_of_memory
 
 ENGINES = {"litemedsam": LiteMedSAMEngine}
-# 128 slices of LiteMedSAM: an organ can be prompted again without encoding it again.
+# 128 slices of LiteMedSAM: an organ can be prompted again without encoding it again. Less where
+# there is little memory.
 CACHE_BYTES = 512 * 2**20
+CACHE_SHARE = 1 / 8
 # How PyTorch says on the CPU that memory ran out: its allocators, and oneDNN, without room for the
 # machine code that it makes.
 OUT_OF_MEMORY = (
@@ -29,12 +36,32 @@ OUT_OF_MEMORY = (
 
 
 class Predictor:
-    """Engines kept warm on one device."""
+    """Engines kept warm on one device.
 
-    def __init__(self, device: str = "auto", cache_bytes: int = CACHE_BYTES) -> None:
+    Args:
+        device: "auto", "cpu", "cuda" or "mps".
+        cache_bytes: memory for embeddings; by default CACHE_BYTES or an eighth of the computer's.
+
+    Raises:
+        InputError: if this computer has no such device.
+    """
+
+    def __init__(self, device: str = "auto", cache_bytes: int | None = None) -> None:
         self.device = choose_device(device)
+        if cache_bytes is None:
+            cache_bytes = share_of_memory(CACHE_SHARE, CACHE_BYTES)
+        self.cache_bytes = cache_bytes
         self._cache = EmbeddingCache(cache_bytes)
         self._engines: dict[tuple[str, Path], Engine] = {}
+
+    def load(self, architecture: str, weights: Path) -> None:
+        """Loads a model, if it is not loaded yet.
+
+        Raises:
+            OutOfMemoryError: if memory ran out.
+        """
+        with self._out_of_memory():
+            self._engine(architecture, weights)
 
     def predict(
         self,
@@ -44,15 +71,54 @@ class Predictor:
         prompts: Prompts,
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
+        voxels: VoxelPrompts | None = None,
     ) -> Prediction:
         """The model's answer; see Engine.predict.
 
         Raises:
             OutOfMemoryError: if memory ran out; the embeddings kept so far are given up.
         """
-        try:
+        _ = image.value_range
+        more = () if voxels is None else (voxels,)
+        with self._out_of_memory():
             engine = self._engine(architecture, weights)
-            return engine.predict(image, prompts, watch, intensity_range)
+            return engine.predict(image, prompts, watch, intensity_range, *more)
+
+    def prepare(
+        self,
+        architecture: str,
+        weights: Path,
+        image: Image,
+        ras: Sequence[float],
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+    ) -> None:
+        """Does ahead what a click at `ras` (mm, the image's RAS) will need; see Engine.prepare.
+
+        Raises:
+            OutOfMemoryError: as `predict`.
+        """
+        _ = image.value_range
+        with self._out_of_memory():
+            engine = self._engine(architecture, weights)
+            engine.prepare(image, np.asarray(ras, dtype=float), watch, intensity_range)
+
+    def forget_answers(self) -> None:
+        """Gives up the engines' answers, and with them the voxels that those hold.
+
+        Loading a model again takes a fifth of a second; embeddings are kept.
+        """
+        self._engines.clear()
+
+    def close(self) -> None:
+        """Gives models and embeddings up."""
+        self._engines.clear()
+        self._cache.clear()
+
+    @contextmanager
+    def _out_of_memory(self) -> Iterator[None]:
+        try:
+            yield
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -61,11 +127,6 @@ class Predictor:
                 "There is not enough memory for this prediction. Nothing was changed. Close other "
                 "programs or volumes, make the ROI smaller, or choose the device cpu."
             ) from error
-
-    def close(self) -> None:
-        """Gives models and embeddings up."""
-        self._engines.clear()
-        self._cache.clear()
 
     def _engine(self, architecture: str, weights: Path) -> Engine:
         key = (architecture, weights)

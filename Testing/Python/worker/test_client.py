@@ -65,7 +65,7 @@ def test_a_point_on_the_object_is_enough():
 
 def test_negative_points_alone_are_refused_and_the_client_stays_usable():
     client = InProcessClient("cpu")
-    with pytest.raises(InputError, match="ROI around the object or a positive point"):
+    with pytest.raises(InputError, match=r"needs an ROI around the object.* or a positive point"):
         client.predict(MODEL, IMAGE, Prompts(points=(Point((48, 48, 10), positive=False),)))
     assert client.predict(MODEL, IMAGE, ROI).mask().any()
 

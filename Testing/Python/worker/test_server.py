@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from SAMSegmentLib.core.errors import OutOfMemoryError
+from SAMSegmentLib.core.errors import InputError, OutOfMemoryError
+from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts, Roi
-from SAMSegmentLib.worker import server
+from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
+from SAMSegmentLib.worker import memory, server
 from TestSupport.phantoms import ct_with_ball, grid
 
 IMAGE = ct_with_ball(grid((8, 16, 16)), (8, 8, 4), 3)
@@ -26,6 +29,82 @@ def predict_with(monkeypatch, error):
 
     monkeypatch.setitem(server.ENGINES, "failing", Failing)
     return server.Predictor("cpu").predict("failing", Path(), IMAGE, PROMPTS, Watch())
+
+
+class Recording:
+    """An engine that remembers what it was asked."""
+
+    made = 0
+
+    def __init__(self, *_):
+        Recording.made += 1
+        self.calls = []
+
+    def predict(self, *what):
+        self.calls.append(what)
+
+    def prepare(self, *what):
+        self.calls.append(what)
+
+
+@pytest.fixture
+def recording(monkeypatch):
+    """A Predictor whose engine records, and what that recorded."""
+    monkeypatch.setitem(server.ENGINES, "recording", Recording)
+    monkeypatch.setattr(Recording, "made", 0)
+    predictor = server.Predictor("cpu")
+    predictor.load("recording", Path())
+    (engine,) = predictor._engines.values()
+    return predictor, engine.calls
+
+
+def test_masks_and_the_intensity_range_reach_the_engine(recording):
+    predictor, calls = recording
+    voxels, watch = VoxelPrompts(refine=True), Watch()
+    predictor.predict("recording", Path(), IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)
+    assert calls == [(IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)]
+    assert Recording.made == 1
+
+
+def test_clicks_to_come_are_prepared_by_the_engine(recording):
+    predictor, calls = recording
+    watch = Watch()
+    predictor.prepare("recording", Path(), IMAGE, (1, 2, 3), watch, (0.0, 9.0))
+    ((image, ras, told, intensity_range),) = calls
+    assert (image, told, intensity_range) == (IMAGE, watch, (0.0, 9.0))
+    assert ras.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("work", ["predict", "prepare"])
+def test_a_volume_without_content_does_not_reach_the_engine(recording, work):
+    predictor, calls = recording
+    image = Image(np.zeros(IMAGE.voxels.shape), IMAGE.geometry)
+    prompts = PROMPTS if work == "predict" else (8, 8, 4)
+    with pytest.raises(InputError, match="nothing to segment"):
+        getattr(predictor, work)("recording", Path(), image, prompts, Watch())
+    assert calls == []
+
+
+def test_forgetting_answers_gives_the_engines_up(recording):
+    predictor, _ = recording
+    predictor.forget_answers()
+    predictor.load("recording", Path())
+    assert Recording.made == 2
+
+
+def test_embeddings_take_an_eighth_of_a_small_memory(monkeypatch):
+    monkeypatch.setattr(memory, "total_bytes", lambda: 2 * 2**30)
+    assert server.Predictor("cpu").cache_bytes == 256 * 2**20
+    monkeypatch.setattr(memory, "total_bytes", lambda: 64 * 2**30)
+    assert server.Predictor("cpu").cache_bytes == server.CACHE_BYTES
+    monkeypatch.setattr(memory, "total_bytes", lambda: None)
+    assert server.Predictor("cpu").cache_bytes == server.CACHE_BYTES
+
+
+def test_the_computer_tells_its_memory():
+    assert memory.total_bytes() > 2**28
+    available = memory.available_bytes()
+    assert available is None or 0 < available <= memory.total_bytes()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""The child process: connects to the client that started it, and then imports what is heavy.
+
+Run as a script by `launch`; it leaves as soon as the client is gone, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+VARIABLE = "SAMSEGMENT_WORKER"
+CONNECT_S = 30.0
+# How much less than Slicer's own work this process matters, on a Unix.
+NICENESS = 5
+
+
+def main() -> None:
+    """Serves one client until it closes the connection."""
+    settings = json.loads(os.environ.pop(VARIABLE))
+    _step_back()
+    faulthandler.enable()
+    connection = _connect(settings["address"])
+    if connection is None:
+        return
+    _run(connection, settings)
+
+
+def _run(connection: socket.socket, settings: dict) -> None:
+    from SAMSegmentLib.worker.channel import ChildChannel, ClosedError
+
+    channel, desk = ChildChannel(connection), _Desk()
+    key = bytes.fromhex(settings["key"])
+    threading.Thread(target=_read, args=(connection, key, channel, desk), daemon=True).start()
+    # Heavy imports from here on; the other thread notices meanwhile if the client leaves.
+    from SAMSegmentLib.worker.job_loop import JobLoop
+
+    loop = JobLoop(channel, settings["device"], settings.get("engines"))
+    desk.hand_over(loop.take)
+    # It returns if torch cannot be imported, and raises ClosedError if the client has left.
+    with contextlib.suppress(ClosedError):
+        loop.run()
+    _leave(0)
+
+
+def _read(connection: socket.socket, key: bytes, channel, desk: _Desk) -> None:
+    """Takes the client's messages; once it is gone, ends this process whatever it is doing."""
+    from SAMSegmentLib.worker.channel import ClosedError
+    from SAMSegmentLib.worker.handshake import child_handshake
+
+    try:
+        child_handshake(connection, key, os.getpid())
+        while True:
+            desk.take(channel.receive())
+    except (OSError, ClosedError):
+        _leave(0)
+    except BaseException:
+        # Nothing that the client says can be heard any more.
+        traceback.print_exc()
+        _leave(1)
+
+
+def _leave(status: int) -> None:
+    """Without the interpreter's own goodbye, which waits for threads that compute."""
+    sys.stderr.flush()
+    os._exit(status)
+
+
+class _Desk:
+    """Keeps messages until there is somebody to take them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[object] = []
+        self._take = None
+
+    def take(self, message: object) -> None:
+        with self._lock:
+            if self._take is None:
+                self._waiting.append(message)
+                return
+        self._take(message)
+
+    def hand_over(self, take) -> None:
+        with self._lock:
+            for message in self._waiting:
+                take(message)
+            self._take = take
+
+
+def _connect(address: str | list) -> socket.socket | None:
+    """The connection; None if the client is gone. Removes the socket's folder."""
+    is_path = isinstance(address, str)
+    connection = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET)
+    connection.settimeout(CONNECT_S)
+    try:
+        connection.connect(address if is_path else tuple(address))
+    except OSError:
+        connection.close()
+        return None
+    finally:
+        if is_path:
+            # The client does so, too, unless it was killed meanwhile.
+            shutil.rmtree(Path(address).parent, ignore_errors=True)
+    connection.settimeout(None)
+    return connection
+
+
+def _step_back() -> None:
+    """Slicer comes first: for the processor, for memory, and for the keyboard's Ctrl+C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    # If memory runs out, Linux ends this process rather than Slicer.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+if __name__ == "__main__":
+    # The folder of this file would hide modules of other names; the library's own is wanted.
+    sys.path[:1] = [str(Path(__file__).resolve().parents[2])]
+    main()

@@ -1,0 +1,199 @@
+"""Memory that two processes see, for voxels and masks.
+
+It has no name that anybody could forget to remove: on Linux and macOS an open file descriptor that
+travels with the message that tells of it, on Windows a mapping that ends with its last user. So
+nothing stays behind, whichever process is killed when. It is mapped as long as an array looks at
+it, and no longer: no array can show memory that is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import math
+import mmap
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .memory import available_bytes
+
+#: What is copied at once, at most: a tenth of a millisecond.
+CHUNK_BYTES = 256 * 2**10
+# As many voxels along each axis, of up to eight bytes.
+CUBE = 32
+# What is unmapped at once, at least.
+UNMAPPED_BYTES = 4 * 2**20
+# What must be left for others.
+SPARE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What another process needs to open shared memory.
+
+    Attributes:
+        nbytes: its size.
+        name: on Windows; elsewhere a file descriptor goes beside the ticket.
+    """
+
+    nbytes: int
+    name: str | None
+
+
+class SharedBlock:
+    """A piece of shared memory; see `create` and `open_block`.
+
+    Attributes:
+        ticket: for the other process.
+        descriptor: goes beside the ticket; None on Windows, and once it was handed over.
+    """
+
+    def __init__(self, memory: mmap.mmap, ticket: Ticket, descriptor: int | None) -> None:
+        self._memory = memory
+        self.ticket = ticket
+        self.descriptor = descriptor
+
+    @classmethod
+    def create(cls, nbytes: int) -> SharedBlock:
+        """New shared memory of at least one byte.
+
+        Raises:
+            MemoryError: if there is not enough memory for it.
+        """
+        nbytes = max(nbytes, 1)
+        available = available_bytes()
+        if available is not None and nbytes > available - SPARE_BYTES:
+            raise MemoryError(f"{nbytes} bytes of shared memory")
+        if sys.platform == "win32":
+            name = f"SAMSegment-{secrets.token_hex(16)}"
+            return cls(_named(name, nbytes), Ticket(nbytes, name), None)
+        descriptor = _anonymous_file()
+        try:
+            _reserve(descriptor, nbytes)
+            return cls(mmap.mmap(descriptor, nbytes), Ticket(nbytes, None), descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def array(self, shape: tuple[int, ...], dtype) -> np.ndarray:
+        """The memory's first bytes as an array, which keeps it mapped."""
+        return np.ndarray(shape, dtype=dtype, buffer=self._memory)
+
+    def handed_over(self) -> None:
+        """The other process has opened it."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+
+def open_block(ticket: Ticket, descriptor: int | None, shape: tuple[int, ...], dtype) -> np.ndarray:
+    """Shared memory of another process as an array; the descriptor is closed.
+
+    Raises:
+        OSError: if it is gone, or the descriptor is missing.
+    """
+    if ticket.name is not None:
+        return np.ndarray(shape, dtype=dtype, buffer=_named(ticket.name, ticket.nbytes))
+    if descriptor is None:
+        raise OSError(errno.EBADF, "Shared memory came without its descriptor")
+    try:
+        return np.ndarray(shape, dtype=dtype, buffer=mmap.mmap(descriptor, ticket.nbytes))
+    finally:
+        os.close(descriptor)
+
+
+class ArrayCopy:
+    """Copies an array into another in small steps.
+
+    Attributes:
+        copied: bytes so far.
+    """
+
+    def __init__(self, source: np.ndarray, target: np.ndarray) -> None:
+        self._source = source
+        self._target = target
+        self._chunks = _chunks(source, target.itemsize)
+        self._unmapped = 0
+        self.copied = 0
+
+    def step(self) -> bool:
+        """Copies up to CHUNK_BYTES (but at least a row); False if nothing was left."""
+        chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        part = self._target[chunk]
+        np.copyto(part, self._source[chunk])
+        self.copied += part.nbytes
+        self._unmap(chunk[0].start * self._target.strides[0])
+        return True
+
+    def _unmap(self, end: int) -> None:
+        """Unmaps what lies before byte `end`, here and not in the other process.
+
+        To do so with a whole volume at once would take this process 10 ms.
+        """
+        memory = self._target.base
+        end -= end % mmap.PAGESIZE
+        if end - self._unmapped >= UNMAPPED_BYTES and hasattr(memory, "madvise"):
+            memory.madvise(mmap.MADV_DONTNEED, self._unmapped, end - self._unmapped)
+            self._unmapped = end
+
+
+def nbytes_of(shape: tuple[int, ...], dtype) -> int:
+    """Bytes of an array."""
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
+def _chunks(source: np.ndarray, itemsize: int) -> Iterator[tuple[slice, ...]]:
+    """Boxes of a source that are quick to read, for a target whose rows lie one after another."""
+    strides = np.abs(source.strides)
+    if strides[2] == strides.min():
+        columns = source.shape[2]
+        sides = (1, max(1, CHUNK_BYTES // max(columns * itemsize, 1)), max(columns, 1))
+    else:
+        # Its rows lie across: small cubes touch few pages of memory on either side.
+        sides = (CUBE,) * 3
+    starts = [range(0, n, side) for n, side in zip(source.shape, sides, strict=True)]
+    for first in itertools.product(*starts):
+        yield tuple(slice(a, a + side) for a, side in zip(first, sides, strict=True))
+
+
+def _named(name: str, nbytes: int) -> mmap.mmap:
+    return mmap.mmap(-1, nbytes, tagname=name)
+
+
+def _anonymous_file() -> int:
+    """The descriptor of memory without a name."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("SAMSegment")
+    return _unlinked_memory()
+
+
+def _unlinked_memory() -> int:
+    """As `_anonymous_file`, on macOS: has a name, and loses it at once."""
+    # What multiprocessing.shared_memory stands on, which would keep the name.
+    import _posixshmem
+
+    name = f"/samsegment-{secrets.token_hex(8)}"
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+    descriptor = _posixshmem.shm_open(name, flags, mode=0o600)
+    _posixshmem.shm_unlink(name)
+    return descriptor
+
+
+def _reserve(descriptor: int, nbytes: int) -> None:
+    """Gives an anonymous file its size, and its memory now: writing to it must never fail."""
+    try:
+        os.ftruncate(descriptor, nbytes)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, nbytes)
+    except OSError as error:
+        if error.errno in (errno.ENOMEM, errno.ENOSPC, errno.EFBIG):
+            raise MemoryError(f"{nbytes} bytes of shared memory") from error
+        if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
