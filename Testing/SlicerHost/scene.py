@@ -34,8 +34,14 @@ class HeadlessScene:
         self.app.GetColorLogic().SetMRMLScene(self.scene)
         self.app.SetSliceLogics(vtk.vtkCollection())
         self.app.SetViewLogics(vtk.vtkCollection())
+        # In Slicer the logic of the module Colors is the application's.
+        self.app.SetModuleLogic("Colors", self.app.GetColorLogic())
         self._logics = [self._module_logic(*item) for item in MODULE_LOGICS.items()]
-        self.hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
+
+    @property
+    def hierarchy(self):
+        """vtkMRMLSubjectHierarchyNode. Not kept: a removed one would confuse the next scene's."""
+        return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
 
     def add(self, class_name: str, name: str):
         """A new node, with a place in the subject hierarchy and, where it has one, a display."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import vtk
-from vtk.util.numpy_support import vtk_to_numpy
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from SAMSegmentLib.core.geometry import Geometry, apply_matrix
 from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.proposal import Proposal, propose
+from SAMSegmentLib.scene.grid import target_geometry
 
 SHAPE = (22, 30, 26)
 
@@ -142,6 +144,36 @@ class Studio:
         for ras in positions:
             node.AddControlPoint(vtk.vtkVector3d(ras))
         return node
+
+    def line(self, positions, parent=None, name="Line"):
+        """A line; positions in mm of its own RAS."""
+        node = self.host.add("vtkMRMLMarkupsLineNode", name)
+        self.under(node, parent)
+        for ras in positions:
+            node.AddControlPoint(vtk.vtkVector3d(ras))
+        return node
+
+    def fill(self, segmentation, segment_id, mask, grid, first=(0, 0, 0)):
+        """Gives a segment a labelmap of its own: mask (k, j, i) on any grid (4x4, its own RAS)."""
+        if segmentation.GetSegmentation().GetSegment(segment_id) is None:
+            segmentation.GetSegmentation().AddEmptySegment(segment_id, segment_id)
+        image = slicer.vtkOrientedImageData()
+        extent = [
+            e for n, f in zip(mask.shape[::-1], first[::-1], strict=True) for e in (f, f + n - 1)
+        ]
+        image.SetExtent(extent)
+        image.SetGeometryFromImageToWorldMatrix(vtk_matrix(grid))
+        voxels = np.ascontiguousarray(mask, dtype=np.uint8).ravel()
+        image.GetPointData().SetScalars(numpy_to_vtk(voxels, deep=True))
+        segment = segmentation.GetSegmentation().GetSegment(segment_id)
+        segment.AddRepresentation("Binary labelmap", image)
+        segment.SetLabelValue(1)
+        return segment_id
+
+
+def proposal_of(prediction, volume, segmentation) -> Proposal:
+    """A prediction on a volume as the worker proposes it for a segmentation."""
+    return propose(prediction, target_geometry(segmentation, world_of(volume)))
 
 
 def ball(volume, center=(0.5, 0.5, 0.5), radius_mm=7.0) -> Prediction:

@@ -11,7 +11,9 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ..core.errors import InputError
 from ..core.geometry import Geometry
-from .transforms import array_from_matrix, describe, matrix_from_array
+from ..core.placement import voxel_shift
+from ..core.proposal import Proposal
+from .transforms import array_from_matrix, describe, matrix_from_array, to_world
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,39 @@ def reference_grid(segmentation_node) -> SegmentationGrid:
     return _grid(array_from_matrix(matrix), extent)
 
 
+def target_geometry(segmentation_node, volume_to_world) -> Geometry:
+    """The reference grid of a segmentation, in the own RAS of a volume.
+
+    Args:
+        volume_to_world: 4x4 from the volume's own RAS to world RAS, as `image_from_volume` gives.
+
+    Raises:
+        InputError: see `reference_grid` and `transforms.to_world`.
+    """
+    return _seen_from(reference_grid(segmentation_node), segmentation_node, volume_to_world)
+
+
+def grid_under(proposal: Proposal, segmentation_node, volume_to_world) -> SegmentationGrid:
+    """The reference grid of a segmentation, for a proposal that was made on it.
+
+    Args:
+        volume_to_world: 4x4 from the RAS of the proposal's image to world RAS, now.
+
+    Raises:
+        InputError: if the segmentation has another grid, or lies elsewhere, than when the model
+            was asked.
+    """
+    grid = reference_grid(segmentation_node)
+    now = _seen_from(grid, segmentation_node, volume_to_world)
+    if now.shape != proposal.geometry.shape or voxel_shift(proposal.geometry, now) != (0, 0, 0):
+        raise InputError(
+            f"The geometry of {describe(segmentation_node)} has changed since the result was "
+            "computed (another source geometry, or a transform was moved): try again. Nothing was "
+            "changed."
+        )
+    return grid
+
+
 def grid_of(image) -> SegmentationGrid | None:
     """The grid of a vtkOrientedImageData; None if it has no voxels."""
     extent = image.GetExtent()
@@ -86,6 +121,11 @@ def voxels_of(image) -> np.ndarray:
     """The voxels (k, j, i) of a vtkOrientedImageData, without a copy."""
     scalars = image.GetPointData().GetScalars()
     return vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1])
+
+
+def _seen_from(grid: SegmentationGrid, segmentation_node, volume_to_world) -> Geometry:
+    world_to_volume = np.linalg.inv(np.asarray(volume_to_world, dtype=float))
+    return grid.geometry.transformed(world_to_volume @ to_world(segmentation_node))
 
 
 def _grid(matrix: np.ndarray, extent) -> SegmentationGrid:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.prompts import Point, Prompts, Roi
+from ..core.prompts import Line, Point, Prompts, Roi
 from .transforms import array_from_matrix, describe, require_class, to_world
 
 
@@ -26,7 +26,7 @@ def roi_from_node(roi_node) -> Roi:
     """
     require_class(roi_node, "vtkMRMLMarkupsROINode", "ROI")
     to_world(roi_node)
-    if roi_node.GetNumberOfDefinedControlPoints() == 0:
+    if not is_drawn(roi_node):
         raise InputError(f"{describe(roi_node)} is not drawn yet: place it first.")
     if roi_node.GetInsideOut():
         raise InputError(
@@ -40,6 +40,29 @@ def roi_from_node(roi_node) -> Roi:
     # GetPlanesWorld would not do: it forgets the scale of the transforms.
     object_to_world = array_from_matrix(roi_node.GetObjectToWorldMatrix())
     return Roi(object_to_world @ np.diag([*roi_node.GetSize(), 1.0]))
+
+
+def is_drawn(markups_node) -> bool:
+    """Whether an ROI or a line has all its points; what is being drawn lacks one."""
+    defined = markups_node.GetNumberOfDefinedControlPoints()
+    return defined >= max(1, markups_node.GetRequiredNumberOfControlPoints())
+
+
+def line_from_node(line_node) -> Line:
+    """A measured line, in world RAS, mm.
+
+    Raises:
+        InputError: if this is no vtkMRMLMarkupsLineNode, has not two placed ends or no length, or
+            is under a non-linear transform.
+    """
+    require_class(line_node, "vtkMRMLMarkupsLineNode", "line")
+    ends = _positions_of(line_node)
+    if len(ends) != 2:
+        raise InputError(
+            f"{describe(line_node)} has {len(ends)} of 2 ends: place both, across the object's "
+            "longest diameter."
+        )
+    return Line(*ends)
 
 
 def points_from(points, positive: bool = True) -> tuple[Point, ...]:
@@ -62,23 +85,30 @@ def points_from(points, positive: bool = True) -> tuple[Point, ...]:
     return tuple(Point(_position(ras), positive) for ras in points)
 
 
-def prompts_from(roi=None, positive=None, negative=None) -> Prompts:
+def prompts_from(roi=None, positive=None, negative=None, line=None) -> Prompts:
     """Prompts in world RAS, mm.
 
     Args:
         roi: vtkMRMLMarkupsROINode, `Roi` in world RAS, or None.
         positive, negative: see `points_from`, or None.
+        line: vtkMRMLMarkupsLineNode, `Line` in world RAS, or None.
 
     Raises:
-        InputError: see `roi_from_node` and `points_from`.
+        InputError: see `roi_from_node`, `points_from` and `line_from_node`.
     """
     if roi is not None and not isinstance(roi, Roi):
         roi = roi_from_node(roi)
-    return Prompts(roi, points_from(positive, True) + points_from(negative, False))
+    if line is not None and not isinstance(line, Line):
+        line = line_from_node(line)
+    return Prompts(roi, points_from(positive, True) + points_from(negative, False), line)
 
 
 def _positions_of_node(node) -> list[tuple[float, float, float]]:
     require_class(node, "vtkMRMLMarkupsFiducialNode", "point list")
+    return _positions_of(node)
+
+
+def _positions_of(node) -> list[tuple[float, float, float]]:
     to_world(node)
     placed = node.PositionDefined
     positions = []

@@ -4,18 +4,20 @@ Every Segment Editor has an undo history of its own, and so has a script that wr
 None knows the states of the others, and the undo of one would wipe what another wrote. So before
 each write the state is saved in every editor that shows the segmentation; only where there is
 none, in a history of ours. And our undo is refused once anybody else has changed the segmentation.
+
+Prompts are not undone with the mask if the user has edited them since: they are kept as they are.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import slicer
 
 from ..core.errors import InputError, WriteError
 from .editors import OpenEditors, editors_showing, keeps_history
-from .provenance import TAGS, tag_of
+from .provenance import LIVE_TAGS, TAGS, live_tags, set_tag, tag_of, unnoticed
 from .transforms import describe
 
 # Each history keeps up to 5 copies of all labelmaps (vtkSegmentationHistory's default).
@@ -34,6 +36,7 @@ class Step:
         holder: the editor or the history that saved the state before.
         before, after: `fingerprint` of the segmentation.
         segment_id: the segment that was written.
+        prompts_before, prompts_after: `live_tags` of the segmentation.
     """
 
     segmentation_node: object
@@ -41,6 +44,8 @@ class Step:
     before: tuple
     after: tuple = ()
     segment_id: str = ""
+    prompts_before: dict = field(default_factory=dict)
+    prompts_after: dict = field(default_factory=dict)
 
 
 class SegmentationUndo:
@@ -61,12 +66,16 @@ class SegmentationUndo:
         else:
             holder = self._history(segmentation_node)
             holder.save()
-        return Step(segmentation_node, holder, fingerprint(segmentation_node))
+        prompts = live_tags(segmentation_node.GetSegmentation())
+        return Step(
+            segmentation_node, holder, fingerprint(segmentation_node), prompts_before=prompts
+        )
 
     def commit(self, step: Step, segment_id: str) -> None:
         """The write has succeeded: from now on it can be undone."""
         step.segment_id = segment_id
         step.after = fingerprint(step.segmentation_node)
+        step.prompts_after = live_tags(step.segmentation_node.GetSegmentation())
         self._done = [*self._done, step][-MOST_STEPS:]
         self._undone = [
             s for s in self._undone if s.segmentation_node is not step.segmentation_node
@@ -89,7 +98,7 @@ class SegmentationUndo:
         """
         self._forget_removed()
         step = _last(self._done, segmentation_node, "undo")
-        self._restore(step, step.after, "undo")
+        self._restore(step, step.after, step.prompts_after, "undo")
         self._done.remove(step)
         self._undone.append(step)
         self._rechain(step.segmentation_node, step.before)
@@ -103,7 +112,7 @@ class SegmentationUndo:
         """
         self._forget_removed()
         step = _last(self._undone, segmentation_node, "redo")
-        self._restore(step, step.before, "redo")
+        self._restore(step, step.before, step.prompts_before, "redo")
         self._undone.remove(step)
         self._done.append(step)
         self._rechain(step.segmentation_node, step.after)
@@ -117,7 +126,7 @@ class SegmentationUndo:
                 step.before = now if step.before == old else step.before
                 step.after = now if step.after == old else step.after
 
-    def _restore(self, step: Step, expected: tuple, action: str) -> None:
+    def _restore(self, step: Step, expected: tuple, expected_prompts: dict, action: str) -> None:
         node = step.segmentation_node
         before = fingerprint(node)
         if before != expected:
@@ -134,7 +143,9 @@ class SegmentationUndo:
                 f"The Segment Editor in which the state of {describe(node)} was saved no longer "
                 "shows it: its history is gone."
             )
+        prompts = live_tags(node.GetSegmentation())
         getattr(step.holder, action)()
+        _keep_edited(node.GetSegmentation(), prompts, expected_prompts)
         if fingerprint(node) == before:
             raise WriteError(f"The {action} history of {describe(node)} is gone: nothing changed.")
 
@@ -207,6 +218,7 @@ class History:
 def fingerprint(segmentation_node) -> tuple:
     """Differs whenever what an undo would restore has changed: voxels, names, colours, tags.
 
+    The prompts as they are edited do not count: see the module's description.
     Representations that Slicer derives ("Show 3D") and displays do not count. Saving does where
     several labelmaps can be merged into one (vtkMRMLSegmentationStorageNode does so): the voxels
     are the same, but to tell would take their checksums at every write.
@@ -234,6 +246,16 @@ def _of_segment(segmentation, segment_id: str) -> tuple:
         tags,
         voxels,
     )
+
+
+def _keep_edited(segmentation, prompts: dict, expected: dict) -> None:
+    """Puts prompts back that were edited since the step: the histories restore old ones."""
+    for segment_id, values in prompts.items():
+        segment = segmentation.GetSegment(segment_id)
+        if segment is not None and values != expected.get(segment_id):
+            with unnoticed(segmentation):
+                for name, value in zip(LIVE_TAGS, values, strict=True):
+                    set_tag(segment, name, value)
 
 
 def _save_in(editors) -> list[object]:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.errors import InputError, SAMSegmentError, WriteError
-from ..core.geometry import Geometry
 from ..core.patch import Patch
 from ..core.placement import place
 from ..core.prediction import Prediction
+from ..core.proposal import Proposal
 from . import segments
 from .editors import OpenEditors, editors_showing, slicer_editors, visible_editor_node
-from .grid import SegmentationGrid, reference_grid
+from .grid import grid_under, reference_grid, target_geometry
 from .masking import EditRules, check_rules, editable_voxels, rules_of
 from .modification import Modification
 from .transforms import describe, require_class, to_world
@@ -65,7 +65,7 @@ class SegmentationWriter:
     def write(
         self,
         segmentationNode,
-        prediction: Prediction,
+        prediction: Prediction | Proposal,
         toWorld: np.ndarray,
         segmentId: str | None = None,
         name: str | None = None,
@@ -74,11 +74,12 @@ class SegmentationWriter:
         tags: Mapping[str, str] | None = None,
         threshold: float = 0.5,
     ) -> WriteResult:
-        """Replaces a segment's voxels by a prediction's mask; one undo step.
+        """Replaces a segment's voxels by the mask of a prediction or proposal; one undo step.
 
         Args:
             segmentationNode: vtkMRMLSegmentationNode with a reference geometry.
-            prediction: logits on the volume's grid, in the volume's own RAS.
+            prediction: logits on the volume's grid, in the volume's own RAS; or a proposal, that
+                is on the segmentation's reference grid already, in the same RAS.
             toWorld: 4x4 from that RAS to world RAS, as `image_from_volume` returns it.
             segmentId: segment to replace; a new one is added if left out.
             name: of the segment; Slicer's own ("Segment_1", ...) for a new one if left out.
@@ -91,14 +92,12 @@ class SegmentationWriter:
             threshold: probability (0 to 1) above which a voxel belongs to the segment.
 
         Raises:
-            InputError: see `check_writable`.
+            InputError: see `check_writable`; or the segmentation's geometry is not the proposal's.
             WriteError: if nothing can be written: the mask is empty, outside the segmentation's
                 geometry or not editable; or if Slicer failed. Everything is as before.
         """
         rules, grid, editors = self._check(segmentationNode, segmentId, segmentEditorNode)
-        patch = place(prediction, _seen_from_volume(segmentationNode, grid, toWorld), threshold)
-        if patch is None:
-            raise _nothing_there(prediction, threshold)
+        patch = _mask_of(prediction, segmentationNode, toWorld, threshold)
         mask = _masked(segmentationNode, segmentId, patch, rules, grid)
         step = self._undo.begin(segmentationNode, editors)
         try:
@@ -155,10 +154,22 @@ def _check_representation(segmentation_node) -> None:
         )
 
 
-def _seen_from_volume(segmentation_node, grid: SegmentationGrid, volume_to_world) -> Geometry:
-    """The segmentation's grid in the volume's own RAS."""
-    world_to_volume = np.linalg.inv(np.asarray(volume_to_world, dtype=float))
-    return grid.geometry.transformed(world_to_volume @ to_world(segmentation_node))
+def _mask_of(prediction, segmentation_node, volume_to_world, threshold: float) -> Patch:
+    """The mask on the segmentation's reference grid; WriteError if it is empty."""
+    if isinstance(prediction, Proposal):
+        grid_under(prediction, segmentation_node, volume_to_world)
+        patch = prediction.patch(threshold)
+        if patch is None:
+            raise WriteError(
+                "Nothing is more probable than the threshold here: lower it, add a positive point "
+                "or change the ROI. Nothing was changed."
+            )
+        return patch
+    target = target_geometry(segmentation_node, volume_to_world)
+    patch = place(prediction, target, threshold)
+    if patch is None:
+        raise _nothing_there(prediction, threshold)
+    return patch
 
 
 def _nothing_there(prediction: Prediction, threshold: float) -> WriteError:

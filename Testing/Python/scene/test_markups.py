@@ -6,8 +6,13 @@ import slicer
 import vtk
 
 from SAMSegmentLib.core.errors import InputError
-from SAMSegmentLib.core.prompts import Point, Prompts, Roi
-from SAMSegmentLib.scene.markups import points_from, prompts_from, roi_from_node
+from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
+from SAMSegmentLib.scene.markups import (
+    line_from_node,
+    points_from,
+    prompts_from,
+    roi_from_node,
+)
 from SlicerHost.studio import PARENTS, affine, rotation
 
 pytestmark = pytest.mark.mrml
@@ -175,3 +180,48 @@ class TestPrompts:
 
     def test_none(self):
         assert prompts_from() == Prompts()
+
+
+class TestLine:
+    @pytest.mark.parametrize("parent", PARENTS)
+    def test_it_is_what_slicer_measures(self, studio, parent):
+        node = studio.line([(1, 2, 3), (11, -4, 8)], PARENTS[parent])
+        line = line_from_node(node)
+        np.testing.assert_allclose(line.start, node.GetNthControlPointPositionWorld(0))
+        np.testing.assert_allclose(line.end, node.GetNthControlPointPositionWorld(1))
+        assert line.length == pytest.approx(node.GetLineLengthWorld())
+
+    @pytest.mark.parametrize("ends", [[], [(1, 2, 3)]])
+    def test_an_unfinished_one_says_what_is_missing(self, studio, ends):
+        with pytest.raises(InputError, match=f"{len(ends)} of 2 ends"):
+            line_from_node(studio.line(ends))
+
+    def test_an_end_that_follows_the_mouse_does_not_count(self, studio):
+        node = studio.line([(0, 0, 0), (5, 5, 5)])
+        node.SetNthControlPointPosition(1, 6, 6, 6, node.PositionPreview)
+        with pytest.raises(InputError, match="1 of 2 ends"):
+            line_from_node(node)
+
+    def test_a_bent_one_is_refused(self, studio):
+        node = studio.line([(0, 0, 0), (5, 5, 5)])
+        node.SetAndObserveTransformNodeID(studio.bend().GetID())
+        with pytest.raises(InputError, match="non-linear"):
+            line_from_node(node)
+
+    def test_other_nodes_are_refused(self, studio):
+        with pytest.raises(InputError, match="is not a line"):
+            line_from_node(studio.points([(0, 0, 0), (1, 1, 1)]))
+
+    def test_it_goes_with_the_other_prompts(self, studio):
+        node = studio.line([(0, 0, 0), (3, 4, 0)])
+        prompts = prompts_from(positive=[(1, 1, 1)], line=node)
+        assert prompts == Prompts(points=(Point((1, 1, 1)),), line=Line((0, 0, 0), (3, 4, 0)))
+
+
+def test_a_roi_that_is_being_drawn_says_so(studio):
+    node = studio.host.add("vtkMRMLMarkupsROINode", "ROI")
+    node.AddControlPoint(vtk.vtkVector3d(0, 0, 0))
+    with pytest.raises(InputError, match="not drawn yet"):
+        roi_from_node(node)
+    node.AddControlPoint(vtk.vtkVector3d(4, 6, 8))
+    np.testing.assert_allclose(roi_from_node(node).size, [4, 6, 8])

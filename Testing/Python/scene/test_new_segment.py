@@ -173,7 +173,7 @@ class TestFiles:
     def check(self, segmentation, expected_voxels, volume):
         segment_id = segmentation.GetSegmentation().GetSegmentIdBySegmentName("Lesion")
         segment = segmentation.GetSegmentation().GetSegment(segment_id)
-        assert {name: tag_of(segment, name) for name in provenance.TAGS} == TAGS
+        assert {name: tag_of(segment, name) for name in TAGS} == TAGS
         assert prompts_of(segment).to_json() == PROMPTS.to_json()
         assert segment.GetTerminology() == LIVER
         np.testing.assert_array_equal(

@@ -1,0 +1,71 @@
+"""Nodes of ours in the user's scene: neither saved, nor listed, nor part of Slicer's undo."""
+
+from __future__ import annotations
+
+
+class HiddenNode:
+    """A displayable node of ours, with its display.
+
+    Attributes:
+        node: in the scene, unless somebody else removes it.
+        display: its display node, likewise.
+    """
+
+    def __init__(self, scene, class_name: str, name: str) -> None:
+        self._scene = scene
+        # Hidden before it is in the scene: lists of nodes ask when it is added.
+        node = scene.CreateNodeByClass(class_name)
+        # Python holds it now, and need not be told twice.
+        node.UnRegister(None)
+        _hide(node)
+        node.SetName(name)
+        self.node = scene.AddNode(node)
+        self.node.CreateDefaultDisplayNodes()
+        self.display = self.node.GetDisplayNode()
+        _hide(self.display)
+
+    @property
+    def alive(self) -> bool:
+        """Whether both are still in the scene."""
+        return self.node.GetScene() is not None and self.display.GetScene() is not None
+
+    def remove(self) -> None:
+        """Takes what is left of it out of the scene; Slicer leaves displays behind."""
+        for node in (self.node, self.display):
+            if node.GetScene() is not None:
+                self._scene.RemoveNode(node)
+
+
+_choices_on_loan: list[object] = []
+
+
+def choice_is_on_loan() -> bool:
+    """Whether what is placed next is just about to be what it was a moment ago."""
+    return bool(_choices_on_loan)
+
+
+def add_markups(scene, class_name: str, name: str, color, active_color) -> HiddenNode:
+    """A hidden markups node that leaves the choice of what is placed next as it is."""
+    selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
+    if selection is None:
+        hidden = HiddenNode(scene, class_name, name)
+    else:
+        # The markups logic makes every new markup the one that is placed next.
+        active = selection.GetActivePlaceNodeClassName(), selection.GetActivePlaceNodeID()
+        _choices_on_loan.append(selection)
+        try:
+            hidden = HiddenNode(scene, class_name, name)
+            selection.SetReferenceActivePlaceNodeClassName(active[0])
+            selection.SetActivePlaceNodeID(active[1])
+        finally:
+            _choices_on_loan.pop()
+    hidden.display.SetColor(color)
+    hidden.display.SetSelectedColor(color)
+    hidden.display.SetActiveColor(active_color)
+    return hidden
+
+
+def _hide(node) -> None:
+    node.SetSaveWithScene(False)
+    node.SetHideFromEditors(True)
+    node.SetUndoEnabled(False)

@@ -1,0 +1,100 @@
+"""The two lists of points that the user places: positive and negative, in one order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import vtk
+
+from ..core.prompts import Point
+from .hidden_nodes import add_markups
+
+# Light green circles and darker red diamonds: told apart by shape and lightness, too.
+STYLES = {
+    True: ("SAM Segment +", (0.30, 1.0, 0.35), (0.80, 1.0, 0.80), "Sphere3D"),
+    False: ("SAM Segment -", (1.0, 0.15, 0.15), (1.0, 0.65, 0.60), "Diamond2D"),
+}
+# Percent of the view, as Slicer counts (its own are 3 and 3): a diamond fills half its square.
+GLYPH_SCALES = {True: 2.6, False: 3.6}
+TEXT_SCALE = 3.4
+POINT_LIST = "vtkMRMLMarkupsFiducialNode"
+
+
+@dataclass(frozen=True)
+class PlacedPoint:
+    """A point as it lies in its list.
+
+    Attributes:
+        number: names the point as long as it exists, also when it is moved or flipped.
+        point: position in world RAS, mm, and sign.
+        index: of the control point in its list.
+    """
+
+    number: int
+    point: Point
+    index: int
+
+
+class PointList:
+    """One of the lists.
+
+    Attributes:
+        positive: sign of its points.
+        hidden, node: the vtkMRMLMarkupsFiducialNode.
+
+    Which point is which is kept in the control points' descriptions: Slicer gives the ID of a
+    removed control point to the next one.
+    """
+
+    def __init__(self, scene, positive: bool) -> None:
+        self.positive = positive
+        name, color, active_color, glyph = STYLES[positive]
+        self.hidden = add_markups(scene, POINT_LIST, name, color, active_color)
+        self.node = self.hidden.node
+        self.node.SetLocked(False)
+        # The point that follows the mouse needs no label; placed ones get theirs from us.
+        self.node.SetControlPointLabelFormat("")
+        display = self.hidden.display
+        display.SetGlyphTypeFromString(glyph)
+        display.SetUseGlyphScale(True)
+        display.SetGlyphScale(GLYPH_SCALES[positive])
+        display.SetTextScale(TEXT_SCALE)
+        display.GetTextProperty().SetBold(True)
+        display.GetTextProperty().SetShadow(True)
+        display.SetPointLabelsVisibility(True)
+        display.SetPropertiesLabelVisibility(False)
+        display.SetSnapMode(display.SnapModeUnconstrained)
+        # A point inside the object lies behind its surface.
+        display.SetOccludedVisibility(True)
+        display.SetOccludedOpacity(0.5)
+
+    def placed(self, numbers_in_use: set[int], new_number) -> list[PlacedPoint]:
+        """All defined points; those without a number of their own get one from `new_number`."""
+        node, defined = self.node, self.node.PositionDefined
+        points = []
+        for index in range(node.GetNumberOfControlPoints()):
+            if node.GetNthControlPointPositionStatus(index) != defined:
+                continue
+            number = _number(node.GetNthControlPointDescription(index))
+            # A copy of a point is another point.
+            if number is None or number in numbers_in_use:
+                number = new_number()
+                node.SetNthControlPointDescription(index, str(number))
+            numbers_in_use.add(number)
+            ras = node.GetNthControlPointPositionWorld(index)
+            points.append(PlacedPoint(number, Point(tuple(ras), self.positive), index))
+        return points
+
+    def add(self, number: int, ras) -> None:
+        """Adds a point, world RAS in mm."""
+        index = self.node.AddControlPointWorld(vtk.vtkVector3d(*ras))
+        self.node.SetNthControlPointDescription(index, str(number))
+
+    def label(self, index: int, text: str) -> None:
+        """What is written beside a point."""
+        if self.node.GetNthControlPointLabel(index) != text:
+            self.node.SetNthControlPointLabel(index, text)
+
+
+def _number(description: str) -> int | None:
+    return int(description) if description.isdecimal() else None

@@ -1,0 +1,255 @@
+"""The proposal as the user sees it: a segmentation of its own, beside the one that is edited."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk
+
+from ..core.proposal import Proposal, level_of
+from .grid import SegmentationGrid, grid_under
+from .hidden_nodes import HiddenNode
+from .observers import Observers
+from .segments import LABELMAP
+from .steps import Steps, finish, slabs
+from .surface import surface_steps
+
+NODE_NAME, SEGMENT_ID = "SAM Segment preview", "preview"
+SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
+OUTLINE_PIXELS = 3
+FILL_OPACITY, SURFACE_OPACITY = 0.25, 0.6
+# How far the colour goes towards white, or from a light one towards black.
+TINT = 0.4
+
+
+class Preview:
+    """Shows a proposal in slice and 3D views, and touches nothing but its own node.
+
+    The segment under it is not hidden. They are told apart so: the preview has a thick outline in
+    a lighter tint of the segment's colour (a darker one, if that is light already) and a light
+    filling, with an opacity of its own; the segment keeps the thin outline and denser filling that
+    the user gave it.
+
+    Its node is neither saved nor listed. If somebody deletes it, the next `show` makes a new one.
+    """
+
+    def __init__(self, scene, segmentation_node, opacity: float = FILL_OPACITY) -> None:
+        """`opacity` (0 to 1) is that of the filling in slice views."""
+        self._scene = scene
+        self._segmentation_node = segmentation_node
+        self._opacity = opacity
+        self._hidden: HiddenNode | None = None
+        self._image = None
+        self._mask: np.ndarray | None = None
+        self._shown: tuple[Proposal, SegmentationGrid] | None = None
+        self._threshold = 0.5
+        self._color = (1.0, 1.0, 0.0)
+        self._observers = Observers()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its node is in the scene."""
+        return self._hidden is not None and self._hidden.alive
+
+    @property
+    def node(self):
+        """vtkMRMLSegmentationNode, or None if there is none at the moment."""
+        return self._hidden.node if self.alive else None
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """What is shown, or None."""
+        return self._shown[0] if self._shown is not None and self.alive else None
+
+    @property
+    def threshold(self) -> float:
+        """The probability above which voxels are shown."""
+        return self._threshold
+
+    def show(
+        self, proposal: Proposal, volume_to_world, threshold: float = 0.5, segment_id=None
+    ) -> None:
+        """Shows a proposal at once; a 3D surface stays as it is until `update_surface`.
+
+        Args:
+            proposal: on the reference grid of the segmentation.
+            volume_to_world: 4x4 from the RAS of the proposal's image to world RAS, now.
+            threshold: probability, 0.01 to 0.99.
+            segment_id: segment that gives the colour; the one before, if left out.
+
+        Raises:
+            InputError: if the segmentation's geometry is not the proposal's any more.
+        """
+        finish(self.showing(proposal, volume_to_world, threshold, segment_id))
+
+    def showing(
+        self, proposal: Proposal, volume_to_world, threshold: float = 0.5, segment_id=None
+    ) -> Steps[None]:
+        """As `show`, in steps of about a millisecond: for boxes of tens of millions of voxels."""
+        grid = grid_under(proposal, self._segmentation_node, volume_to_world)
+        level = level_of(threshold)
+        if not self.alive:
+            self._make_node()
+        self._set_color(segment_id)
+        mask = np.empty(proposal.levels.shape, dtype=bool)
+        for part in slabs(mask.shape):
+            np.greater(proposal.levels[part], level, out=mask[part])
+            yield
+        if not self.alive:
+            return
+        self._mask, self._threshold, self._shown = mask, threshold, (proposal, grid)
+        self._put()
+
+    def set_threshold(self, threshold: float) -> None:
+        """Shows what is more probable than another threshold (0.01 to 0.99), at once."""
+        finish(self.setting_threshold(threshold))
+
+    def setting_threshold(self, threshold: float) -> Steps[None]:
+        """As `set_threshold`, in steps of about a millisecond."""
+        level = level_of(threshold)
+        self._threshold = threshold
+        shown = self._shown
+        if shown is None or not self.alive:
+            return
+        levels, mask = shown[0].levels, self._mask
+        for part in slabs(mask.shape):
+            # Into the voxels that are shown: nothing is copied.
+            np.greater(levels[part], level, out=mask[part])
+            yield
+            if self._shown is not shown or not self.alive:
+                return
+        self._tell()
+
+    def set_opacity(self, opacity: float) -> None:
+        """Opacity of the filling in slice views, 0 (outline only) to 1."""
+        self._opacity = opacity
+        if self.alive:
+            self._hidden.display.SetOpacity2DFill(opacity)
+
+    def update_surface(self) -> Steps[None]:
+        """Makes the 3D surface of what is shown, in steps of a few milliseconds.
+
+        It is made from at most about 96 voxels along each axis (see `surface`), and replaces the
+        one before only when it is complete.
+        """
+        if self._shown is None or not self.alive:
+            return
+        shown, mask = self._shown, self._mask
+        proposal, grid = shown
+        geometry = grid.geometry.crop(proposal.start, mask.shape) if mask.size else None
+        surface = (yield from surface_steps(mask, geometry)) if mask.size else None
+        if self._shown is not shown or not self.alive:
+            return
+        segment = self._segment()
+        if surface is None:
+            segment.RemoveRepresentation(SURFACE)
+        else:
+            segment.AddRepresentation(SURFACE, surface)
+
+    def remove_surface(self) -> None:
+        """Takes the preview out of the 3D views."""
+        if self.alive:
+            self._segment().RemoveRepresentation(SURFACE)
+
+    def hide(self) -> None:
+        """Shows nothing, and gives the voxels' memory back; the node stays."""
+        self._shown = self._mask = None
+        if self.alive:
+            self.remove_surface()
+            self._be_quiet()
+            self._image.Initialize()
+            self._tell()
+
+    def remove(self) -> None:
+        """Takes the node out of the scene, and listens to nothing any more."""
+        hidden = self._hidden
+        self._forget()
+        if hidden is not None:
+            hidden.remove()
+
+    def _make_node(self) -> None:
+        self.remove()
+        self._hidden = HiddenNode(self._scene, "vtkMRMLSegmentationNode", NODE_NAME)
+        self._observe()
+        self._follow_transform()
+        segmentation = self._hidden.node.GetSegmentation()
+        segmentation.SetSourceRepresentationName(LABELMAP)
+        segmentation.AddEmptySegment(SEGMENT_ID, NODE_NAME, self._color)
+        self._image = slicer.vtkOrientedImageData()
+        self._segment().AddRepresentation(LABELMAP, self._image)
+        self._segment().SetLabelValue(1)
+        display = self._hidden.display
+        display.SetPreferredDisplayRepresentationName2D(LABELMAP)
+        display.SetPreferredDisplayRepresentationName3D(SURFACE)
+        display.SetSliceIntersectionThickness(OUTLINE_PIXELS)
+        display.SetOpacity2DOutline(1.0)
+        display.SetOpacity2DFill(self._opacity)
+        display.SetOpacity3D(SURFACE_OPACITY)
+        display.SetSegmentOpacity2DFill(SEGMENT_ID, 1.0)
+        display.SetSegmentOpacity2DOutline(SEGMENT_ID, 1.0)
+
+    def _observe(self) -> None:
+        node, scene = self._segmentation_node, self._scene
+        changes = [slicer.vtkMRMLTransformableNode.TransformModifiedEvent]
+        self._observers.add(node, changes, self._follow_transform)
+        self._observers.add(scene, [scene.NodeRemovedEvent], self._let_go_if_removed)
+        self._observers.add(scene, [scene.StartCloseEvent], self._forget)
+
+    def _follow_transform(self) -> None:
+        transform_id = self._segmentation_node.GetTransformNodeID()
+        if self.alive and self._hidden.node.GetTransformNodeID() != transform_id:
+            self._hidden.node.SetAndObserveTransformNodeID(transform_id)
+
+    def _let_go_if_removed(self) -> None:
+        if not self.alive:
+            self.remove()
+
+    def _forget(self) -> None:
+        self._observers.release()
+        self._hidden = self._image = self._mask = self._shown = None
+
+    def _segment(self):
+        return self._hidden.node.GetSegmentation().GetSegment(SEGMENT_ID)
+
+    def _put(self) -> None:
+        proposal, grid = self._shown
+        self._be_quiet()
+        if self._mask.size == 0:
+            self._image.Initialize()
+        else:
+            image = grid.image(proposal.start, self._mask.shape)
+            # The array shares the mask's memory, and keeps it alive.
+            voxels = numpy_to_vtk(self._mask.view(np.uint8).ravel())
+            image.GetPointData().SetScalars(voxels)
+            self._image.ShallowCopy(image)
+        self._tell()
+
+    def _be_quiet(self) -> None:
+        """Keeps the segmentation from dropping the surface because the voxels change.
+
+        It listens to each labelmap, and begins again when the segment is modified.
+        """
+        self._image.RemoveObservers(vtk.vtkCommand.ModifiedEvent)
+
+    def _tell(self) -> None:
+        """Makes the views look at the voxels again."""
+        scalars = self._image.GetPointData().GetScalars()
+        if scalars is not None:
+            scalars.Modified()
+        segmentation = self._hidden.node.GetSegmentation()
+        segmentation.InvokeEvent(slicer.vtkSegmentation.RepresentationModified, SEGMENT_ID)
+
+    def _set_color(self, segment_id: str | None) -> None:
+        segment = segment_id and self._segmentation_node.GetSegmentation().GetSegment(segment_id)
+        if segment:
+            self._color = preview_color(segment.GetColor())
+        if tuple(self._segment().GetColor()) != self._color:
+            self._segment().SetColor(self._color)
+
+
+def preview_color(color) -> tuple[float, float, float]:
+    """The colour (red, green, blue; 0 to 1) of the preview of a segment of that colour."""
+    brightness = np.dot(color, (0.3, 0.6, 0.1))
+    towards = 0.0 if brightness > 0.6 else 1.0
+    return tuple(float(value + TINT * (towards - value)) for value in color)

@@ -1,0 +1,370 @@
+"""The markups in which the user places prompts, and what happens to them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import slicer
+import vtk
+
+from ..core.prompts import Point, Prompts
+from .hidden_nodes import HiddenNode
+from .observers import Observers
+from .point_lists import PlacedPoint, PointList
+from .shapes import LINE, ROI, Shape, add_roi_node, draw_roi
+
+_MARKUPS = slicer.vtkMRMLMarkupsNode
+CHANGES = (
+    _MARKUPS.PointModifiedEvent,
+    _MARKUPS.PointPositionDefinedEvent,
+    _MARKUPS.PointPositionUndefinedEvent,
+    _MARKUPS.PointRemovedEvent,
+    _MARKUPS.TransformModifiedEvent,
+    vtk.vtkCommand.ModifiedEvent,
+)
+POSITIVE, NEGATIVE = "positive", "negative"
+
+
+class PromptListener:
+    """Hears what the user does with prompts; derive from it what is needed.
+
+    It is called while Slicer still works on the event, so it should only take note (and must not
+    remove nodes or points there), and work later.
+    """
+
+    def point_placed(self, number: int) -> None:
+        """A new point was placed."""
+
+    def point_moved(self, number: int) -> None:
+        """A point was moved, and let go."""
+
+    def points_removed(self, numbers: tuple[int, ...]) -> None:
+        """Points were removed, by themselves or with their list."""
+
+    def roi_changed(self) -> None:
+        """The ROI was drawn, changed and let go, or its node removed."""
+
+    def line_changed(self) -> None:
+        """Likewise the line."""
+
+
+class PromptNodes:
+    """Two lists of points, an ROI and a line, as `core.prompts.Prompts` in world RAS.
+
+    The nodes of ours are made when they are first needed, hidden from Slicer's lists, and not
+    saved (see `prompt_store`). An ROI or line of the user's is only read. What is done through the
+    methods here is not told to the listener: whoever calls them knows.
+    """
+
+    def __init__(self, scene, listener: PromptListener | None = None) -> None:
+        self._scene = scene
+        self._listener = listener or PromptListener()
+        self._observers = Observers()
+        self._numbers = itertools.count(1)
+        self._silent = False
+        self._forget()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The points' numbers, in the order in which they were placed, as in `prompts`."""
+        return tuple(self._order)
+
+    def point(self, number: int) -> Point:
+        """A point in world RAS, mm; KeyError if there is none of that number."""
+        return self._known[number].point
+
+    def prompts(self) -> Prompts:
+        """All prompts, world RAS in mm; an ROI or line that is still being drawn is left out.
+
+        Raises:
+            InputError: if the ROI or the line cannot be used, see `scene.markups`.
+        """
+        points = tuple(self._known[number].point for number in self._order)
+        return Prompts(self._shapes[ROI].value, points, self._shapes[LINE].value)
+
+    @property
+    def roi_node(self):
+        """The ROI node in use: the user's or ours; None without one."""
+        return self._shapes[ROI].node
+
+    @property
+    def line_node(self):
+        """The user's line node in use, or None."""
+        return self._shapes[LINE].node
+
+    @property
+    def owns_roi(self) -> bool:
+        """Whether the ROI in use is ours."""
+        return self._own_roi is not None
+
+    def point_node(self, positive: bool):
+        """The point list to place in; both are made if they are not there."""
+        for sign in (True, False):
+            if _key(sign) not in self._lists:
+                with self._quietly():
+                    self._lists[_key(sign)] = PointList(self._scene, sign)
+                self._watch(_key(sign), self._lists[_key(sign)].node)
+        return self._lists[_key(positive)].node
+
+    def own_roi_node(self):
+        """Our ROI node, made if it is not there, and used from now on instead of the user's."""
+        if self._own_roi is None:
+            with self._quietly():
+                self._own_roi = add_roi_node(self._scene)
+            self._follow(ROI, self._own_roi.node)
+        return self._own_roi.node
+
+    def use_roi(self, roi_node) -> None:
+        """Follows an ROI of the user's, as it is; None: no ROI. Ours is removed.
+
+        Raises:
+            InputError: if this is no ROI node in the scene.
+        """
+        if self._own_roi is not None and roi_node is self._own_roi.node:
+            return
+        self._follow(ROI, roi_node)
+        if self._own_roi is not None:
+            with self._quietly():
+                self._own_roi.remove()
+            self._own_roi = None
+
+    def use_line(self, line_node) -> None:
+        """Follows a line of the user's, as it is; None: no line.
+
+        Raises:
+            InputError: if this is no line node in the scene.
+        """
+        self._follow(LINE, line_node)
+
+    def load(self, prompts: Prompts) -> None:
+        """Replaces the prompts; what stays the same is not touched, and keeps its number.
+
+        An ROI that is not there becomes one of ours, a line is kept without a node.
+        """
+        self._load_points(prompts.points)
+        if not self._shapes[ROI].has(prompts.roi):
+            if prompts.roi is None:
+                self.use_roi(None)
+            else:
+                node = self.own_roi_node()
+                with self._quietly():
+                    draw_roi(node, prompts.roi)
+                self._shapes[ROI].read()
+        if not self._shapes[LINE].has(prompts.line):
+            self.use_line(None)
+            self._shapes[LINE].keep(prompts.line)
+
+    def _load_points(self, points: tuple[Point, ...]) -> None:
+        present = [self.point(number) for number in self._order]
+        head = _common(present, points)
+        tail = _common(present[head:][::-1], points[head:][::-1])
+        numbers, wanted = self._order[head : len(present) - tail], points[head : len(points) - tail]
+        last = self._order[len(present) - tail :]
+        for number in numbers[len(wanted) :]:
+            self.remove(number)
+        numbers = numbers[: len(wanted)]
+        for number, point in zip(numbers, wanted, strict=False):
+            if self.point(number).positive != point.positive:
+                self.flip(number)
+            if self.point(number) != point:
+                self.move(number, point.ras)
+        for point in wanted[len(numbers) :]:
+            numbers.append(next(self._numbers))
+            self.point_node(point.positive)
+            with self._quietly():
+                self._lists[_key(point.positive)].add(numbers[-1], point.ras)
+        self._order = [*self._order[:head], *numbers, *last]
+        self._take_note()
+
+    def remove(self, number: int) -> None:
+        """Removes a point; KeyError if there is none of that number."""
+        placed = self._known[number]
+        with self._quietly():
+            self._list_of(placed).node.RemoveNthControlPoint(placed.index)
+        self._take_note()
+
+    def flip(self, number: int) -> None:
+        """Makes a positive point negative, and the other way round; it keeps its turn."""
+        placed = self._known[number]
+        self.point_node(not placed.point.positive)
+        with self._quietly():
+            self._list_of(placed).node.RemoveNthControlPoint(placed.index)
+            self._lists[_key(not placed.point.positive)].add(number, placed.point.ras)
+        self._take_note()
+
+    def move(self, number: int, ras) -> None:
+        """Puts a point elsewhere, world RAS in mm; KeyError if there is none of that number."""
+        placed = self._known[number]
+        point = Point(tuple(ras), placed.point.positive)
+        with self._quietly():
+            node = self._list_of(placed).node
+            node.SetNthControlPointPositionWorld(placed.index, *point.ras)
+        self._take_note()
+
+    def clear(self) -> None:
+        """Removes all points and our ROI; the user's ROI and line are no longer followed."""
+        with self._quietly():
+            for points in self._lists.values():
+                points.node.RemoveAllControlPoints()
+        self.use_roi(None)
+        self.use_line(None)
+        self._take_note()
+
+    def set_visible(self, visible: bool) -> None:
+        """Shows or hides our nodes; the user's stay as they are."""
+        for hidden in self._own_nodes():
+            hidden.display.SetVisibility(visible)
+
+    def release(self) -> None:
+        """Listens to nothing any more; the nodes stay, and what was last read of them."""
+        self._observers.release()
+
+    def remove_nodes(self) -> None:
+        """Takes our nodes out of the scene, listens to nothing, and forgets all prompts."""
+        self.release()
+        for hidden in self._own_nodes():
+            hidden.remove()
+        self._forget()
+
+    # From here on: what others do.
+
+    def _watch(self, key: str, node) -> None:
+        if not len(self._observers):
+            scene = self._scene
+            self._observers.add(scene, [scene.StartCloseEvent], self._scene_closes)
+            self._observers.add(scene, [scene.NodeRemovedEvent], self._node_removed)
+        self._observers.add(node, CHANGES, self._look)
+        self._observers.add(node, [_MARKUPS.PointStartInteractionEvent], self._drag_begins, key)
+        self._observers.add(node, [_MARKUPS.PointEndInteractionEvent], self._drag_ends, key)
+
+    def _drag_begins(self, key: str) -> None:
+        self._dragged.add(key)
+
+    def _drag_ends(self, key: str) -> None:
+        self._dragged.discard(key)
+        self._look()
+
+    def _look(self) -> None:
+        """Compares what is there with what was known, and tells the listener."""
+        if self._silent:
+            return
+        before = self._known
+        self._take_note()
+        after, listener = self._known, self._listener
+        removed = tuple(number for number in before if number not in after)
+        shapes = [kind for kind in (ROI, LINE) if kind not in self._dragged]
+        changed = [kind for kind in shapes if self._shapes[kind].read()]
+        if removed:
+            listener.points_removed(removed)
+        for number, placed in after.items():
+            if number not in before:
+                listener.point_placed(number)
+            elif placed.point != before[number].point:
+                listener.point_moved(number)
+        for kind in changed:
+            self._tell_shape(kind)
+
+    def _take_note(self) -> None:
+        with self._quietly():
+            in_use: set[int] = set()
+            found = [
+                self._as_known(key, placed)
+                for key, points in self._lists.items()
+                for placed in points.placed(in_use, lambda: next(self._numbers))
+            ]
+            there = {placed.number: placed for placed in found}
+            new = sorted(number for number in there if number not in self._order)
+            self._order = [number for number in self._order if number in there] + new
+            self._known = {number: there[number] for number in self._order}
+            for turn, placed in enumerate(self._known.values(), start=1):
+                self._list_of(placed).label(placed.index, str(turn))
+
+    def _as_known(self, key: str, placed: PlacedPoint) -> PlacedPoint:
+        """While a point is dragged it counts as being where it was."""
+        if key in self._dragged and placed.number in self._known:
+            return replace(placed, point=self._known[placed.number].point)
+        return placed
+
+    def _node_removed(self) -> None:
+        if self._silent:
+            return
+        for key, points in list(self._lists.items()):
+            if not points.hidden.alive:
+                self._forget_node(key, points.node)
+                del self._lists[key]
+                self._clean_up(points.hidden)
+        own_roi = self._own_roi
+        if own_roi is not None and not own_roi.alive:
+            self._own_roi = None
+            self._clean_up(own_roi)
+        gone = [
+            kind
+            for kind, shape in self._shapes.items()
+            if shape.node is not None and shape.node.GetScene() is None
+        ]
+        for kind in gone:
+            self._forget_node(kind, self._shapes[kind].node)
+            self._shapes[kind].follow(None)
+        self._look()
+        for kind in gone:
+            self._tell_shape(kind)
+
+    def _scene_closes(self) -> None:
+        self.release()
+        self._forget()
+
+    def _tell_shape(self, kind: str) -> None:
+        (self._listener.roi_changed if kind == ROI else self._listener.line_changed)()
+
+    def _follow(self, kind: str, node) -> None:
+        shape = self._shapes[kind]
+        old = shape.node
+        shape.follow(node)
+        if old is not None:
+            self._forget_node(kind, old)
+        if node is not None:
+            self._watch(kind, node)
+
+    def _forget_node(self, key: str, node) -> None:
+        self._observers.remove(node)
+        self._dragged.discard(key)
+
+    def _forget(self) -> None:
+        self._lists: dict[str, PointList] = {}
+        self._order: list[int] = []
+        self._known: dict[int, PlacedPoint] = {}
+        self._shapes = {kind: Shape(kind) for kind in (ROI, LINE)}
+        self._own_roi: HiddenNode | None = None
+        self._dragged: set[str] = set()
+
+    def _list_of(self, placed: PlacedPoint) -> PointList:
+        return self._lists[_key(placed.point.positive)]
+
+    def _own_nodes(self) -> list[HiddenNode]:
+        lists = [points.hidden for points in self._lists.values()]
+        return lists if self._own_roi is None else [*lists, self._own_roi]
+
+    def _clean_up(self, hidden: HiddenNode) -> None:
+        with self._quietly():
+            hidden.remove()
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        before, self._silent = self._silent, True
+        try:
+            yield
+        finally:
+            self._silent = before
+
+
+def _common(first, second) -> int:
+    """How many items two sequences have in common at their beginning."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(first), len(second)))
+
+
+def _key(positive: bool) -> str:
+    return POSITIVE if positive else NEGATIVE

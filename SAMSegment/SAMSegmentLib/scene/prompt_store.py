@@ -1,0 +1,127 @@
+"""The prompts of a segment, kept in its tags while they are edited.
+
+They are saved with the segmentation and restored with it. A copy of a segment has them, too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from ..core.errors import InputError
+from ..core.prompts import Prompts
+from ..core.proposal import HIGHEST_THRESHOLD, LOWEST_THRESHOLD
+from .provenance import (
+    LIVE_TAGS,
+    PROMPTS,
+    SETTINGS,
+    TIME_POINT,
+    prompts_of,
+    prompts_tag,
+    set_tag,
+    tag_of,
+    unnoticed,
+)
+from .segments import get_segment
+from .time_point import TimePoint
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPrompts:
+    """All that is needed to carry on with a segment.
+
+    Attributes:
+        prompts: in world RAS, mm.
+        model: name in the catalogue of models, or None.
+        threshold: probability, 0.01 to 0.99.
+        from_content: the answer starts from what the segment holds.
+        time_point: of the volume, when the prompts were placed; None if it is in no sequence.
+    """
+
+    prompts: Prompts
+    model: str | None = None
+    threshold: float = 0.5
+    from_content: bool = False
+    time_point: TimePoint | None = None
+
+
+def store(segmentation_node, segment_id: str, stored: StoredPrompts) -> bool:
+    """Keeps prompts with a segment; whether anything was different.
+
+    This is no undo step, what can be redone stays so, and the voxels are not touched. What is equal
+    already is not set again, so that the segmentation does not ask to be saved for nothing.
+
+    Raises:
+        InputError: if the segment is not there.
+    """
+    settings = {
+        "model": stored.model,
+        "threshold": stored.threshold,
+        "fromContent": stored.from_content,
+    }
+    settings_text = json.dumps(settings, separators=(",", ":")).replace("|", "\\u007c")
+    tags = {
+        PROMPTS: prompts_tag(stored.prompts),
+        SETTINGS: settings_text,
+        TIME_POINT: stored.time_point.to_tag() if stored.time_point is not None else None,
+    }
+    return _set(segmentation_node, segment_id, tags)
+
+
+def restore(segmentation_node, segment_id: str) -> StoredPrompts | None:
+    """What was stored with a segment; None if nothing was.
+
+    Raises:
+        InputError: if the segment is not there, or what is stored with it is damaged: `discard` it.
+    """
+    segment = get_segment(segmentation_node, segment_id)
+    prompts = prompts_of(segment)
+    if prompts is None:
+        return None
+    model, threshold, from_content = _settings_of(segment)
+    time_point = tag_of(segment, TIME_POINT)
+    return StoredPrompts(
+        prompts,
+        model,
+        threshold,
+        from_content,
+        None if time_point is None else TimePoint.from_tag(time_point),
+    )
+
+
+def discard(segmentation_node, segment_id: str) -> bool:
+    """Forgets the prompts of a segment; whether there were any.
+
+    Raises:
+        InputError: if the segment is not there.
+    """
+    return _set(segmentation_node, segment_id, dict.fromkeys(LIVE_TAGS))
+
+
+def _set(segmentation_node, segment_id: str, tags: dict[str, str | None]) -> bool:
+    segment = get_segment(segmentation_node, segment_id)
+    with unnoticed(segmentation_node.GetSegmentation()):
+        changed = [set_tag(segment, name, value) for name, value in tags.items()]
+    if any(changed):
+        segmentation_node.StorableModified()
+    return any(changed)
+
+
+def _settings_of(segment) -> tuple[str | None, float, bool]:
+    text = tag_of(segment, SETTINGS)
+    if text is None:
+        return None, 0.5, False
+    try:
+        data = json.loads(text)
+        model, threshold = data["model"], float(data["threshold"])
+        from_content = bool(data["fromContent"])
+        if not (model is None or isinstance(model, str)):
+            raise ValueError("the model has no name")
+        if not LOWEST_THRESHOLD <= threshold <= HIGHEST_THRESHOLD:
+            raise ValueError(f"the threshold is {threshold}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f'The settings stored with the segment "{segment.GetName()}" cannot be read ({error}): '
+            "place the prompts again."
+        ) from error
+    return model, threshold, from_content

@@ -1,0 +1,99 @@
+"""Mouse and keys in the views reach the active effect first, as in Slicer."""
+
+from __future__ import annotations
+
+import pytest
+import vtk
+
+pytestmark = pytest.mark.mrml
+
+
+@pytest.fixture
+def red(desk):
+    views = pytest.importorskip("SlicerHost.views")
+    red, threed = views.SliceView(desk.application, "Red"), views.ThreeDView(desk.application)
+    desk.application.add_views(red, threed)
+    red.show(desk.volume)
+    return red
+
+
+def middle(red):
+    width, height = red.size
+    return red.ras_of((width // 2, height // 2))
+
+
+def test_a_click_comes_with_the_view_widget(desk, red):
+    desk.editor.setActiveEffectByName("Tiny")
+    red.click(middle(red))
+    press = ("processInteractionEvents", vtk.vtkCommand.LeftButtonPressEvent, "qMRMLSliceWidget")
+    assert press in desk.tiny.calls
+    assert desk.application.errors == desk.application.warnings == []
+
+
+def test_nothing_comes_without_an_active_effect(desk, red):
+    desk.tiny.calls.clear()
+    red.click(middle(red))
+    assert desk.tiny.calls == []
+
+
+@pytest.mark.parametrize(("answer", "seen"), [(True, 0), (False, 1)])
+def test_true_keeps_an_event_from_the_others(desk, red, answer, seen):
+    desk.editor.setActiveEffectByName("Tiny")
+    desk.tiny.answers["processInteractionEvents"] = answer
+    others = []
+    red.interactor.AddObserver("LeftButtonPressEvent", lambda *_: others.append(1), 0.5)
+    red.click(middle(red))
+    assert len(others) == seen
+
+
+def test_an_answer_that_is_no_bool_is_warned_about(desk, red):
+    desk.editor.setActiveEffectByName("Tiny")
+    desk.tiny.answers["processInteractionEvents"] = None
+    red.move(middle(red))
+    assert "expected to return a boolean" in str(desk.application.warnings[0])
+
+
+def test_a_moved_slice_is_told(desk, red):
+    desk.editor.setActiveEffectByName("Tiny")
+    red.set_offset(25)
+    assert ("processViewNodeEvents", "vtkMRMLSliceNode") in desk.tiny.calls
+
+
+def test_a_new_layout_is_told_to_effects(desk, red):
+    desk.editor.setActiveEffectByName("Tiny")
+    import slicer
+
+    slicer.app.layoutManager().layoutChanged.emit(3)
+    assert "layoutChanged" in desk.names()
+
+
+def test_positions_convert_as_in_slicer(desk, red):
+    import slicer
+
+    desk.editor.setActiveEffectByName("Tiny")
+    effect = desk.editor.activeEffect().self()
+    widget = slicer.app.layoutManager().sliceWidget("Red")
+    ras = effect.xyToRas((100, 120), widget)
+    assert ras == pytest.approx(red.ras_of((100, 120)), abs=1e-4)
+    image = effect.scriptedEffect.sourceVolumeImageData()
+    i, j, k = effect.xyToIjk((200, 200), widget, image)
+    assert 0 <= i < 26 and 0 <= j < 30 and 0 <= k < 22
+
+
+def test_the_place_widget_places_points(desk, red):
+    import slicer
+
+    desk.editor.setActiveEffectByName("Tiny")
+    node = desk.application.add("vtkMRMLMarkupsFiducialNode", "P")
+    widget = slicer.qSlicerMarkupsPlaceWidget()
+    widget.setMRMLScene(slicer.mrmlScene)
+    widget.setCurrentNode(node)
+    heard = []
+    widget.activeMarkupsPlaceModeChanged.connect(heard.append)
+    widget.setPlaceModeEnabled(True)
+    assert widget.placeModeEnabled
+    red.click(middle(red))
+    assert node.GetNumberOfDefinedControlPoints() == 1
+    assert heard == [True, False]
+    assert not widget.placeModeEnabled
+    assert desk.application.errors == []

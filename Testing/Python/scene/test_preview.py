@@ -1,0 +1,426 @@
+"""The preview shows the proposal where it will be written, and touches nothing else."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.proposal import Proposal
+from SAMSegmentLib.scene.grid import target_geometry
+from SAMSegmentLib.scene.preview import SEGMENT_ID, SURFACE, Preview, preview_color
+from SAMSegmentLib.scene.steps import finish
+from SAMSegmentLib.scene.writer import SegmentationWriter
+from SlicerHost.scene import HeadlessScene
+from SlicerHost.studio import (
+    GRIDS,
+    PARENTS,
+    affine,
+    ball,
+    proposal_of,
+    snapshot,
+    vtk_matrix,
+    world_of,
+    world_positions,
+)
+
+pytestmark = pytest.mark.mrml
+
+
+class Case:
+    def __init__(self, studio, grid="oblique", volume="rotated", segmentation="translated"):
+        self.studio, self.scene = studio, studio.scene
+        self.volume = studio.volume(GRIDS[grid], PARENTS[volume])
+        self.segmentation = studio.segmentation(self.volume, PARENTS[segmentation])
+        self.segmentation.GetSegmentation().AddEmptySegment("Liver", "Liver", (0.8, 0.4, 0.3))
+        self.proposal = self.propose(6)
+        self.preview = Preview(self.scene, self.segmentation)
+
+    def propose(self, radius):
+        return proposal_of(ball(self.volume, radius_mm=radius), self.volume, self.segmentation)
+
+    def show(self, threshold=0.5, proposal=None):
+        proposal = self.proposal if proposal is None else proposal
+        self.preview.show(proposal, world_of(self.volume), threshold, "Liver")
+
+    def seen(self):
+        """World RAS of the voxels shown, sorted."""
+        return ordered(world_positions(self.preview.node, SEGMENT_ID))
+
+    def surface(self):
+        return self.preview.node.GetSegmentation().GetSegment(SEGMENT_ID).GetRepresentation(SURFACE)
+
+    def previews(self):
+        return self.scene.GetNodesByName("SAM Segment preview").GetNumberOfItems()
+
+
+def ordered(positions):
+    return positions[np.lexsort(np.round(positions, 4).T)]
+
+
+@pytest.fixture
+def case(studio):
+    return Case(studio)
+
+
+class TestVoxels:
+    @pytest.mark.parametrize("grid", GRIDS)
+    @pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "translated")])
+    def test_what_is_shown_is_what_is_written(self, studio, grid, parents):
+        case = Case(studio, grid, *parents)
+        case.show()
+        shown = case.seen()
+        writer = SegmentationWriter(open_editors=list)
+        written = writer.write(case.segmentation, case.proposal, world_of(case.volume)).segment_id
+        assert len(shown) > 50
+        np.testing.assert_allclose(
+            shown, ordered(world_positions(case.segmentation, written)), atol=1e-6
+        )
+
+    @pytest.mark.parametrize("thresholds", [(0.5, 0.9), (0.9, 0.05), (0.3, 0.3)])
+    def test_the_threshold_can_be_moved(self, case, thresholds):
+        case.show(thresholds[0])
+        case.preview.set_threshold(thresholds[1])
+        assert case.preview.threshold == thresholds[1]
+        assert len(case.seen()) == np.count_nonzero(case.proposal.box_mask(thresholds[1]))
+
+    def test_another_proposal_replaces_it(self, case):
+        case.show()
+        node = case.preview.node
+        bigger = case.propose(9)
+        case.show(proposal=bigger)
+        assert len(case.seen()) == np.count_nonzero(bigger.box_mask())
+        assert case.preview.node is node
+        assert case.previews() == 1
+
+    def test_hiding_shows_nothing(self, case):
+        case.show()
+        finish(case.preview.update_surface())
+        case.preview.hide()
+        assert len(case.seen()) == 0
+        assert case.surface() is None
+        assert case.preview.proposal is None
+        case.show()
+        assert len(case.seen()) > 50
+
+    def test_an_empty_proposal_shows_nothing(self, case):
+        case.show()
+        geometry = target_geometry(case.segmentation, world_of(case.volume))
+        case.show(proposal=Proposal(np.zeros((0, 0, 0), np.int8), (0, 0, 0), geometry))
+        case.preview.set_threshold(0.4)
+        finish(case.preview.update_surface())
+        assert len(case.seen()) == 0
+
+    def test_a_proposal_for_another_geometry_is_refused(self, case):
+        other = case.studio.volume(GRIDS["anisotropic"], name="Other")
+        case.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(other)
+        with pytest.raises(InputError, match="try again"):
+            case.show()
+        assert not case.preview.alive
+
+    def test_the_proposal_is_not_changed(self, case):
+        levels = case.proposal.levels.copy()
+        case.show()
+        case.preview.set_threshold(0.2)
+        np.testing.assert_array_equal(case.proposal.levels, levels)
+
+    def test_a_threshold_that_is_overtaken_gives_way(self, case):
+        case.show()
+        steps = case.preview.setting_threshold(0.05)
+        next(steps)
+        bigger = case.propose(9)
+        case.show(proposal=bigger)
+        finish(steps)
+        assert len(case.seen()) == np.count_nonzero(bigger.box_mask())
+
+    def test_the_views_are_told(self, case):
+        case.show()
+        told = []
+        event = slicer.vtkSegmentation.RepresentationModified
+        case.preview.node.AddObserver(event, lambda *_: told.append(1))
+        case.preview.set_threshold(0.4)
+        assert len(told) == 1
+        case.show()
+        assert len(told) == 2
+
+
+class TestSurroundings:
+    def test_nothing_else_in_the_scene_changes(self, case):
+        case.show()
+        case.preview.remove()
+        before = snapshot(case.scene)
+        case.show()
+        case.preview.set_threshold(0.4)
+        case.preview.set_opacity(0.1)
+        finish(case.preview.update_surface())
+        ours = (case.preview.node, case.preview.node.GetDisplayNode())
+        assert snapshot(case.scene, but=ours) == before
+        case.preview.remove()
+        assert snapshot(case.scene) == before
+
+    def test_it_is_neither_saved_nor_listed_nor_undone(self, case):
+        case.show()
+        for node in (case.preview.node, case.preview.node.GetDisplayNode()):
+            assert not node.GetSaveWithScene()
+            assert node.GetHideFromEditors()
+            assert not node.GetUndoEnabled()
+
+    def test_a_saved_scene_does_not_hold_it(self, case, tmp_path):
+        case.show()
+        case.studio.host.save_mrb(tmp_path / "scene.mrb")
+        other = HeadlessScene()
+        try:
+            other.load_mrb(tmp_path / "scene.mrb", tmp_path)
+            assert other.scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
+        finally:
+            other.close()
+
+    def test_it_follows_the_segmentations_transform(self, case):
+        case.show()
+        before = case.seen()
+        case.segmentation.GetParentTransformNode().SetMatrixTransformToParent(
+            vtk_matrix(affine(offset=(16, -20, 7)))
+        )
+        np.testing.assert_allclose(
+            case.seen() - before, np.tile((1, 0, 0), (len(before), 1)), atol=1e-6
+        )
+
+    def test_it_follows_to_another_transform_and_out_of_it(self, case):
+        case.show()
+        case.studio.under(case.segmentation, PARENTS["sheared"])
+        assert case.preview.node.GetTransformNodeID() == case.segmentation.GetTransformNodeID()
+        case.segmentation.SetAndObserveTransformNodeID(None)
+        assert case.preview.node.GetTransformNodeID() is None
+
+    def test_it_has_a_tint_of_the_segments_colour(self, case):
+        case.show()
+        segment = case.preview.node.GetSegmentation().GetSegment(SEGMENT_ID)
+        assert segment.GetColor() == preview_color((0.8, 0.4, 0.3))
+        case.segmentation.GetSegmentation().GetSegment("Liver").SetColor(0, 0, 1)
+        case.show()
+        assert segment.GetColor() == preview_color((0, 0, 1))
+
+    @given(st.tuples(*[st.floats(0, 1)] * 3))
+    def test_any_tint_can_be_told_from_its_colour(self, color):
+        tint = preview_color(color)
+        assert all(0 <= value <= 1 for value in tint)
+        assert np.abs(np.subtract(tint, color)).max() > 0.15
+
+    def test_its_outline_is_thicker_and_its_filling_lighter_than_the_segments(self, case):
+        case.show()
+        ours, theirs = case.preview.node.GetDisplayNode(), case.segmentation.GetDisplayNode()
+        assert ours.GetSliceIntersectionThickness() > theirs.GetSliceIntersectionThickness()
+        assert ours.GetOpacity2DFill() < theirs.GetSegmentOpacity2DFill("Liver")
+
+    def test_the_opacity_stays_when_the_node_is_made_again(self, case):
+        case.preview.set_opacity(0.7)
+        case.show()
+        assert case.preview.node.GetDisplayNode().GetOpacity2DFill() == 0.7
+        case.preview.set_opacity(0.1)
+        case.scene.RemoveNode(case.preview.node)
+        case.show()
+        assert case.preview.node.GetDisplayNode().GetOpacity2DFill() == 0.1
+
+
+class TestRemoval:
+    def use(self, preview):
+        preview.set_threshold(0.4)
+        preview.set_opacity(0.5)
+        finish(preview.update_surface())
+        preview.remove_surface()
+        preview.hide()
+
+    def test_a_node_that_the_user_deleted_is_made_again(self, case):
+        case.show()
+        case.scene.RemoveNode(case.preview.node)
+        assert not case.preview.alive
+        assert case.preview.node is None
+        assert case.preview.proposal is None
+        self.use(case.preview)
+        case.show()
+        assert case.preview.alive
+        assert len(case.seen()) > 50
+
+    def test_a_node_that_the_user_deleted_leaves_nothing_behind(self, case):
+        before = snapshot(case.scene)
+        case.show()
+        case.scene.RemoveNode(case.preview.node)
+        assert snapshot(case.scene) == before
+
+    def test_its_display_node_may_be_deleted(self, case):
+        case.show()
+        case.scene.RemoveNode(case.preview.node.GetDisplayNode())
+        self.use(case.preview)
+        case.show()
+        assert len(case.seen()) > 50
+        assert case.previews() == 1
+
+    def test_the_segmentation_may_be_deleted(self, case):
+        case.show()
+        case.scene.RemoveNode(case.segmentation)
+        self.use(case.preview)
+        case.preview.remove()
+        assert case.previews() == 0
+
+    def test_the_transform_may_be_deleted(self, case):
+        case.show()
+        case.scene.RemoveNode(case.segmentation.GetParentTransformNode())
+        assert case.preview.node.GetParentTransformNode() is None
+
+    def test_the_scene_may_be_closed(self, case):
+        case.show()
+        case.scene.Clear(0)
+        assert not case.preview.alive
+        self.use(case.preview)
+        case.preview.remove()
+
+    def test_it_may_be_removed_twice_and_used_again(self, case):
+        case.preview.remove()
+        case.show()
+        case.preview.remove()
+        case.preview.remove()
+        assert case.previews() == 0
+        case.show()
+        assert case.previews() == 1
+
+    @pytest.mark.parametrize("what", ["showing", "setting_threshold", "update_surface"])
+    @pytest.mark.parametrize("how", ["node", "remove", "scene", "hide"])
+    def test_at_any_step(self, studio, what, how):
+        case = Case(studio)
+        case.show()
+        arguments = {
+            "showing": (case.proposal, world_of(case.volume)),
+            "setting_threshold": (0.2,),
+            "update_surface": (),
+        }[what]
+        steps = getattr(case.preview, what)(*arguments)
+        next(steps)
+        {
+            "node": lambda: case.scene.RemoveNode(case.preview.node),
+            "remove": case.preview.remove,
+            "scene": lambda: case.scene.Clear(0),
+            "hide": case.preview.hide,
+        }[how]()
+        finish(steps)
+        if how != "hide":
+            assert case.previews() == 0
+
+    @pytest.mark.parametrize("how", ["remove", "delete", "close"])
+    def test_no_observer_stays_behind(self, case, how):
+        event = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
+        segmentation, scene = case.segmentation, case.scene
+        had = [segmentation.HasObserver(event), scene.HasObserver(scene.NodeRemovedEvent)]
+        case.show()
+        {
+            "remove": case.preview.remove,
+            "delete": lambda: scene.RemoveNode(case.preview.node),
+            "close": lambda: scene.Clear(0),
+        }[how]()
+        assert len(case.preview._observers) == 0
+        if how == "remove":
+            now = [segmentation.HasObserver(event), scene.HasObserver(scene.NodeRemovedEvent)]
+            assert now == had
+
+    def test_nobody_keeps_it_alive(self, case):
+        case.show()
+        node = case.preview.node
+        alive = weakref.ref(case.preview)
+        case.preview = None
+        gc.collect()
+        assert alive() is None
+        case.segmentation.SetAndObserveTransformNodeID(None)
+        case.scene.RemoveNode(node)
+
+
+class TestSurface:
+    def poly_data(self, studio, grid, segmentation="none", radius=7, shape=None):
+        case = Case(studio, grid, "none", segmentation)
+        case.show(proposal=case.propose(radius))
+        finish(case.preview.update_surface())
+        return case, case.surface()
+
+    @pytest.mark.parametrize("grid", GRIDS)
+    def test_it_surrounds_the_voxels(self, studio, grid):
+        case, surface = self.poly_data(studio, grid)
+        mass = vtk.vtkMassProperties()
+        mass.SetInputData(surface)
+        volume = target_geometry(case.segmentation, np.eye(4)).voxel_volume
+        assert mass.GetVolume() == pytest.approx(len(case.seen()) * volume, rel=0.15)
+        center = vtk.vtkCenterOfMass()
+        center.SetInputData(surface)
+        center.Update()
+        np.testing.assert_allclose(center.GetCenter(), case.seen().mean(axis=0), atol=0.5)
+
+    @pytest.mark.parametrize("grid", GRIDS)
+    def test_it_is_closed_and_its_outside_is_outside(self, studio, grid):
+        case, surface = self.poly_data(studio, grid)
+        clean = vtk.vtkCleanPolyData()
+        clean.SetInputData(surface)
+        edges = vtk.vtkFeatureEdges()
+        edges.SetInputConnection(clean.GetOutputPort())
+        edges.FeatureEdgesOff()
+        edges.ManifoldEdgesOff()
+        edges.Update()
+        assert edges.GetOutput().GetNumberOfCells() == 0
+        center = case.seen().mean(axis=0)
+        turned = 0
+        for cell in range(surface.GetNumberOfCells()):
+            corners = [
+                np.array(surface.GetPoint(surface.GetCell(cell).GetPointId(n))) for n in range(3)
+            ]
+            normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+            turned += normal @ (np.mean(corners, axis=0) - center) < 0
+        assert turned == 0
+        normals = surface.GetPointData().GetNormals()
+        outward = [
+            np.dot(normals.GetTuple(n), np.array(surface.GetPoint(n)) - center) > 0
+            for n in range(surface.GetNumberOfPoints())
+        ]
+        assert np.mean(outward) > 0.99
+
+    def test_it_lies_under_the_segmentations_transform(self, studio):
+        case, surface = self.poly_data(studio, "oblique", "translated")
+        bounds = np.array(surface.GetBounds()).reshape(3, 2)
+        world = bounds.mean(axis=1) + PARENTS["translated"][:3, 3]
+        np.testing.assert_allclose(world, case.seen().mean(axis=0), atol=1)
+
+    def test_the_3d_view_takes_it_without_a_conversion(self, studio):
+        case, surface = self.poly_data(studio, "oblique")
+        segmentation = case.preview.node.GetSegmentation()
+        display = case.preview.node.GetDisplayNode()
+        assert display.GetDisplayRepresentationName3D() == SURFACE
+        assert display.GetDisplayRepresentationName2D() != SURFACE
+        assert segmentation.CreateRepresentation(SURFACE)
+        assert case.surface() is surface
+
+    def test_it_stays_until_the_next_one_is_ready(self, studio):
+        case, surface = self.poly_data(studio, "oblique")
+        case.preview.set_threshold(0.9)
+        case.show(proposal=case.propose(8))
+        case.show()
+        assert case.surface() is surface
+        finish(case.preview.update_surface())
+        assert case.surface() is not surface
+        case.preview.remove_surface()
+        assert case.surface() is None
+
+    def test_one_that_is_overtaken_is_not_shown(self, case):
+        case.show()
+        steps = case.preview.update_surface()
+        next(steps)
+        case.show(proposal=case.propose(9))
+        finish(steps)
+        assert case.surface() is None
+
+    def test_an_empty_mask_takes_it_away(self, case):
+        case.show()
+        finish(case.preview.update_surface())
+        levels = np.full(case.proposal.levels.shape, -100, np.int8)
+        case.show(proposal=Proposal(levels, case.proposal.start, case.proposal.geometry))
+        finish(case.preview.update_surface())
+        assert case.surface() is None
