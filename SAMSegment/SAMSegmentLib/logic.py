@@ -9,22 +9,27 @@ import numpy as np
 from . import __version__
 from .core.progress import CancelFlag, ProgressCallback
 from .scene.editors import OpenEditors, slicer_editors
+from .scene.grid import target_geometry
 from .scene.markups import prompts_from
 from .scene.provenance import provenance_tags
 from .scene.volumes import image_from_volume
 from .scene.writer import SegmentationWriter
 from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
-from .worker.client import InProcessClient, check_request
+from .worker.client import check_request
+from .worker.events import PredictionRequest
+from .worker.waiting import WaitingClient, WaitingInProcess
 
 
 class SAMSegmentLogic:
     """Segments objects of volume nodes into segmentation nodes.
 
-    Keep one: it holds the model, what the model saw of the volume, and the undo history.
+    Keep one: it holds the model, what the model saw of the volume, and the undo history. The model
+    runs in a process of its own, which ends with `close` or with this one.
 
     Args:
         device: "auto", "cpu", "cuda" or "mps".
         openEditors: gives the open Segment Editors; Slicer's own by default.
+        inProcess: run the model here instead, which imports torch.
 
     Example:
         >>> logic = SAMSegmentLogic()
@@ -32,8 +37,13 @@ class SAMSegmentLogic:
         >>> segmentId = logic.segment(volumeNode, segmentationNode, roi=roiNode, name="Liver")
     """
 
-    def __init__(self, device: str = "auto", openEditors: OpenEditors = slicer_editors) -> None:
-        self._client = InProcessClient(device)
+    def __init__(
+        self,
+        device: str = "auto",
+        openEditors: OpenEditors = slicer_editors,
+        inProcess: bool = False,
+    ) -> None:
+        self._client = WaitingInProcess(device) if inProcess else WaitingClient(device)
         self._writer = SegmentationWriter(openEditors)
 
     def segment(
@@ -73,7 +83,7 @@ class SAMSegmentLogic:
                 the segmentation is seen, else edit everywhere and overwrite no other segment.
             intensityRange: intensities shown to the model from black to white; chosen if left out.
             progress: called as `progress(done, total, message)`.
-            cancel: anything with `is_set()`, such as threading.Event; looked at between slices.
+            cancel: anything with `is_set()`, such as threading.Event; looked at all the time.
             alternative: 1 writes the next-best mask for the same prompts instead of the best, 2
                 the one after it; a single point may mean a vessel or the organ around it.
 
@@ -93,11 +103,18 @@ class SAMSegmentLogic:
         check_request(entry, image, prompts)
         self._writer.check_writable(segmentationNode, segmentId, segmentEditorNode)
 
-        answer = self._client.predict(entry, image, prompts, progress, cancel, intensityRange)
-        prediction = answer.choice(alternative)
+        request = PredictionRequest(
+            entry,
+            image,
+            prompts,
+            target_geometry(segmentationNode, toWorld),
+            intensity_range=intensityRange,
+            alternative=alternative,
+        )
+        proposal = self._client.propose(request, progress, cancel)
         result = self._writer.write(
             segmentationNode,
-            prediction,
+            proposal,
             toWorld,
             segmentId=segmentId,
             name=name,
@@ -105,7 +122,7 @@ class SAMSegmentLogic:
             segmentEditorNode=segmentEditorNode,
             tags=provenance_tags(worldPrompts, entry.name, __version__, entry.sha256),
         )
-        for warning in (*prediction.warnings, *result.warnings):
+        for warning in (*proposal.warnings, *result.warnings):
             logging.warning("SAMSegment: %s", warning)
         return result.segment_id
 
