@@ -25,11 +25,13 @@ PACKAGES = {
     "libfreetype.so.6": ("libfreetype6", "freetype"),
     "libgcc_s.so.1": ("libgcc-s1", "libgcc"),
     "libglib-2.0.so.0": ("libglib2.0-0", "glib2"),
+    "libgthread-2.0.so.0": ("libglib2.0-0", "glib2"),
     "libgomp.so.1": ("libgomp1", "libgomp"),
     "libstdc++.so.6": ("libstdc++6", "libstdc++"),
     "libxcb-cursor.so.0": ("libxcb-cursor0", "xcb-util-cursor"),
     "libxkbcommon.so.0": ("libxkbcommon0", "libxkbcommon"),
     "libz.so.1": ("zlib1g", "zlib"),
+    "libzstd.so.1": ("libzstd1", "libzstd"),
 }
 
 # VTK looks for these only when it draws, so an import does not tell.
@@ -42,9 +44,9 @@ def explain(error_text: str) -> str:
     """What to do about an import that failed, from the text of its traceback."""
     found = _MISSING.search(error_text)
     if found:
-        return "VTK or slicer-core cannot be loaded.\n" + how_to_install([found.group(1)])
+        return "VTK, Qt or slicer-core cannot be loaded.\n" + how_to_install([found.group(1)])
     last_line = (error_text.strip().splitlines() or ["no reason given"])[-1]
-    message = f"VTK or slicer-core cannot be loaded: {last_line}"
+    message = f"VTK, Qt or slicer-core cannot be loaded: {last_line}"
     if "DLL load failed" in last_line:
         message += "\nWindows: install the Microsoft Visual C++ Redistributable (x64)."
     return message

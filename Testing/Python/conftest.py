@@ -41,3 +41,16 @@ def studio(scene):
     from SlicerHost.studio import Studio
 
     return Studio(scene)
+
+
+@pytest.fixture
+def application():
+    """A `SlicerHost.application.Application`: a Slicer that has just started, with real Qt widgets.
+
+    It is its own scene, too: `Studio(application)` makes nodes in it.
+    """
+    pytest.importorskip("slicer", reason="slicer-core is not installed")
+    from SlicerHost.application import Application
+
+    with Application() as host:
+        yield host
