@@ -1,4 +1,4 @@
-"""The Slicer module: what Slicer shows in its module list, and the self test it runs.
+"""The Slicer module: what Slicer shows in its module list, and what it is told when it starts.
 
 The work is done in SAMSegmentLib. Nothing heavy is imported here, because Slicer loads this file
 every time it starts.
@@ -6,38 +6,36 @@ every time it starts.
 
 from __future__ import annotations
 
-import importlib.util
-
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
 
+# Also for Slicer, which looks the effect's class up in this package.
 import SAMSegmentLib
 
 HOMEPAGE = "https://github.com/SAMSegment/SlicerSAMSegment"
 
-CONSOLE_EXAMPLE = """\
-from SAMSegment import SAMSegmentLogic
-
-logic = SAMSegmentLogic()
-segmentId = logic.segment(
-    getNode("CTChest"), getNode("Segmentation"), roi=getNode("R")
-)
-"""
+# Loaded when they are first asked for.
+_HOME_OF = {
+    "SAMSegmentLogic": "SAMSegmentLib.logic",
+    # Not in a file beside this one: Slicer takes each of those for a module.
+    "SAMSegmentTest": "SAMSegmentLib.ui.self_test",
+}
 
 
 def __getattr__(name: str):
-    """`SAMSegmentLogic`, loaded when it is first asked for."""
-    if name == "SAMSegmentLogic":
-        globals()[name] = SAMSegmentLib.SAMSegmentLogic
-        return globals()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    # unittest finds the self test by this list.
+    return sorted({*globals(), *_HOME_OF})
 
 
 class SAMSegment(ScriptedLoadableModule):
@@ -50,31 +48,53 @@ class SAMSegment(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations"]
         parent.contributors = ["SAMSegment contributors"]
         parent.helpText = _(
-            "Draw a region of interest, and a segmentation model proposes the 3D mask. The model"
-            " runs on this computer; no image leaves it."
+            "Segments an object in 3D from a few clicks, an ROI or a measured diameter, in the"
+            " <b>Segment Editor</b>: effect <b>SAM Segment</b>. This panel has a guide, shows what"
+            " is installed, and tests the model. The model runs on this computer; no image leaves"
+            " it."
             "<p><b>Research software. Not a medical device.</b> Check every result.</p>"
-            '<p>See the <a href="{homepage}">documentation</a>.</p>'
+            "<p>See the <a href='{homepage}'>documentation</a>.</p>"
         ).format(homepage=HOMEPAGE)
         parent.acknowledgementText = _(
             "The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0). The networks"
             " follow the papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE."
         )
+        slicer.app.connect("startupCompleted()", register)
+
+
+def register() -> None:
+    """Gives Slicer the effect and the sample data; a second time nothing happens."""
+    from SAMSegmentLib.ui import registration
+
+    registration.register_effect()
+    registration.register_sample_data()
 
 
 class SAMSegmentWidget(ScriptedLoadableModuleWidget):
-    """The module panel: what this is, which versions are at work, how to call it."""
+    """The module panel; see `SAMSegmentLib.ui.module_panel`."""
 
     def setup(self):
         super().setup()
-        self.layout.addWidget(self._text(_introduction()))
-        self.layout.addWidget(self._text(_versions()))
-        example = qt.QPlainTextEdit()
-        example.setObjectName("consoleExample")
-        example.setReadOnly(True)
-        example.setLineWrapMode(qt.QPlainTextEdit.NoWrap)
-        example.setPlainText(CONSOLE_EXAMPLE)
-        self.layout.addWidget(example)
+        # A module that is loaded into a running Slicer has missed the end of its start.
+        register()
+        from SAMSegmentLib.ui.module_panel import ModulePanel
+        from SAMSegmentLib.ui.worker_service import shared_service
+
+        self._panel = ModulePanel(shared_service())
+        self.layout.addWidget(self._panel.widget)
         self.layout.addStretch(1)
+
+    def enter(self):
+        self._panel.enter()
+
+    def exit(self):
+        self._panel.exit()
+
+    def cleanup(self):
+        # Slicer calls it when the module is unloaded, and again when the panel is destroyed.
+        if getattr(self, "_panel", None) is not None:
+            self._panel.release()
+            self._panel = None
 
     @property
     def logic(self):
@@ -82,109 +102,3 @@ class SAMSegmentWidget(ScriptedLoadableModuleWidget):
         if not hasattr(self, "_logic"):
             self._logic = SAMSegmentLib.SAMSegmentLogic()
         return self._logic
-
-    @staticmethod
-    def _text(html: str):
-        label = qt.QLabel(html)
-        label.setWordWrap(True)
-        label.setTextInteractionFlags(qt.Qt.TextBrowserInteraction)
-        label.setOpenExternalLinks(True)
-        return label
-
-
-def _introduction() -> str:
-    return _(
-        "<p>SAM Segment makes a 3D segment from a region of interest.</p>"
-        "<p>The effect in the Segment Editor is not there yet. Until then, call it from the Python"
-        " console: load a volume, place an ROI around the structure, create a segmentation, and"
-        " run the lines below with the names of your nodes.</p>"
-        "<p><b>Research software. Not a medical device.</b></p>"
-    )
-
-
-def _versions() -> str:
-    # Looked for, not imported: Slicer's own process stays without torch until it is needed.
-    hasTorch = importlib.util.find_spec("torch") is not None
-    torchText = _("installed") if hasTorch else _("not installed: use the PyTorch extension")
-    return _("<p>SAM Segment {version}, Slicer {slicerVersion}, PyTorch: {torch}</p>").format(
-        version=SAMSegmentLib.__version__,
-        slicerVersion=slicer.app.applicationVersion,
-        torch=torchText,
-    )
-
-
-class SAMSegmentTest(ScriptedLoadableModuleTest):
-    """Runs in a real Slicer, under CTest or from the module panel in developer mode."""
-
-    def setUp(self):
-        slicer.mrmlScene.Clear()
-
-    def tearDown(self):
-        slicer.mrmlScene.Clear()
-
-    def runTest(self):
-        self.setUp()
-        self.test_segment_sphere_from_roi()
-        self.tearDown()
-
-    def test_segment_sphere_from_roi(self):
-        """A bright sphere in soft tissue, an ROI around it: the segment is the sphere."""
-        volumeNode, sphere, center, radius = _addPhantom()
-        roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Around the sphere")
-        roiNode.SetCenterWorld(center)
-        roiNode.SetSizeWorld([2.2 * radius] * 3)
-        segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
-        segmentationNode.CreateDefaultDisplayNodes()
-        segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        voxelsBefore = slicer.util.arrayFromVolume(volumeNode).copy()
-        nodesBefore = _nodeIds()
-
-        segmentId = SAMSegmentLib.SAMSegmentLogic().segment(
-            volumeNode, segmentationNode, roi=roiNode
-        )
-
-        # Looked at first: reading the segment as an array makes nodes of its own.
-        self.assertEqual(_nodeIds(), nodesBefore)
-        mask = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode)
-        mask = mask > 0
-        dice = 2 * (mask & sphere).sum() / (mask.sum() + sphere.sum())
-        self.assertGreater(dice, 0.8)
-        self.assertEqual(segmentationNode.GetSegmentation().GetNumberOfSegments(), 1)
-        self.assertTrue((slicer.util.arrayFromVolume(volumeNode) == voxelsBefore).all())
-        for axis in range(3):
-            self.assertAlmostEqual(roiNode.GetCenterWorld()[axis], center[axis])
-        self.delayDisplay(f"Test passed, Dice {dice:.3f}")
-
-
-def _addPhantom():
-    """A CT-like volume node: a sphere of 200 HU in soft tissue of 40 HU, with noise.
-
-    Returns the node, the sphere as a boolean array (k, j, i), and its center (RAS, mm) and radius
-    (mm).
-    """
-    import numpy as np
-
-    spacing = np.array([2.0, 2.0, 3.0])  # mm along i, j, k
-    shape = (32, 64, 64)  # k, j, i
-    origin = np.array([-64.0, -64.0, -48.0])
-    center = np.array([6.0, -10.0, 3.0])
-    radius = 22.0
-
-    index = np.moveaxis(np.indices(shape), 0, -1)[..., ::-1]
-    position = index * spacing + origin
-    sphere = np.linalg.norm(position - center, axis=-1) <= radius
-    body = np.linalg.norm(position[..., :2] / [58.0, 46.0], axis=-1) <= 1.0
-    voxels = np.where(sphere, 200.0, np.where(body, 40.0, -1000.0))
-    voxels += np.random.default_rng(0).normal(scale=10.0, size=shape)
-
-    ijkToRas = np.diag([*spacing, 1.0])
-    ijkToRas[:3, 3] = origin
-    volumeNode = slicer.util.addVolumeFromArray(
-        voxels.astype(np.int16), ijkToRas, "Phantom", "vtkMRMLScalarVolumeNode"
-    )
-    return volumeNode, sphere, center.tolist(), radius
-
-
-def _nodeIds() -> set[str]:
-    scene = slicer.mrmlScene
-    return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}

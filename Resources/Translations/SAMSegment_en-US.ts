@@ -1,0 +1,701 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1">
+<context>
+    <name>SAMSegment</name>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Quick start</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Open Segment Editor</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Go to the Segment Editor; if a segment is selected there, choose the effect SAM Segment</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Sample data</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Go to the module Sample Data, section SAM Segment; data sets are downloaded when you click on one</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>&lt;b&gt;Research software, not a medical device.&lt;/b&gt; Check every mask. Images stay on this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Installation and device</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>SAM Segment:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Slicer:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>PyTorch:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>safetensors:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Device:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Where the model runs. Automatic: the graphics card if PyTorch can use it, else the processor</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Model process:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Install PyTorch</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Downloads and installs PyTorch through Slicer&apos;s PyTorch extension; you are asked first. It is large (200 MB to 3 GB).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Install safetensors</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Downloads and installs the small Python package that reads model weights; you are asked first</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Test the model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Starts the model and lets it find a sphere in a small artificial volume. You can go on working.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Models</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Python console and bug reports</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>The same from the Python console, with the names of your nodes:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Copy diagnostics</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
+        <source>Copies versions, device, model and the last error to the clipboard, for a bug report. No names, files or images.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegment.py"/>
+        <source>SAM Segment</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegment.py"/>
+        <source>Segments an object in 3D from a few clicks, an ROI or a measured diameter, in the &lt;b&gt;Segment Editor&lt;/b&gt;: effect &lt;b&gt;SAM Segment&lt;/b&gt;. This panel has a guide, shows what is installed, and tests the model. The model runs on this computer; no image leaves it.&lt;p&gt;&lt;b&gt;Research software. Not a medical device.&lt;/b&gt; Check every result.&lt;/p&gt;&lt;p&gt;See the &lt;a href=&apos;{homepage}&apos;&gt;documentation&lt;/a&gt;.&lt;/p&gt;</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegment.py"/>
+        <source>The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0). The networks follow the papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>SAMSegmentEffect</name>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Click on the object, or draw an ROI around it; then correct with more points.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Positive</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Place points on the object (key P)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Negative</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Place points beside the object, where the proposal is too large (key N)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>ROI</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Draw a box around the object (key O). It should fit closely, about 5 mm around; the proposal stays inside.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>The prompts of this segment. Click one to see it in the slice views; drag points and ROI in the views.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Undo</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Take the last change of the prompts back (key U). The segment&apos;s own undo is Ctrl+Z.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Redo</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Do the last change of the prompts again (key Shift+U)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Flip +/−</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Make the selected positive point negative, or the other way round (key X)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Delete</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Delete the selected prompt</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Clear</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Delete all prompts of this segment; can be undone with U</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Threshold:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Probability above which a voxel belongs to the proposal: lower makes it larger</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Preview:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Opacity of the preview; the segment itself is not changed by it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Other</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>The next-best reading of the same prompts (key M): a point may mean a vessel or the organ around it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Cancel</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Stop, and drop the proposal; the prompts stay (key C)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Apply</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Write the proposal into the segment, under the masking settings (Ctrl+Return); Ctrl+Z takes it back</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Options</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Existing ROI:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Use an ROI that is there already; it is only read</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>None</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Measured line:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Use a line that measures the longest diameter of a lesion (RECIST); it is only read</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Start from:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Whether the proposal is made from the prompts alone, or from what the segment holds</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Keep out of other visible segments</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Voxels of other visible segments cannot belong to the proposal, and tell the model what the object is not</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Model:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Device:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Where the model runs. Automatic: the graphics card if PyTorch can use it, else the processor</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>SAMSegmentLib.SegmentEditorEffect</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/SegmentEditorEffect.py"/>
+        <source>SAM Segment</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/SegmentEditorEffect.py"/>
+        <source>&lt;html&gt;Segment an object from points, a box, or a measured line.&lt;br&gt;A model on this computer proposes the 3D mask; nothing leaves it.&lt;ul&gt;&lt;li&gt;&lt;b&gt;Positive&lt;/b&gt; (P): click on the object.&lt;/li&gt;&lt;li&gt;&lt;b&gt;Negative&lt;/b&gt; (N): click where the proposal is too large.&lt;/li&gt;&lt;li&gt;&lt;b&gt;ROI&lt;/b&gt; (O): draw a box around it.&lt;/li&gt;&lt;li&gt;Drag prompts to move them; &lt;b&gt;U&lt;/b&gt; takes the last one back.&lt;/li&gt;&lt;li&gt;&lt;b&gt;Apply&lt;/b&gt; (Ctrl+Return) writes the segment; Ctrl+Z takes it back.&lt;/li&gt;&lt;/ul&gt;Research software, not a medical device. Check every mask.&lt;/html&gt;</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>qSlicerAbstractCoreModule</name>
+    <message>
+        <location filename="SAMSegment/SAMSegment.py"/>
+        <source>Segmentation</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.asking</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
+        <source>Preparing ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
+        <source>Starting the model ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
+        <source>The model found nothing here: add a positive point or change the ROI.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
+        <source>Correct with more points, or Apply.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
+        <source>{message}, about {seconds} s left</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.keeping</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>Time point {time}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>The prompts were placed at {time}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.model_check</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
+        <source>Starting the model ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
+        <source>The model is at work ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
+        <source>Stopped.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
+        <source>{model} ran, but its mask is wrong (Dice {dice:.2f}): please report this with the diagnostics.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
+        <source>{model} works: test object found in {seconds:.1f} s (Dice {dice:.2f}), after {start:.1f} s to start.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
+        <source>{model} works: test object found in {seconds:.1f} s (Dice {dice:.2f}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.module_panel</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>not installed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>installed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>{package} could not be installed: {error}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>{package} is installed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Stop the test</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Test the model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Copied. Paste it into your report; it names no patient, file or image.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>not started; it starts with the effect, or with the test below</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>not started</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>starting ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>cannot be started</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>{device}, PyTorch {torch}, {threads} threads</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Size</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Licence</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Prompts</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Weights</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>ROI</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>points</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>line</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>missing</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>included</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Load a volume (CT, MR or other), or take sample data.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>In the Segment Editor select the volume, add a segment, and choose &lt;b&gt;SAM Segment&lt;/b&gt;.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Click on the object, or draw an ROI around it; its measured diameter will do, too.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Look at the proposal in the views. Where it is wrong, add a positive or negative point, drag one, or move the threshold.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>Press &lt;b&gt;Apply&lt;/b&gt;. Ctrl+Z takes it back.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.packages</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
+        <source>The extension PyTorch installs it: in the Extensions Manager (View menu) install PyTorch, restart Slicer, and press this button again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
+        <source>The Python package safetensors will be installed into Slicer. Continue?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
+        <source>{package} was not installed. The Python console tells why.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.panel</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <source>prompts alone</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <source>segment as it is</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <source>segment, refined</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.prompt_editor</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
+        <source>ROI   {size} mm</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
+        <source>Line   {length:.1f} mm</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.registration</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/registration.py"/>
+        <source>SAM Segment</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.session</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <source>Select a source volume and a segment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <source>Cancelled. The prompts are kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <source>Applied. Ctrl+Z takes it back.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <source>Click on the object in any view, or press ROI and draw a box around it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <source>Something went wrong: {error}. The prompts are kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.settings</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
+        <source>automatic</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
+        <source>graphics card (CUDA)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
+        <source>graphics card (Apple)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
+        <source>processor</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+</TS>

@@ -1,0 +1,51 @@
+"""Writing a proposal into its segment, as one undo step of the Segment Editor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import __version__
+from ..scene.editors import slicer_editors
+from ..scene.provenance import provenance_tags
+from ..scene.writer import SegmentationWriter, WriteResult
+from ..weights.catalogue import model_entry
+from .asking import Shown
+from .parameters import Parameters
+from .target import Target
+
+
+class Applier:
+    """Applies proposals under the rules of one Segment Editor.
+
+    Args:
+        editor: finds the widget of that editor; it may lie outside Slicer's main window, where
+            nobody else would find it.
+    """
+
+    def __init__(self, editor: Callable[[], object | None]) -> None:
+        self._editor = editor
+        self._writer = SegmentationWriter(self._editors)
+
+    def apply(
+        self, shown: Shown, target: Target, parameters: Parameters, segment_editor_node
+    ) -> WriteResult:
+        """Writes what is shown.
+
+        Raises:
+            InputError, WriteError: see SegmentationWriter.write; everything is as before.
+        """
+        entry = model_entry(parameters.model)
+        return self._writer.write(
+            target.segmentation,
+            shown.proposal,
+            shown.place.volume_to_world,
+            segmentId=target.segment_id,
+            segmentEditorNode=segment_editor_node,
+            tags=provenance_tags(shown.prompts, entry.name, __version__, entry.sha256),
+            threshold=parameters.threshold,
+        )
+
+    def _editors(self) -> list[object]:
+        own = self._editor()
+        others = [editor for editor in slicer_editors() if editor is not own]
+        return [own, *others] if own is not None else others

@@ -1,0 +1,244 @@
+"""From prompts to a proposal: the request, what the worker answers, and other segments' voxels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from slicer.i18n import tr as _
+
+from ..core.checks import check_prompts_in_volume
+from ..core.errors import Cancelled, SAMSegmentError
+from ..core.geometry import Geometry, apply_matrix
+from ..core.patch import Index, Patch
+from ..core.prompts import Prompts
+from ..core.proposal import Proposal
+from ..core.voxel_prompts import VoxelPrompts
+from ..scene import content, occupied
+from ..weights.catalogue import model_entry
+from ..worker import events
+from .panel_state import BUSY, ERROR, GOOD, HINT, WARNING
+from .parameters import STARTS
+from .steps import Steps
+from .target import Place, Target, place_of
+
+GATHER, LIMIT = "gather", "limit"
+# Around a point: most organs are smaller.
+REACH_MM = 80.0
+CUBE = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3), axis=-1).reshape(-1, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A proposal as it is shown.
+
+    Attributes:
+        proposal: without voxels that other segments keep.
+        place: for which it was made.
+        prompts: that it answers, world RAS.
+        complete: False while the model is still at work on it.
+    """
+
+    proposal: Proposal
+    place: Place
+    prompts: Prompts
+    complete: bool
+
+
+class Asking:
+    """One session's way to the worker.
+
+    Attributes:
+        shown: the proposal to show; None if there is none.
+        status, status_kind, progress: for the panel, see PanelState.
+
+    Args:
+        changed: called after any of these has changed.
+    """
+
+    def __init__(self, service, steps: Steps, changed: Callable[[], None]) -> None:
+        self._service = service
+        self._steps = steps
+        self._changed = changed
+        self._pending: tuple | None = None
+        self._number: int | None = None
+        self.shown: Shown | None = None
+        self.status, self.status_kind, self.progress = "", HINT, None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._pending is not None
+
+    def ask(self, target: Target, prompts: Prompts, parameters, alternative: int = 0) -> None:
+        """Asks for the proposal of prompts (world RAS); the one that is shown stays until then."""
+        self.stop()
+        try:
+            place = place_of(target)
+            model = model_entry(parameters.model)
+            in_volume = prompts.transformed(np.linalg.inv(place.volume_to_world))
+            check_prompts_in_volume(in_volume, place.image.geometry)
+            if parameters.start_from == STARTS[0]:
+                model.check_prompts(in_volume)
+            request = events.PredictionRequest(
+                model, place.image, in_volume, place.grid, alternative=alternative
+            )
+        except SAMSegmentError as error:
+            self.fail(error)
+            return
+        self._pending = (target, prompts, parameters, place)
+        self._say(_("Preparing ..."), BUSY, -1)
+        work = self._gathered(target, request, parameters, place)
+        self._steps.run(GATHER, work, self._send)
+
+    def stop(self) -> None:
+        """Gives up what is under way; the proposal that is shown stays."""
+        self._steps.stop(GATHER)
+        self._steps.stop(LIMIT)
+        if self._pending is not None:
+            self._pending = None
+            self._number = None
+            self._service.cancel(self)
+            self._say("", HINT, None)
+
+    def drop(self) -> None:
+        """Gives up what is under way, and the proposal."""
+        self.stop()
+        self.shown = None
+        self._say("", HINT, None)
+
+    def fail(self, error: Exception) -> None:
+        """Tells the user what went wrong; the last good proposal stays."""
+        self._pending = self._number = None
+        self._say(str(error), ERROR, None)
+
+    def say(self, text: str, kind: str = HINT) -> None:
+        """A line for the user, if nothing is under way."""
+        if not self.is_busy:
+            self._say(text, kind, None)
+
+    def look(self, target: Target, ras) -> None:
+        """The user may click there next (world RAS): the worker prepares if it has time."""
+        place = place_of(target)
+        position = apply_matrix(np.linalg.inv(place.volume_to_world), np.array(ras))
+        if place.image.geometry.contains(position):
+            self._service.look(place.image, tuple(position))
+
+    def on_worker_event(self, event) -> None:
+        """See worker_service.Listener."""
+        if isinstance(event, events.Ready | events.Crashed):
+            return
+        if self._pending is None or event.number != self._number:
+            return
+        if isinstance(event, events.Progress):
+            self._say(_progress_text(event), BUSY, _share(event))
+        elif isinstance(event, events.Failed):
+            self._on_failed(event.error)
+        elif isinstance(event, events.Answer):
+            self._limit(event.proposal, True)
+        elif self.shown is None or not self.shown.complete:
+            # A part of an answer must never hide a whole one that it corrects.
+            self._limit(event.proposal, False)
+
+    def _gathered(self, target: Target, request, parameters, place: Place):
+        """A generator: the request with the voxels that belong to it."""
+        held = None
+        if parameters.start_from != STARTS[0]:
+            held = yield from content.content_steps(
+                target.segmentation,
+                target.segment_id,
+                place.image.geometry,
+                place.volume_to_world,
+            )
+        taken = None
+        if parameters.keep_out:
+            start, shape = reach_of(request.prompts, held, place.image.geometry)
+            taken = yield from occupied.occupied_steps(
+                target.segmentation,
+                occupied.visible_others(target.segmentation, target.segment_id),
+                place.image.geometry,
+                place.volume_to_world,
+                start,
+                shape,
+            )
+        if held is None and taken is None:
+            return request
+        voxels = VoxelPrompts(held, parameters.start_from == "refine", taken)
+        return replace(request, voxels=voxels)
+
+    def _send(self, request) -> None:
+        try:
+            self._number = self._service.ask(self, request)
+        except SAMSegmentError as error:
+            self.fail(error)
+            return
+        self._say(_("Starting the model ..."), BUSY, -1)
+
+    def _on_failed(self, error: SAMSegmentError) -> None:
+        if isinstance(error, Cancelled):
+            self._pending = self._number = None
+            self._say("", HINT, None)
+        else:
+            logging.error("SAMSegment: %s", error)
+            self.fail(error)
+
+    def _limit(self, proposal: Proposal, complete: bool) -> None:
+        target, prompts, parameters, place = self._pending
+
+        def show(limited: Proposal) -> None:
+            self.shown = Shown(limited, place, prompts, complete)
+            if complete:
+                self._pending = self._number = None
+                self._say(*_verdict(limited), None)
+            else:
+                self._changed()
+
+        if not parameters.keep_out:
+            show(proposal)
+            return
+        others = occupied.visible_others(target.segmentation, target.segment_id)
+        work = occupied.without_steps(proposal, target.segmentation, others, place.volume_to_world)
+        self._steps.run(LIMIT, work, show)
+
+    def _say(self, text: str, kind: str, progress: float | None) -> None:
+        self.status, self.status_kind, self.progress = text, kind, progress
+        self._changed()
+
+
+def reach_of(prompts: Prompts, held: Patch | None, geometry: Geometry) -> tuple[Index, Index]:
+    """A box, start and shape (k, j, i), around all that prompts in the grid's RAS may mean.
+
+    For telling the model what is taken; what is written is limited exactly, wherever it reaches.
+    """
+    corners = [] if prompts.roi is None else [prompts.roi.corners()]
+    around = [np.array(point.ras) for point in prompts.points]
+    if prompts.line is not None:
+        around += [np.array(prompts.line.start), np.array(prompts.line.end)]
+    corners += [position + REACH_MM * CUBE for position in around]
+    indices = [geometry.to_ijk(ras)[:, ::-1] for ras in corners]
+    if held is not None:
+        indices.append(np.array([held.start, held.stop]))
+    ends = np.concatenate(indices) if indices else np.array([[0, 0, 0], geometry.shape])
+    low = np.clip(np.floor(ends.min(0)), 0, geometry.shape).astype(int)
+    high = np.clip(np.ceil(ends.max(0)) + 1, low, geometry.shape).astype(int)
+    return tuple(int(n) for n in low), tuple(int(n) for n in high - low)
+
+
+def _verdict(proposal: Proposal) -> tuple[str, str]:
+    if proposal.warnings:
+        return " ".join(proposal.warnings), WARNING
+    if proposal.levels.size == 0:
+        return _("The model found nothing here: add a positive point or change the ROI."), WARNING
+    return _("Correct with more points, or Apply."), GOOD
+
+
+def _share(event) -> float:
+    return event.done / event.total if event.total else -1
+
+
+def _progress_text(event) -> str:
+    if event.seconds_left is None:
+        return event.message
+    left = max(1, round(event.seconds_left))
+    return _("{message}, about {seconds} s left").format(message=event.message, seconds=left)

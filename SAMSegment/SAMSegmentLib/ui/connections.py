@@ -1,0 +1,24 @@
+"""Qt signals that are taken back together: a connected method keeps its object alive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+
+class Connections:
+    """Remembers what was connected, so that all of it can be disconnected."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[object, Callable]] = []
+
+    def connect(self, signal, slot: Callable) -> None:
+        signal.connect(slot)
+        self._made.append((signal, slot))
+
+    def disconnect(self) -> None:
+        """Takes all connections back; those of widgets that are gone are gone already."""
+        for signal, slot in reversed(self._made):
+            with suppress(RuntimeError, ValueError, AttributeError):
+                signal.disconnect(slot)
+        self._made.clear()

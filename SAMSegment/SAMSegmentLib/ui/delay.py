@@ -1,0 +1,35 @@
+"""Doing something a little later, once, however often it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import qt
+
+
+class Delay:
+    """Calls a function when it has not been asked for during some time.
+
+    Args:
+        milliseconds: 0 means: when Slicer has finished the event that it is at.
+    """
+
+    def __init__(self, milliseconds: int, action: Callable[[], None]) -> None:
+        self._action = action
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(milliseconds)
+        self._timer.timeout.connect(action)
+
+    def start(self) -> None:
+        """Asks for it; the time begins anew."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """It is not wanted any more."""
+        self._timer.stop()
+
+    def release(self) -> None:
+        """Stops for good: a connected method keeps its object alive."""
+        self._timer.stop()
+        self._timer.timeout.disconnect(self._action)

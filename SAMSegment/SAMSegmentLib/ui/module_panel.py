@@ -1,0 +1,268 @@
+"""The panel of the module: a guide, what is installed, the device, the models, help."""
+
+from __future__ import annotations
+
+import logging
+from html import escape
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .. import __version__
+from ..core.errors import SAMSegmentError
+from ..weights.catalogue import ModelEntry, catalogue
+from . import packages, settings
+from .connections import Connections
+from .diagnostics import diagnostics
+from .model_check import ModelCheck
+from .panel import STATUS_COLORS
+from .panel_state import ERROR, GOOD, HINT
+
+UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "SAMSegment.ui"
+EFFECT = "SAM Segment"
+# What the worker says is looked at this often while the panel is open.
+LOOK_INTERVAL_MS = 500
+MB = 1e6
+
+CONSOLE_EXAMPLE = """\
+from SAMSegment import SAMSegmentLogic
+
+logic = SAMSegmentLogic()
+volume = getNode("CTChest")
+segmentation = slicer.mrmlScene.AddNewNodeByClass(
+    "vtkMRMLSegmentationNode"
+)
+segmentation.SetReferenceImageGeometryParameterFromVolumeNode(
+    volume
+)
+segmentId = logic.segment(
+    volume, segmentation, roi=getNode("R")
+)
+"""
+
+
+class ModulePanel:
+    """The widgets of the module and what they do.
+
+    Attributes:
+        widget: the QWidget that goes into the module's layout.
+
+    Args:
+        service: the shared WorkerService; the panel starts no worker by itself.
+    """
+
+    def __init__(self, service) -> None:
+        self._service = service
+        self._connections = Connections()
+        self._check = ModelCheck(service, self._show_check)
+        self._drawn_worker: str | None = None
+        self.widget = slicer.util.loadUI(str(UI_FILE))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(LOOK_INTERVAL_MS)
+        self._fill()
+        self._connect()
+        self.refresh()
+
+    def enter(self) -> None:
+        """The module was opened."""
+        self.refresh()
+        self._timer.start()
+
+    def exit(self) -> None:
+        """Another module was opened."""
+        self._timer.stop()
+
+    def release(self) -> None:
+        """Lets go of everything."""
+        self._timer.stop()
+        self._check.stop()
+        self._connections.disconnect()
+
+    def refresh(self) -> None:
+        """Looks again at what is installed."""
+        ui = self.ui
+        ui.versionLabel.setText(__version__)
+        ui.slicerLabel.setText(slicer.app.applicationVersion)
+        for label, button, package in (
+            (ui.torchLabel, ui.installTorchButton, "torch"),
+            (ui.safetensorsLabel, ui.installSafetensorsButton, "safetensors"),
+        ):
+            version = packages.version_of(package)
+            label.setText(_("not installed") if version is None else version or _("installed"))
+            button.setVisible(version is None)
+        index = ui.deviceSelector.findData(settings.device())
+        was_blocked = ui.deviceSelector.blockSignals(True)
+        ui.deviceSelector.setCurrentIndex(index)
+        ui.deviceSelector.blockSignals(was_blocked)
+        ui.modelsLabel.setText(models_table(catalogue().values()))
+        self._show_worker()
+        self._show_check()
+
+    # Within
+
+    def _fill(self) -> None:
+        ui = self.ui
+        ui.guideLabel.setText(_guide())
+        for name, text in settings.device_names().items():
+            ui.deviceSelector.addItem(text, name)
+        example = ui.consoleExample
+        example.setPlainText(CONSOLE_EXAMPLE)
+        example.setFont(qt.QFontDatabase.systemFont(qt.QFontDatabase.FixedFont))
+        # All lines and a scroll bar, whatever the size of the font.
+        lines = CONSOLE_EXAMPLE.count("\n") + 3
+        example.setMinimumHeight(lines * example.fontMetrics().lineSpacing())
+        for label in (ui.guideMessage, ui.setupMessage, ui.helpMessage):
+            _say(label, "")
+
+    def _connect(self) -> None:
+        ui, connect = self.ui, self._connections.connect
+        connect(ui.openEditorButton.clicked, self._open_editor)
+        connect(ui.sampleDataButton.clicked, self._open_sample_data)
+        connect(ui.installTorchButton.clicked, self._install_torch)
+        connect(ui.installSafetensorsButton.clicked, self._install_safetensors)
+        connect(ui.deviceSelector.currentIndexChanged, self._on_device)
+        connect(ui.testButton.clicked, self._test)
+        connect(ui.diagnosticsButton.clicked, self._copy_diagnostics)
+        connect(self._timer.timeout, self._show_worker)
+
+    def _open_editor(self, checked=False) -> None:
+        if not self._select("SegmentEditor"):
+            return
+        editor = slicer.util.getModuleWidget("SegmentEditor").editor
+        if editor.currentSegmentID():
+            editor.setActiveEffectByName(EFFECT)
+
+    def _open_sample_data(self, checked=False) -> None:
+        self._select("SampleData")
+
+    def _select(self, module: str) -> bool:
+        try:
+            slicer.util.selectModule(module)
+        except RuntimeError as error:  # no such module, or no main window
+            _say(self.ui.guideMessage, str(error), ERROR)
+            return False
+        _say(self.ui.guideMessage, "")
+        return True
+
+    def _install_torch(self, checked=False) -> None:
+        self._install(packages.install_torch, "torch", "PyTorch")
+
+    def _install_safetensors(self, checked=False) -> None:
+        self._install(packages.install_safetensors, "safetensors", "safetensors")
+
+    def _install(self, install, package: str, title: str) -> None:
+        label = self.ui.setupMessage
+        try:
+            install()
+        except SAMSegmentError as error:
+            text, kind = str(error), ERROR
+        except Exception as error:  # whatever pip or the other extension met
+            logging.exception("SAMSegment: %s could not be installed", title)
+            text = _("{package} could not be installed: {error}")
+            text, kind = text.format(package=title, error=error), ERROR
+        else:
+            if packages.version_of(package) is None:  # the user has declined
+                text, kind = "", HINT
+            else:
+                text, kind = _("{package} is installed.").format(package=title), GOOD
+                self._service.stop()  # a worker that runs does not see it
+        self.refresh()
+        _say(label, text, kind)
+
+    def _on_device(self, index) -> None:
+        settings.set_device(self.ui.deviceSelector.itemData(index))
+        if self._service.client is not None:
+            self._service.restart_if_device_changed()
+        self._show_worker()
+
+    def _test(self, checked=False) -> None:
+        if self._check.is_running:
+            self._check.stop()
+        else:
+            self._check.start()
+
+    def _show_check(self) -> None:
+        check, ui = self._check, self.ui
+        ui.testProgress.setVisible(check.is_running)
+        ui.testButton.setText(_("Stop the test") if check.is_running else _("Test the model"))
+        _say(ui.setupMessage, check.status, check.status_kind)
+        self._show_worker()
+
+    def _show_worker(self) -> None:
+        text = worker_text(self._service.client)
+        if text != self._drawn_worker:
+            self._drawn_worker = text
+            self.ui.workerLabel.setText(text)
+
+    def _copy_diagnostics(self, checked=False) -> None:
+        slicer.app.clipboard().setText(diagnostics(self._service.client))
+        text = _("Copied. Paste it into your report; it names no patient, file or image.")
+        _say(self.ui.helpMessage, text, GOOD)
+
+
+def worker_text(client) -> str:
+    """What the process with the model says of itself."""
+    if client is None:
+        return _("not started; it starts with the effect, or with the test below")
+    info = client.info
+    if info is None:
+        return {
+            "off": _("not started"),
+            "starting": _("starting ..."),
+            "failed": _("cannot be started"),
+        }.get(client.state.value, "")
+    names = settings.device_names()
+    device = info.device_name or names.get(info.device, info.device)
+    text = _("{device}, PyTorch {torch}, {threads} threads")
+    return text.format(device=device, torch=info.torch, threads=info.threads)
+
+
+def models_table(entries) -> str:
+    """The models as a table of rich text, which wraps at any width."""
+    heads = (_("Model"), _("Size"), _("Licence"), _("Prompts"), _("Weights"))
+    rows = "".join(_row("td", _cells(entry)) for entry in entries)
+    return f'<table width="100%" cellspacing="4">{_row("th", heads)}{rows}</table>'
+
+
+def _row(tag: str, cells) -> str:
+    inside = "".join(f'<{tag} align="left">{escape(cell)}</{tag}>' for cell in cells)
+    return f"<tr>{inside}</tr>"
+
+
+def _cells(entry: ModelEntry) -> tuple[str, ...]:
+    prompts = {"roi": _("ROI"), "points": _("points"), "line": _("line")}
+    if not entry.path.is_file():
+        weights = _("missing")
+    else:
+        weights = _("included") if entry.embedded else _("installed")
+    return (
+        entry.title,
+        f"{entry.size / MB:.0f} MB",
+        entry.weights_licence,
+        ", ".join(prompts.get(kind, kind) for kind in entry.prompts),
+        weights,
+    )
+
+
+def _guide() -> str:
+    steps = (
+        _("Load a volume (CT, MR or other), or take sample data."),
+        _("In the Segment Editor select the volume, add a segment, and choose <b>SAM Segment</b>."),
+        _("Click on the object, or draw an ROI around it; its measured diameter will do, too."),
+        _(
+            "Look at the proposal in the views. Where it is wrong, add a positive or negative"
+            " point, drag one, or move the threshold."
+        ),
+        _("Press <b>Apply</b>. Ctrl+Z takes it back."),
+    )
+    return "<ol>{}</ol>".format("".join(f"<li>{step}</li>" for step in steps))
+
+
+def _say(label, text: str, kind: str = HINT) -> None:
+    color = STATUS_COLORS.get(kind)
+    label.setText(text)
+    label.setStyleSheet(f"color: {color}" if color else "")
+    label.setVisible(bool(text))

@@ -1,0 +1,274 @@
+"""The widgets of the effect: they draw a `PanelState` and report what the user does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from . import settings
+from .connections import Connections
+from .icons import REDO, UNDO, icon
+from .panel_state import BUSY, ERROR, GOOD, HINT, NEGATIVE, POSITIVE, ROI, WARNING, PanelState
+
+UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "SegmentEditorEffect.ui"
+PROGRESS_STEPS = 1000
+# On light and on dark: no colour is readable (contrast 4.5 : 1) on both of Slicer's themes.
+STATUS_COLORS = {
+    ERROR: ("#c0302b", "#ff8a80"),
+    WARNING: ("#8f6000", "#f0b13c"),
+    GOOD: ("#1d7a38", "#6cd08a"),
+}
+# What a click places must be seen at a glance; on dark, a pressed button looks as any other.
+PLACE_STYLE = "QPushButton:checked { background-color: #1b5e96; color: white; }"
+
+
+class Commands(Protocol):
+    """What the panel asks for. Prompts are named by the keys of their rows."""
+
+    def place(self, kind: str | None) -> None: ...
+    def show_prompt(self, key: str) -> None: ...
+    def flip(self, key: str) -> None: ...
+    def delete(self, key: str) -> None: ...
+    def clear(self) -> None: ...
+    def undo(self) -> None: ...
+    def redo(self) -> None: ...
+    def next_alternative(self) -> None: ...
+    def cancel(self) -> None: ...
+    def apply(self) -> None: ...
+    def set_parameter(self, name: str, value) -> None: ...
+    def set_device(self, name: str) -> None: ...
+
+
+class Panel:
+    """The panel of one effect.
+
+    Attributes:
+        widget: the QWidget that goes into the Segment Editor's options frame.
+    """
+
+    def __init__(self, commands: Commands, models) -> None:
+        self._commands = commands
+        self._state = PanelState()
+        self._connections = Connections()
+        self.widget = slicer.util.loadUI(str(UI_FILE))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self._fill_selectors(models)
+        self._set_icons()
+        self._connect()
+        self.show(self._state)
+
+    def release(self) -> None:
+        """Lets go of all widgets."""
+        self._connections.disconnect()
+
+    def show(self, state: PanelState) -> None:
+        """Draws a state."""
+        self._show_rows(state)
+        self._show_status(state)
+        ui = self.ui
+        ui.noteLabel.setText(state.note)
+        ui.noteLabel.setVisible(bool(state.note))
+        for button, kind in self._place_buttons():
+            _set_quietly(button, "setChecked", state.placing == kind)
+            button.setEnabled(state.can_place)
+        ui.undoPromptButton.setEnabled(state.can_undo)
+        ui.redoPromptButton.setEnabled(state.can_redo)
+        ui.clearButton.setEnabled(bool(state.rows))
+        ui.applyButton.setEnabled(state.can_apply)
+        ui.cancelButton.setEnabled(state.can_cancel)
+        ui.alternativeButton.setVisible(state.alternatives > 0)
+        self._state = state
+        self._enable_edit_buttons()
+
+    def show_parameters(self, parameters) -> None:
+        """Draws the parameters of the parameter node, see ui.parameters."""
+        ui = self.ui
+        _set_quietly(ui.thresholdSlider, "setValue", parameters.threshold)
+        _set_quietly(ui.opacitySlider, "setValue", parameters.opacity)
+        _set_quietly(ui.keepOutBox, "setChecked", parameters.keep_out)
+        _select_data(ui.modelSelector, parameters.model)
+        _select_data(ui.startSelector, parameters.start_from)
+        _select_data(ui.deviceSelector, settings.device())
+        _set_quietly(ui.roiSelector, "setCurrentNode", parameters.roi)
+        _set_quietly(ui.lineSelector, "setCurrentNode", parameters.line)
+
+    def set_scene(self, scene) -> None:
+        """Where the node selectors look for nodes."""
+        for selector in (self.ui.roiSelector, self.ui.lineSelector):
+            selector.setMRMLScene(scene)
+
+    def selected_key(self) -> str | None:
+        """The key of the row that is selected in the list of prompts."""
+        row = self.ui.promptList.property("currentRow")
+        rows = self._state.rows
+        return rows[row].key if 0 <= row < len(rows) else None
+
+    def _fill_selectors(self, models) -> None:
+        ui = self.ui
+        for model in models:
+            ui.modelSelector.addItem(model.title, model.name)
+        for text, value in (
+            (_("prompts alone"), "prompts"),
+            (_("segment as it is"), "content"),
+            (_("segment, refined"), "refine"),
+        ):
+            ui.startSelector.addItem(text, value)
+        for name, text in settings.device_names().items():
+            self.ui.deviceSelector.addItem(text, name)
+
+    def _place_buttons(self):
+        ui = self.ui
+        return (
+            (ui.positiveButton, POSITIVE),
+            (ui.negativeButton, NEGATIVE),
+            (ui.roiButton, ROI),
+        )
+
+    def _set_icons(self) -> None:
+        for button, kind in self._place_buttons():
+            button.setIcon(icon(kind))
+            button.setStyleSheet(PLACE_STYLE)
+        self.ui.undoPromptButton.setIcon(icon(UNDO))
+        self.ui.redoPromptButton.setIcon(icon(REDO))
+        side = self.ui.positiveButton.fontMetrics().height()
+        self.ui.promptList.setIconSize(qt.QSize(side, side))
+
+    def _connect(self) -> None:
+        ui, commands, connect = self.ui, self._commands, self._connections.connect
+        connect(ui.positiveButton.clicked, self._on_positive)
+        connect(ui.negativeButton.clicked, self._on_negative)
+        connect(ui.roiButton.clicked, self._on_roi)
+        connect(ui.promptList.itemSelectionChanged, self._on_row_selected)
+        for button, action in (
+            (ui.flipButton, self.flip_selected),
+            (ui.deleteButton, self.delete_selected),
+            (ui.clearButton, commands.clear),
+            (ui.undoPromptButton, commands.undo),
+            (ui.redoPromptButton, commands.redo),
+            (ui.alternativeButton, commands.next_alternative),
+            (ui.cancelButton, commands.cancel),
+            (ui.applyButton, commands.apply),
+        ):
+            connect(button.clicked, _without_argument(action))
+        connect(ui.thresholdSlider.valueChanged, self._on_threshold)
+        connect(ui.opacitySlider.valueChanged, self._on_opacity)
+        connect(ui.keepOutBox.toggled, self._on_keep_out)
+        connect(ui.startSelector.currentIndexChanged, self._on_start)
+        connect(ui.modelSelector.currentIndexChanged, self._on_model)
+        connect(ui.deviceSelector.currentIndexChanged, self._on_device)
+        connect(ui.roiSelector.currentNodeChanged, self._on_roi_node)
+        connect(ui.lineSelector.currentNodeChanged, self._on_line_node)
+
+    def flip_selected(self) -> None:
+        """Makes the selected point say the opposite."""
+        key = self.selected_key()
+        if key is not None:
+            self._commands.flip(key)
+
+    def delete_selected(self) -> None:
+        """Deletes the selected prompt."""
+        key = self.selected_key()
+        if key is not None:
+            self._commands.delete(key)
+
+    def _on_positive(self, checked=False) -> None:
+        self._commands.place(POSITIVE if checked else None)
+
+    def _on_negative(self, checked=False) -> None:
+        self._commands.place(NEGATIVE if checked else None)
+
+    def _on_roi(self, checked=False) -> None:
+        self._commands.place(ROI if checked else None)
+
+    def _on_row_selected(self) -> None:
+        self._enable_edit_buttons()
+        key = self.selected_key()
+        if key is not None:
+            self._commands.show_prompt(key)
+
+    def _on_threshold(self, value) -> None:
+        self._commands.set_parameter("Threshold", round(value, 4))
+
+    def _on_opacity(self, value) -> None:
+        self._commands.set_parameter("PreviewOpacity", round(value, 4))
+
+    def _on_keep_out(self, checked) -> None:
+        self._commands.set_parameter("KeepOut", int(bool(checked)))
+
+    def _on_start(self, index) -> None:
+        self._commands.set_parameter("StartFrom", self.ui.startSelector.itemData(index))
+
+    def _on_model(self, index) -> None:
+        self._commands.set_parameter("Model", self.ui.modelSelector.itemData(index))
+
+    def _on_device(self, index) -> None:
+        self._commands.set_device(self.ui.deviceSelector.itemData(index))
+
+    def _on_roi_node(self, node) -> None:
+        self._commands.set_parameter("ROI", node)
+
+    def _on_line_node(self, node) -> None:
+        self._commands.set_parameter("Line", node)
+
+    def _enable_edit_buttons(self) -> None:
+        row = self.ui.promptList.property("currentRow")
+        rows = self._state.rows
+        chosen = rows[row] if 0 <= row < len(rows) else None
+        self.ui.deleteButton.setEnabled(chosen is not None)
+        self.ui.flipButton.setEnabled(chosen is not None and chosen.is_point)
+
+    def _show_rows(self, state: PanelState) -> None:
+        if state.rows == self._state.rows:
+            return
+        chosen = self.selected_key()
+        self._state = state
+        prompts = self.ui.promptList
+        was_blocked = prompts.blockSignals(True)
+        prompts.clear()
+        for row in state.rows:
+            prompts.addItem(qt.QListWidgetItem(icon(row.kind), row.text))
+        keys = [row.key for row in state.rows]
+        if chosen in keys:
+            prompts.setCurrentRow(keys.index(chosen))
+        elif keys:
+            prompts.scrollToBottom()
+        prompts.blockSignals(was_blocked)
+
+    def _is_dark(self) -> bool:
+        """Whether Slicer has a dark theme now."""
+        return self.widget.palette.color(qt.QPalette.Window).lightness() < 128
+
+    def _show_status(self, state: PanelState) -> None:
+        label, bar = self.ui.statusLabel, self.ui.progressBar
+        label.setText(state.status)
+        colors = STATUS_COLORS.get(state.status_kind)
+        label.setStyleSheet(f"color: {colors[self._is_dark()]}" if colors else "")
+        bar.setVisible(state.progress is not None)
+        if state.progress is not None:
+            known = state.progress >= 0
+            bar.setMaximum(PROGRESS_STEPS if known else 0)
+            bar.setValue(int(PROGRESS_STEPS * max(state.progress, 0)))
+
+
+def _without_argument(action):
+    """Buttons tell whether they are checked, also those that cannot be."""
+    return lambda *_: action()
+
+
+def _set_quietly(widget, setter: str, value) -> None:
+    was_blocked = widget.blockSignals(True)
+    getattr(widget, setter)(value)
+    widget.blockSignals(was_blocked)
+
+
+def _select_data(combo, data) -> None:
+    index = combo.findData(data)
+    if index >= 0:
+        _set_quietly(combo, "setCurrentIndex", index)
+
+
+__all__ = ["BUSY", "ERROR", "GOOD", "HINT", "WARNING", "Commands", "Panel"]

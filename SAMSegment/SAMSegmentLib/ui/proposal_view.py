@@ -1,0 +1,85 @@
+"""The proposal in the views: at once in slices, in 3D when the user stops to look."""
+
+from __future__ import annotations
+
+from ..core.proposal import Proposal
+from ..scene.preview import Preview
+from .delay import Delay
+from .steps import Steps
+from .target import Place, Target
+
+SHOW, SURFACE = "show", "surface"
+SURFACE_DELAY_MS = 300
+
+
+class ProposalView:
+    """Shows proposals for one target at a time.
+
+    Args:
+        steps: does what takes longer than a frame.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._preview: Preview | None = None
+        self._segment_id = ""
+        self._drawn: tuple[Proposal | None, float] = (None, 0.5)
+        self._later = Delay(SURFACE_DELAY_MS, self._make_surface)
+
+    def enter(self, target: Target) -> None:
+        """Says whose proposals will be shown."""
+        self.leave()
+        self._segment_id = target.segment_id
+        self._preview = Preview(target.segmentation.GetScene(), target.segmentation)
+
+    def leave(self) -> None:
+        """Takes everything out of the scene."""
+        self._stop()
+        if self._preview is not None:
+            preview, self._preview = self._preview, None
+            preview.remove()
+
+    def release(self) -> None:
+        self.leave()
+        self._later.release()
+
+    def show(self, proposal: Proposal, place: Place, threshold: float) -> None:
+        """Draws a proposal where its probability exceeds `threshold`."""
+        before, threshold_before = self._drawn
+        if self._preview is None or (before is proposal and threshold_before == threshold):
+            return
+        only_threshold = before is proposal and not self._steps.is_running(SHOW)
+        self._stop()
+        # Noted first: what cannot be drawn is not tried again and again.
+        self._drawn = (proposal, threshold)
+        if only_threshold:
+            work = self._preview.setting_threshold(threshold)
+        else:
+            work = self._preview.showing(
+                proposal, place.volume_to_world, threshold, self._segment_id
+            )
+        self._steps.run(SHOW, work, self._make_surface_later)
+
+    def hide(self) -> None:
+        """Draws nothing."""
+        self._stop()
+        if self._preview is not None:
+            self._preview.hide()
+
+    def set_opacity(self, opacity: float) -> None:
+        """0 to 1."""
+        if self._preview is not None:
+            self._preview.set_opacity(opacity)
+
+    def _stop(self) -> None:
+        self._later.stop()
+        self._steps.stop(SHOW)
+        self._steps.stop(SURFACE)
+        self._drawn = (None, 0.5)
+
+    def _make_surface_later(self, _result: object) -> None:
+        self._later.start()
+
+    def _make_surface(self) -> None:
+        if self._preview is not None:
+            self._steps.run(SURFACE, self._preview.update_surface())

@@ -1,0 +1,225 @@
+"""The module's self test: runs in a real Slicer, under CTest or from the module panel.
+
+It uses nothing but what Slicer itself offers: nodes, the Segment Editor widget, and the widgets of
+the effect as a user finds them.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import slicer
+import vtk
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
+from vtk.util.numpy_support import vtk_to_numpy
+
+from ..logic import SAMSegmentLogic
+from .phantom import make_phantom
+from .registration import register_effect
+
+EFFECT = "SAM Segment"
+# A cold start of PyTorch on a slow computer, and the model after it.
+PATIENCE_S = 180.0
+GOOD_DICE = 0.8
+
+
+class SAMSegmentTest(ScriptedLoadableModuleTest):
+    """A radiologist's way through the effect, then the same object from a script."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def tearDown(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        for test in (self.test_point_proposal_apply_undo, self.test_segment_sphere_from_roi):
+            self.setUp()
+            try:
+                test()
+            finally:
+                self.tearDown()
+
+    def test_point_proposal_apply_undo(self):
+        """A click becomes a proposal, that a segment; undo takes it back; nothing is left over."""
+        desk = _Desk()
+        try:
+            self._walk_through(desk)
+        finally:
+            desk.close()
+
+    def _walk_through(self, desk) -> None:
+        phantom = desk.phantom
+        voxelsBefore = slicer.util.arrayFromVolume(desk.volume).copy()
+        nodesBefore = _nodeIds()
+
+        desk.editor.setActiveEffectByName(EFFECT)
+        effect = desk.editor.activeEffect()
+        self.assertIsNotNone(effect, "the effect is not registered")
+        self.assertEqual(effect.name, EFFECT)
+        apply = desk.child("applyButton")
+        self.assertFalse(apply.enabled)
+
+        self.delayDisplay("A positive point in the middle of the sphere")
+        desk.click(phantom.center)
+        self._wait(lambda: apply.enabled, desk)
+        self.assertEqual(desk.child("promptList").count, 1)
+
+        preview = self._preview(nodesBefore)
+        # It is drawn piece by piece.
+        self._wait(lambda: phantom.dice(desk.mask(preview)) > GOOD_DICE, desk)
+        self.assertFalse(desk.mask(desk.segmentation, desk.segmentId).any())
+
+        self.delayDisplay("A stricter threshold makes it smaller, without the model")
+        slider = desk.child("thresholdSlider")
+        proposed = desk.mask(preview)
+        slider.setValue(0.9)
+        self._wait(lambda: desk.mask(preview).sum() < proposed.sum(), desk)
+        slider.setValue(0.5)
+        self._wait(lambda: np.array_equal(desk.mask(preview), proposed), desk)
+
+        self.delayDisplay("Apply, undo, redo")
+        apply.click()
+        self._wait(lambda: desk.mask(desk.segmentation, desk.segmentId).any(), desk)
+        written = desk.mask(desk.segmentation, desk.segmentId)
+        self.assertTrue(np.array_equal(written, proposed))
+        desk.editor.undo()
+        self.assertFalse(desk.mask(desk.segmentation, desk.segmentId).any())
+        desk.editor.redo()
+        self.assertTrue(np.array_equal(desk.mask(desk.segmentation, desk.segmentId), written))
+
+        self.delayDisplay("Leaving the effect leaves nothing behind")
+        desk.editor.setActiveEffect(None)
+        slicer.app.processEvents()
+        self.assertEqual(_nodeIds() - nodesBefore, set())
+        self.assertTrue((slicer.util.arrayFromVolume(desk.volume) == voxelsBefore).all())
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        self.assertEqual(interaction.GetCurrentInteractionMode(), interaction.ViewTransform)
+        self.delayDisplay(f"Test passed, Dice {phantom.dice(written):.3f}")
+
+    def test_segment_sphere_from_roi(self):
+        """A bright sphere in soft tissue, an ROI around it: the segment is the sphere."""
+        phantom = make_phantom()
+        volumeNode = _addVolume(phantom)
+        roiNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Around the sphere")
+        roiNode.SetCenterWorld(phantom.center)
+        roiNode.SetSizeWorld([2.2 * phantom.radius] * 3)
+        segmentationNode = _addSegmentation(volumeNode)
+        voxelsBefore = slicer.util.arrayFromVolume(volumeNode).copy()
+        nodesBefore = _nodeIds()
+
+        segmentId = SAMSegmentLogic().segment(volumeNode, segmentationNode, roi=roiNode)
+
+        self.assertEqual(_nodeIds(), nodesBefore)
+        mask = _mask(segmentationNode, segmentId, phantom)
+        self.assertGreater(phantom.dice(mask), GOOD_DICE)
+        self.assertEqual(segmentationNode.GetSegmentation().GetNumberOfSegments(), 1)
+        self.assertTrue((slicer.util.arrayFromVolume(volumeNode) == voxelsBefore).all())
+        for axis in range(3):
+            self.assertAlmostEqual(roiNode.GetCenterWorld()[axis], phantom.center[axis])
+        self.delayDisplay(f"Test passed, Dice {phantom.dice(mask):.3f}")
+
+    def _preview(self, nodesBefore):
+        """The segmentation node that was not there before."""
+        new = [slicer.mrmlScene.GetNodeByID(nodeId) for nodeId in _nodeIds() - nodesBefore]
+        previews = [node for node in new if node.IsA("vtkMRMLSegmentationNode")]
+        self.assertEqual(len(previews), 1)
+        self.assertTrue(previews[0].GetHideFromEditors())
+        self.assertFalse(previews[0].GetSaveWithScene())
+        return previews[0]
+
+    def _wait(self, condition, desk) -> None:
+        """Lets Slicer work until a condition holds."""
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            if time.monotonic() > end:
+                self.fail(f"Nothing came. The panel says: {desk.child('statusLabel').text!r}")
+            slicer.app.processEvents()
+            time.sleep(0.01)  # the model's process needs the processor, too
+
+
+class _Desk:
+    """A volume, an empty segment, and a Segment Editor in which they are selected."""
+
+    def __init__(self) -> None:
+        register_effect()
+        self.phantom = make_phantom()
+        self.volume = _addVolume(self.phantom)
+        self.segmentation = _addSegmentation(self.volume)
+        self.segmentId = self.segmentation.GetSegmentation().AddEmptySegment("", "Sphere")
+        self.editor = slicer.qMRMLSegmentEditorWidget()
+        self.editor.setMaximumNumberOfUndoStates(10)
+        # Before the scene, as the widget's documentation asks for.
+        self.editorNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+        self.editor.setMRMLSegmentEditorNode(self.editorNode)
+        self.editor.setMRMLScene(slicer.mrmlScene)
+        self.editor.setSegmentationNode(self.segmentation)
+        self.editor.setSourceVolumeNode(self.volume)
+        self.editor.setCurrentSegmentID(self.segmentId)
+        self.editor.show()
+        slicer.app.processEvents()
+
+    def child(self, name: str):
+        """A widget of the effect's panel."""
+        return slicer.util.findChild(self.editor.activeEffect().optionsFrame(), name)
+
+    def click(self, ras) -> None:
+        """Places a control point (world, mm) in the list that the next click would go to."""
+        selection = slicer.app.applicationLogic().GetSelectionNode()
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        if interaction.GetCurrentInteractionMode() != interaction.Place:
+            self.child("positiveButton").click()
+        points = slicer.mrmlScene.GetNodeByID(selection.GetActivePlaceNodeID())
+        points.AddControlPointWorld(vtk.vtkVector3d(*ras))
+
+    def mask(self, segmentation, segmentId: str | None = None):
+        """A segment on the volume's grid, boolean (k, j, i); the first one, if not said."""
+        if segmentId is None:
+            segmentId = segmentation.GetSegmentation().GetNthSegmentID(0)
+        return _mask(segmentation, segmentId, self.phantom)
+
+    def close(self) -> None:
+        self.editor.setActiveEffect(None)
+        # As the module Segment Editor does before a scene is closed.
+        self.editor.setSegmentationNode(None)
+        self.editor.removeViewObservations()
+        self.editor.hide()
+        self.editor.deleteLater()
+        slicer.app.processEvents()
+
+
+def _addVolume(phantom):
+    return slicer.util.addVolumeFromArray(
+        phantom.voxels, phantom.ijk_to_ras, "Phantom", "vtkMRMLScalarVolumeNode"
+    )
+
+
+def _addSegmentation(volumeNode):
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    return node
+
+
+def _mask(segmentationNode, segmentId: str, phantom) -> np.ndarray:
+    """A segment as a boolean array on the phantom's grid; unlike slicer.util's, without nodes."""
+    mask = np.zeros(phantom.sphere.shape, dtype=bool)
+    labelmap = slicer.vtkOrientedImageData()
+    segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
+    if labelmap.IsEmpty():
+        return mask
+    toWorld = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(toWorld)
+    if not np.allclose(slicer.util.arrayFromVTKMatrix(toWorld), phantom.ijk_to_ras):
+        raise AssertionError("The segment is not on the grid of the volume.")
+    extent = labelmap.GetExtent()
+    box = tuple(slice(extent[2 * axis], extent[2 * axis + 1] + 1) for axis in (2, 1, 0))
+    voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars())
+    mask[box] = voxels.reshape(mask[box].shape) > 0
+    return mask
+
+
+def _nodeIds() -> set[str]:
+    scene = slicer.mrmlScene
+    return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}

@@ -1,0 +1,399 @@
+"""One user at work in one Segment Editor: prompts become a proposal, and that a segment."""
+
+from __future__ import annotations
+
+import logging
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..core.errors import SAMSegmentError
+from ..core.prompts import Prompts
+from ..scene import prompt_store
+from ..scene.observers import Observers
+from ..scene.time_point import TimePoint, time_point_of
+from ..weights.catalogue import model_entry
+from . import settings
+from .applying import Applier
+from .asking import Asking
+from .delay import Delay
+from .keeping import keep, time_note
+from .panel_state import ERROR, GOOD, HINT, NEGATIVE, POSITIVE, WARNING, PanelState
+from .parameters import LINE_NODE, ROI_NODE, Parameters, parameters_of
+from .prompt_editor import PromptEditor
+from .proposal_view import ProposalView
+from .steps import Steps
+from .target import Target, TargetWatch, place_of, target_of
+
+# A mouse that rests means to click here.
+LOOK_DELAY_MS = 250
+
+
+class Session:
+    """What the effect does while it is active. The panel's `Commands`.
+
+    Args:
+        scripted_effect: Slicer's adaptor of the effect.
+        service: the shared worker, see ui.worker_service.
+        show: draws a PanelState.
+        editor: finds the Segment Editor widget of this effect, for its undo history.
+    """
+
+    def __init__(self, scripted_effect, service, show, editor=lambda: None) -> None:
+        self._effect = scripted_effect
+        self._service = service
+        self._show = show
+        self._applier = Applier(editor)
+        self._steps = Steps(self._on_error)
+        self._asking = Asking(service, self._steps, self._on_asking_changed)
+        self._prompts: PromptEditor | None = None
+        self._view = ProposalView(self._steps)
+        self._target: Target | None = None
+        self._parameters: Parameters | None = None
+        self._alternative = 0
+        self._placed_at: TimePoint | None = None
+        self._soon = Delay(0, self._ask)
+        self._later = Delay(0, self.refresh)
+        self._observers = Observers()
+        self._look = Delay(LOOK_DELAY_MS, self._look_ahead)
+        self._watch = TargetWatch(self._check_place)
+        self._look_at: tuple[float, float, float] | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self._prompts is not None
+
+    # Life
+
+    def activate(self) -> None:
+        """The effect was chosen."""
+        if self.is_active:
+            return
+        self._prompts = PromptEditor(
+            slicer.mrmlScene, self._keep, self._on_prompts_changed, self._tell, self._on_error
+        )
+        model = model_entry(parameters_of(self._effect).model)
+        self._service.acquire(self._asking, model)
+        self._target = self._parameters = None
+        # Slicer tells effects of their parameters only, not of another segment or volume.
+        node = self._effect.parameterSetNode()
+        self._observers.add(node, [vtk.vtkCommand.ModifiedEvent], self._on_node_modified)
+        self.refresh()
+        if self._target is not None:
+            self.place(POSITIVE)
+
+    def deactivate(self) -> None:
+        """Another effect was chosen, or the editor goes away: nothing of ours stays behind."""
+        if not self.is_active:
+            return
+        self._observers.release()
+        self._later.stop()
+        self._leave()
+        self._service.release(self._asking)
+        prompts, self._prompts = self._prompts, None
+        prompts.remove()
+        self._target = self._parameters = None
+
+    def release(self) -> None:
+        """The effect is destroyed."""
+        self.deactivate()
+        for part in (self._view, self._watch, self._steps, self._soon, self._later, self._look):
+            part.release()
+
+    def refresh(self) -> None:
+        """Looks at the parameter node: another segment, volume, or parameter may be meant now."""
+        if not self.is_active:
+            return
+        target = target_of(self._effect.parameterSetNode())
+        if target != self._target:
+            self._leave()
+            self._enter(target)
+        parameters = parameters_of(self._effect)
+        before, self._parameters = self._parameters, parameters
+        if self._target is None:
+            self._asking.say(_("Select a source volume and a segment."), HINT)
+            return
+        before = before or parameters
+        self._prompts.use_markups(parameters.roi, parameters.line)
+        self._view.set_opacity(parameters.opacity)
+        if parameters.threshold != before.threshold:
+            self._keep(self._prompts.prompts)
+            self._draw()
+        asked_for = (parameters.model, parameters.start_from, parameters.keep_out)
+        if asked_for != (before.model, before.start_from, before.keep_out):
+            self._ask_soon()
+        self._tell()
+
+    # Commands of the panel
+
+    def place(self, kind: str | None) -> None:
+        """Begins to place POSITIVE or NEGATIVE points or an ROI; None ends it."""
+        if self.is_active and self._target is not None:
+            self._guarded(self._prompts.place, kind)
+            self._tell()
+
+    def toggle_place(self, kind: str) -> None:
+        """Begins to place, or ends it if this is being placed."""
+        if self.is_active:
+            self.place(None if self._prompts.placing == kind else kind)
+
+    def show_prompt(self, key: str) -> None:
+        """Moves the slice views to a prompt."""
+        row = self._row(key)
+        if row is not None:
+            slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *row.ras)
+
+    def flip(self, key: str) -> None:
+        self._edit("flip", key)
+
+    def delete(self, key: str) -> None:
+        self._edit("delete", key)
+
+    def clear(self) -> None:
+        self._edit("clear")
+
+    def undo(self) -> None:
+        self._edit("undo")
+
+    def redo(self) -> None:
+        self._edit("redo")
+
+    def next_alternative(self) -> None:
+        """Another reading of the same prompts; after the last one the first again."""
+        shown = self._asking.shown
+        if shown is None or not shown.complete or not shown.proposal.alternatives:
+            return
+        self._alternative = (self._alternative + 1) % (shown.proposal.alternatives + 1)
+        self._ask()
+
+    def cancel(self) -> None:
+        """Stops the model and drops the proposal; the prompts stay."""
+        if not self.is_active:
+            return
+        self._soon.stop()
+        self._asking.drop()
+        self._asking.say(_("Cancelled. The prompts are kept."), HINT)
+
+    def apply(self) -> None:
+        """Writes the proposal into the segment: one undo step of the Segment Editor."""
+        self.refresh()
+        shown = self._asking.shown
+        if not self.is_active or shown is None or not shown.complete or self._asking.is_busy:
+            return
+        target, parameters = self._target, self._parameters
+        if not self._effect.confirmCurrentSegmentVisible():
+            return
+        try:
+            result = self._applier.apply(shown, target, parameters, self._effect.parameterSetNode())
+        except SAMSegmentError as error:
+            self._asking.say(str(error), ERROR)
+            # Perhaps the segmentation has another geometry now: then there is a new proposal.
+            self.scene_changed()
+            return
+        self._asking.drop()
+        if parameters.start_from != "prompts":
+            # They are in the segment now, from which the next proposal starts.
+            self._prompts.clear_quietly()
+        if result.warnings:
+            self._asking.say(" ".join(result.warnings), WARNING)
+        else:
+            self._asking.say(_("Applied. Ctrl+Z takes it back."), GOOD)
+
+    def set_parameter(self, name: str, value) -> None:
+        """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""
+        if name in (ROI_NODE, LINE_NODE):
+            self._effect.setNodeReference(name, value)
+        else:
+            self._effect.setParameter(name, value)
+        self.refresh()
+
+    def set_device(self, name: str) -> None:
+        """Where models run from now on, in all of Slicer."""
+        settings.set_device(name)
+        self._asking.drop()
+        self._service.restart_if_device_changed()
+        self._ask_soon()
+
+    # What happens in the scene
+
+    def mouse_rests_at(self, ras) -> None:
+        """The mouse is over a slice, at a position in world RAS, mm."""
+        if self.is_active and self._prompts.placing in (POSITIVE, NEGATIVE):
+            self._look_at = tuple(ras)
+            self._look.start()
+
+    def interaction_mode_changed(self) -> None:
+        """The mouse mode may have been changed by somebody else."""
+        if self.is_active:
+            self._tell()
+
+    def scene_changed(self) -> None:
+        """Volume or segmentation may have got other voxels, another time point, grid or place."""
+        if self.is_active and self._asking.shown is not None:
+            self._watch.look()
+
+    def _check_place(self) -> None:
+        shown = self._asking.shown
+        if not self.is_active or self._target is None or shown is None:
+            return
+        try:
+            place = place_of(self._target)
+        except SAMSegmentError as error:
+            self._asking.drop()
+            self._asking.fail(error)
+            return
+        if place.image.key != shown.place.image.key:
+            self._asking.drop()
+            self._asking.say(
+                _("The volume has changed: move or add a prompt to segment what it shows now."),
+                WARNING,
+            )
+        elif not place.is_same(shown.place):
+            self._ask()
+
+    # Within
+
+    def _on_node_modified(self) -> None:
+        if slicer.mrmlScene.IsClosing() or slicer.mrmlScene.IsBatchProcessing():
+            self._later.start()
+        else:
+            # At once: a prompt that is placed next belongs to the segment that is selected now.
+            self.refresh()
+
+    def _enter(self, target: Target | None) -> None:
+        self._target = target
+        if target is None:
+            return
+        self._alternative = 0
+        self._let_go_of_markups()
+        self._view.enter(target)
+        self._watch.watch(target)
+        self._guarded(self._restore)
+        if self._prompts.prompts.kinds and not target.is_started:
+            # They were never applied. Else the user decides: a further prompt carries on.
+            self._ask_soon()
+
+    def _restore(self) -> None:
+        """The prompts that are stored with the segment, and their threshold."""
+        target = self._target
+        stored, self._placed_at = Prompts(), None
+        try:
+            kept = prompt_store.restore(target.segmentation, target.segment_id)
+            if kept is not None:
+                stored, self._placed_at = kept.prompts, kept.time_point
+                self._effect.setParameter("Threshold", kept.threshold)
+        finally:
+            self._prompts.enter((target.segmentation.GetID(), target.segment_id), stored)
+
+    def _keep(self, prompts: Prompts) -> None:
+        if prompts.kinds or self._prompts.can_undo:
+            keep(self._target, self._parameters, prompts)
+            self._placed_at = time_point_of(self._target.volume) if prompts.kinds else None
+
+    def _leave(self) -> None:
+        self._soon.stop()
+        self._look.stop()
+        self._watch.leave()
+        self._asking.drop()
+        self._prompts.leave()
+        self._view.leave()
+        self._target = None
+
+    def _edit(self, command: str, *arguments) -> None:
+        if self.is_active and self._target is not None:
+            self._guarded(getattr(self._prompts, command), *arguments)
+            self._let_go_of_markups()
+
+    def _let_go_of_markups(self) -> None:
+        """The selectors show the user's own markups only while these are the prompts."""
+        used = self._prompts.markups
+        for name in (ROI_NODE, LINE_NODE):
+            node = self._effect.nodeReference(name)
+            if node is not None and node not in used:
+                self._effect.setNodeReference(name, None)
+
+    def _on_prompts_changed(self) -> None:
+        self._alternative = 0
+        self._ask_soon()
+        self._tell()
+
+    def _ask_soon(self) -> None:
+        # Several changes of one user action become one question.
+        if self.is_active and self._target is not None:
+            self._soon.start()
+
+    def _ask(self) -> None:
+        if not self.is_active or self._target is None:
+            return
+        prompts = self._prompts.prompts
+        if not prompts.kinds and self._parameters.start_from != "refine":
+            self._asking.drop()
+            return
+        self._asking.ask(self._target, prompts, self._parameters, self._alternative)
+
+    def _on_asking_changed(self) -> None:
+        self._draw()
+        self._tell()
+
+    def _draw(self) -> None:
+        shown = self._asking.shown
+        if shown is None:
+            self._view.hide()
+        else:
+            self._guarded(self._view.show, shown.proposal, shown.place, self._parameters.threshold)
+
+    def _look_ahead(self) -> None:
+        if self.is_active and self._target is not None and self._look_at is not None:
+            self._guarded(self._asking.look, self._target, self._look_at)
+
+    def _tell(self) -> None:
+        if not self.is_active:
+            return
+        asking, prompts = self._asking, self._prompts
+        shown = asking.shown
+        ready = shown is not None and shown.complete and not asking.is_busy
+        self._show(
+            PanelState(
+                rows=prompts.rows,
+                note=time_note(self._target.volume, self._placed_at) if self._target else "",
+                status=asking.status or self._hint(),
+                status_kind=asking.status_kind,
+                progress=asking.progress,
+                placing=prompts.placing,
+                can_place=self._target is not None,
+                can_undo=prompts.can_undo,
+                can_redo=prompts.can_redo,
+                can_apply=ready and shown.proposal.levels.size > 0,
+                can_cancel=asking.is_busy or shown is not None,
+                alternatives=shown.proposal.alternatives if ready else 0,
+            )
+        )
+
+    def _hint(self) -> str:
+        if self._target is None:
+            return _("Select a source volume and a segment.")
+        if not self._prompts.prompts.kinds:
+            return _("Click on the object in any view, or press ROI and draw a box around it.")
+        return ""
+
+    def _row(self, key: str):
+        rows = self._prompts.rows if self.is_active else ()
+        return next((row for row in rows if row.key == key), None)
+
+    def _guarded(self, action, *arguments) -> None:
+        try:
+            action(*arguments)
+        except Exception as error:
+            self._on_error(error)
+
+    def _on_error(self, error: Exception) -> None:
+        if isinstance(error, SAMSegmentError):
+            self._asking.fail(error)
+            return
+        logging.exception("SAMSegment: unexpected error", exc_info=error)
+        self._asking.fail(
+            RuntimeError(
+                _("Something went wrong: {error}. The prompts are kept.").format(error=error)
+            )
+        )

@@ -1,0 +1,197 @@
+"""A radiologist at the Segment Editor with the effect: real widgets, markups and worker process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from TestSupport.phantoms import ball, grid
+
+EFFECT = Path(__file__).parents[3] / "SAMSegment" / "SAMSegmentLib" / "SegmentEditorEffect.py"
+NAME = "SAM Segment"
+GRID = grid((12, 40, 44), (1.5, 1.5, 3.0))
+#: The object: centre (R, A, S) and radius in mm.
+BALL, RADIUS = (33.0, 30.0, 18.0), 12.0
+#: A second, smaller one beside it.
+SMALL, SMALL_RADIUS = (54.0, 45.0, 15.0), 6.0
+# Far more than anything here takes: a test that waits so long has failed.
+PATIENCE_S = 30.0
+
+
+def voxels() -> np.ndarray:
+    """Two bright balls in grey tissue."""
+    grey = np.full(GRID.shape, 40, dtype=np.int16)
+    grey[ball(GRID, BALL, RADIUS)] = 200
+    grey[ball(GRID, SMALL, SMALL_RADIUS)] = 160
+    return grey
+
+
+class EffectDesk:
+    """An open Segment Editor in which the effect was chosen, and what a user does with it.
+
+    Attributes:
+        volume, segmentation: nodes.
+        first, second: IDs of two empty segments; the first is selected.
+        editor: the qMRMLSegmentEditorWidget.
+    """
+
+    def __init__(self, application, studio, matrix=None, parent=None, modality=None) -> None:
+        self.application, self.studio, self.scene = application, studio, application.scene
+        self.volume = studio.volume(
+            GRID.ijk_to_ras if matrix is None else matrix, parent, voxels=voxels()
+        )
+        self.set_modality(modality)
+        self.segmentation = studio.segmentation(self.volume, parent)
+        segments = self.segmentation.GetSegmentation()
+        self.first = segments.AddEmptySegment("", "Lesion")
+        self.second = segments.AddEmptySegment("", "Other")
+        self.editor = application.open_segment_editor(self.segmentation, self.volume)
+        self.editor.setCurrentSegmentID(self.first)
+        self.nodes_before = self.nodes()
+
+    # What the user does
+
+    def choose_effect(self, name: str = NAME) -> None:
+        self.editor.setActiveEffectByName(name)
+        self.application.process_events()
+
+    def place(self, ras, positive: bool = True) -> None:
+        """A click in a view, without the view."""
+        self.button("positiveButton" if positive else "negativeButton", True)
+        self.list(positive).AddControlPointWorld(*ras)
+
+    def propose(self, ras=BALL, positive: bool = True):
+        """Places a point and waits for the answer; the mask of the preview."""
+        self.place(ras, positive)
+        return self.proposal()
+
+    def proposal(self):
+        """Waits until the worker has answered; the mask of the preview."""
+        self.wait(lambda: self.is_asking)
+        self.wait(lambda: not self.is_asking)
+        self.wait(lambda: not self.session._steps.is_running("show"))
+        return self.preview_mask()
+
+    def button(self, name: str, checked: bool | None = None) -> None:
+        widget = getattr(self.ui, name)
+        assert widget.isEnabled(), f"{name} cannot be pressed"
+        if checked is None or widget.isChecked() != checked:
+            widget.click()
+
+    def apply(self) -> None:
+        self.button("applyButton")
+        self.application.process_events()
+
+    def wait(self, condition) -> None:
+        assert self.application.wait(condition, PATIENCE_S), self.status
+
+    # What there is
+
+    @property
+    def effect(self):
+        return self.editor.effectByName(NAME).self()
+
+    @property
+    def session(self):
+        return self.effect._session
+
+    @property
+    def ui(self):
+        return self.effect._panel.ui
+
+    @property
+    def is_asking(self) -> bool:
+        return self.session._asking.is_busy
+
+    @property
+    def status(self) -> str:
+        return self.ui.statusLabel.text
+
+    @property
+    def rows(self) -> list[str]:
+        prompts = self.ui.promptList
+        return [prompts.item(row).text() for row in range(prompts.count)]
+
+    def list(self, positive: bool):
+        return self.scene.GetFirstNodeByName(f"SAM Segment {'+' if positive else '-'}")
+
+    @property
+    def preview(self):
+        return self.scene.GetFirstNodeByName("SAM Segment preview")
+
+    def preview_mask(self):
+        """The preview on the volume's grid: boolean (k, j, i); None if nothing is shown."""
+        from SlicerHost.studio import segment_array
+
+        node = self.preview
+        if node is None or node.GetSegmentation().GetNumberOfSegments() == 0:
+            return None
+        mask = segment_array(node, node.GetSegmentation().GetNthSegmentID(0), self.volume) > 0
+        return mask if mask.any() else None
+
+    def mask(self, segment_id=None):
+        """A segment on the volume's grid: boolean (k, j, i)."""
+        from SlicerHost.studio import segment_array
+
+        return segment_array(self.segmentation, segment_id or self.first, self.volume) > 0
+
+    def nodes(self) -> set[str]:
+        scene = self.scene
+        return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
+
+    def set_modality(self, modality: str | None) -> None:
+        """What the quick engine is told to do, see TestSupport.quick_engine."""
+        hierarchy = self.application.hierarchy
+        item = hierarchy.GetItemByDataNode(self.volume)
+        hierarchy.SetItemAttribute(item, "DICOM.Modality", modality or "CT")
+
+
+@pytest.fixture(scope="module")
+def quick_worker():
+    """One worker process for all tests of a file, with the quick engine."""
+    from SAMSegmentLib.worker.process_client import WorkerClient
+
+    class KeptClient(WorkerClient):
+        """Lives on when a service has done with it."""
+
+        def close(self) -> None:
+            self.forget_images()
+
+    client = KeptClient("cpu", engines="TestSupport.quick_engine:ENGINES")
+    yield client
+    WorkerClient.close(client)
+
+
+@pytest.fixture
+def service(application, quick_worker, monkeypatch):
+    """The shared worker service of the effect; its process outlives the test."""
+    from SAMSegmentLib.ui import worker_service
+
+    service = worker_service.WorkerService(lambda device: quick_worker)
+    monkeypatch.setattr(worker_service, "_shared", service)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def make_desk(application, service):
+    """Makes an EffectDesk: `make_desk(matrix=..., parent=..., modality=...)`."""
+    from SlicerHost.studio import Studio
+
+    assert application.register_effect(EFFECT)
+
+    def make(**options) -> EffectDesk:
+        desk = EffectDesk(application, Studio(application), **options)
+        desk.choose_effect()
+        return desk
+
+    yield make
+    assert application.errors == []
+
+
+@pytest.fixture
+def desk(make_desk):
+    """An EffectDesk with the effect chosen; afterwards, Slicer's log must hold no error."""
+    return make_desk()

@@ -1,0 +1,540 @@
+"""The module's panel: guide, installation, device, test of the model, help."""
+
+import gc
+import subprocess
+import sys
+import types
+import weakref
+from pathlib import Path
+
+import pytest
+
+import SAMSegmentLib
+
+MODULE = Path(__file__).parents[3] / "SAMSegment" / "SAMSegment.py"
+NARROW = 400  # pixels; Slicer's module panel is seldom narrower
+PATIENCE_S = 30.0
+
+pytestmark = pytest.mark.mrml
+
+
+@pytest.fixture
+def make_panel(application):
+    """Opens a ModulePanel on a service, at a width; afterwards Slicer's log must hold no error."""
+    import qt
+
+    from SAMSegmentLib.ui.module_panel import ModulePanel
+
+    panels, areas = [], []
+
+    def make(service, width=NARROW):
+        panel = ModulePanel(service)
+        # As in Slicer: in a scroll area, which scrolls up and down only.
+        area = qt.QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(qt.QFrame.NoFrame)
+        area.setWidget(panel.widget)
+        area.resize(width, 900)
+        area.show()
+        panel.enter()
+        panel.ui.helpSection.collapsed = False
+        application.wait(seconds=0.05)
+        panels.append(panel)
+        areas.append(area)
+        return panel
+
+    yield make
+    for panel in panels:
+        panel.exit()
+        panel.release()
+    for area in areas:
+        area.close()
+        area.deleteLater()
+    assert application.errors == []
+
+
+class IdleService:
+    """A WorkerService of which nothing is asked."""
+
+    client = None
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def release(self, listener) -> None:
+        """Nothing was acquired."""
+
+
+@pytest.fixture
+def panel(make_panel, service):
+    return make_panel(service)
+
+
+@pytest.fixture
+def idle_panel(make_panel):
+    return make_panel(IdleService())
+
+
+def finished(panel) -> bool:
+    return not panel.ui.testProgress.isVisible()
+
+
+# What it shows
+
+
+def test_versions_are_shown(idle_panel):
+    import slicer
+
+    ui = idle_panel.ui
+    assert ui.versionLabel.text == SAMSegmentLib.__version__
+    assert ui.slicerLabel.text == slicer.app.applicationVersion
+    assert ui.torchLabel.text.startswith("2.")
+    assert not ui.installTorchButton.isVisible()
+    assert not ui.installSafetensorsButton.isVisible()
+
+
+def test_every_model_is_listed_with_its_licence(idle_panel):
+    from SAMSegmentLib.weights.catalogue import catalogue
+
+    text = idle_panel.ui.modelsLabel.text
+    for entry in catalogue().values():
+        assert entry.title in text and entry.weights_licence in text
+    assert "20 MB" in text and "ROI, points, line" in text and "included" in text
+
+
+def test_weights_that_are_gone_are_told(make_panel, monkeypatch, tmp_path):
+    from SAMSegmentLib.weights import catalogue
+
+    monkeypatch.setattr(catalogue, "MODELS_FOLDER", tmp_path)
+    assert "missing" in make_panel(IdleService()).ui.modelsLabel.text
+
+
+def test_a_models_title_is_shown_as_it_is_written(application):
+    from dataclasses import replace
+
+    from SAMSegmentLib.ui.module_panel import models_table
+    from SAMSegmentLib.weights.catalogue import model_entry
+
+    assert "A &lt;b&gt; &amp; C" in models_table(
+        [replace(model_entry("litemedsam"), title="A <b> & C")]
+    )
+
+
+def test_the_console_example_can_be_run(application, idle_panel, tmp_path):
+    import slicer
+
+    from SlicerHost.studio import Studio
+
+    studio = Studio(application)
+    volume = studio.volume()
+    volume.SetName("CTChest")
+    roi = studio.scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
+    called = {}
+
+    class Logic:
+        def segment(self, *nodes, roi=None):
+            called.update(nodes=nodes, roi=roi)
+            return "Segment_1"
+
+    module = types.ModuleType("SAMSegment")
+    module.SAMSegmentLogic = Logic
+    before = sys.modules.get("SAMSegment")
+    sys.modules["SAMSegment"] = module
+    try:
+        exec(
+            idle_panel.ui.consoleExample.plainText,
+            {"slicer": slicer, "getNode": slicer.util.getNode},
+        )
+    finally:
+        sys.modules.pop("SAMSegment")
+        if before is not None:
+            sys.modules["SAMSegment"] = before
+    assert called["nodes"][0] is volume and called["roi"] is roi
+    assert called["nodes"][1].IsA("vtkMRMLSegmentationNode")
+
+
+# The model
+
+
+def test_opening_the_panel_starts_no_worker(make_panel, application):
+    from SAMSegmentLib.ui.worker_service import WorkerService
+
+    started = []
+    service = WorkerService(started.append)
+    panel = make_panel(service)
+    application.wait(seconds=0.6)
+    assert started == []
+    assert "not started" in panel.ui.workerLabel.text
+    service.close()
+
+
+def test_the_test_of_the_model_says_how_long_it_took(application, panel):
+    panel.ui.testButton.click()
+    assert panel.ui.testProgress.isVisible()
+    assert application.wait(lambda: finished(panel), PATIENCE_S)
+    text = panel.ui.setupMessage.text
+    assert text.startswith("LiteMedSAM works: test object found in")
+    assert "Dice 0.9" in text or "Dice 1.00" in text
+    assert "PyTorch" in panel.ui.workerLabel.text and "threads" in panel.ui.workerLabel.text
+
+
+def test_a_wrong_mask_is_not_called_working(application, panel, monkeypatch):
+    monkeypatch.setattr("SAMSegmentLib.ui.model_check.GOOD_DICE", 1.01)
+    panel.ui.testButton.click()
+    assert application.wait(lambda: finished(panel), PATIENCE_S)
+    assert "its mask is wrong" in panel.ui.setupMessage.text
+
+
+def test_the_test_can_be_stopped_and_repeated(application, panel):
+    panel.ui.testButton.click()
+    panel.ui.testButton.click()
+    assert finished(panel)
+    assert panel.ui.testButton.text == "Test the model"
+    panel.ui.testButton.click()
+    assert application.wait(lambda: finished(panel), PATIENCE_S)
+    assert "works" in panel.ui.setupMessage.text
+
+
+def test_a_worker_that_cannot_start_is_told(application, make_panel):
+    from SAMSegmentLib.ui.worker_service import WorkerService
+    from SAMSegmentLib.worker.process_client import WorkerClient
+
+    service = WorkerService(lambda device: WorkerClient(device, ["no-such-python"]))
+    panel = make_panel(service)
+    panel.ui.testButton.click()
+    assert application.wait(lambda: finished(panel), 5)
+    assert "could not be started" in panel.ui.setupMessage.text
+    service.close()
+
+
+def test_damaged_weights_are_told_before_anything_is_started(make_panel, monkeypatch, tmp_path):
+    from SAMSegmentLib.ui.worker_service import WorkerService
+    from SAMSegmentLib.weights import catalogue
+
+    started = []
+    service = WorkerService(started.append)
+    panel = make_panel(service)
+    monkeypatch.setattr(catalogue, "MODELS_FOLDER", tmp_path)
+    panel.ui.testButton.click()
+    assert "missing" in panel.ui.setupMessage.text
+    assert started == []
+    service.close()
+
+
+def test_the_device_is_kept_and_starts_no_worker(idle_panel):
+    from SAMSegmentLib.ui import settings
+
+    selector = idle_panel.ui.deviceSelector
+    assert selector.currentText == "automatic"
+    selector.setCurrentIndex(selector.findData("cpu"))
+    assert settings.device() == "cpu"
+    assert idle_panel.ui.workerLabel.text.startswith("not started")
+
+
+def test_a_device_chosen_elsewhere_is_shown_when_the_panel_opens_again(idle_panel):
+    from SAMSegmentLib.ui import settings
+
+    settings.set_device("cpu")
+    idle_panel.exit()
+    idle_panel.enter()
+    assert idle_panel.ui.deviceSelector.currentText == "processor"
+    assert settings.device() == "cpu"
+
+
+# Installing
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """`without("torch")`: as if that package were not installed."""
+    from SAMSegmentLib.ui import packages
+
+    missing, version_of = set(), packages.version_of
+    monkeypatch.setattr(
+        packages, "version_of", lambda name: None if name in missing else version_of(name)
+    )
+
+    def forget(name):
+        missing.add(name)
+        return missing
+
+    return forget
+
+
+def test_without_pytorch_and_its_extension_the_user_learns_how_to_get_it(
+    application, make_panel, without
+):
+    without("torch")
+    panel = make_panel(IdleService())
+    assert panel.ui.torchLabel.text == "not installed"
+    panel.ui.installTorchButton.click()
+    assert "Extensions Manager" in panel.ui.setupMessage.text
+
+
+def test_pytorch_is_installed_by_its_extension_when_the_button_is_pressed(
+    make_panel, without, monkeypatch
+):
+    missing = without("torch")
+    asked = []
+
+    class PyTorchUtilsLogic:
+        def installTorch(self, **options):
+            asked.append(options)
+            missing.clear()
+
+    extension = types.ModuleType("PyTorchUtils")
+    extension.PyTorchUtilsLogic = PyTorchUtilsLogic
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    service = IdleService()
+    panel = make_panel(service)
+    assert asked == []
+    panel.ui.installTorchButton.click()
+    assert asked == [{"askConfirmation": True, "torchVersionRequirement": ">=2.4"}]
+    assert panel.ui.setupMessage.text == "PyTorch is installed."
+    assert not panel.ui.installTorchButton.isVisible()
+    assert service.stopped  # a running worker does not see the new package
+
+
+def test_an_installation_that_fails_is_told(make_panel, without, monkeypatch, caplog):
+    without("torch")
+    extension = types.ModuleType("PyTorchUtils")
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    panel = make_panel(IdleService())
+    panel.ui.installTorchButton.click()
+    assert "PyTorch could not be installed" in panel.ui.setupMessage.text
+    assert "PyTorch could not be installed" in caplog.text
+
+
+@pytest.mark.parametrize("declined", [True, False])
+def test_safetensors_is_installed_through_slicer(make_panel, without, monkeypatch, declined):
+    import slicer
+
+    missing = without("safetensors")
+    asked = []
+
+    def pip_ensure(requirements, requester=None):
+        asked.append((requirements, requester))
+        if declined:
+            raise RuntimeError("User declined package installation")
+        missing.clear()
+
+    packaging = types.SimpleNamespace(pip_ensure=pip_ensure)
+    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
+    panel = make_panel(IdleService())
+    panel.ui.installSafetensorsButton.click()
+    assert asked == [("safetensors>=0.4", "SAM Segment")]
+    assert panel.ui.setupMessage.text == ("" if declined else "safetensors is installed.")
+    assert panel.ui.installSafetensorsButton.isVisible() == declined
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_older_slicers_ask_and_install_with_pip(
+    application, make_panel, without, monkeypatch, agreed
+):
+    import slicer
+
+    missing = without("safetensors")
+    installed = []
+    monkeypatch.delattr(slicer, "packaging", raising=False)
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: agreed)
+    monkeypatch.setattr(
+        slicer.util, "pip_install", lambda what: (installed.append(what), missing.clear())
+    )
+    make_panel(IdleService()).ui.installSafetensorsButton.click()
+    assert installed == (["safetensors>=0.4"] if agreed else [])
+
+
+def test_looking_at_what_is_installed_imports_neither_torch_nor_safetensors():
+    # A fresh process: this one has loaded everything.
+    code = (
+        "import sys\n"
+        "from SlicerHost.application import Application\n"
+        "with Application() as application:\n"
+        f"    module = application.load_module({str(MODULE)!r})\n"
+        "    application.start()\n"
+        "    module.widgetRepresentation().self().enter()\n"
+        "    from SAMSegmentLib.ui.diagnostics import diagnostics\n"
+        "    diagnostics()\n"
+        "    assert not application.errors, application.errors\n"
+        "    print(*sys.modules)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert {"torch", "safetensors"}.isdisjoint(result.stdout.split())
+
+
+# Ways out
+
+
+def test_the_segment_editor_opens_with_the_effect_if_a_segment_is_there(
+    application, idle_panel, monkeypatch
+):
+    import slicer
+
+    from SlicerHost.studio import Studio
+
+    application.load_module(MODULE)
+    application.start()
+    studio = Studio(application)
+    volume = studio.volume()
+    segmentation = studio.segmentation(volume)
+    segmentation.GetSegmentation().AddEmptySegment("", "Liver")
+    editor = application.open_segment_editor(segmentation, volume)
+    opened = []
+    monkeypatch.setattr(slicer.util, "selectModule", opened.append)
+    module = types.SimpleNamespace(editor=editor)
+    monkeypatch.setattr(slicer.util, "getModuleWidget", {"SegmentEditor": module}.get)
+    monkeypatch.setattr("SAMSegmentLib.ui.worker_service._shared", IdleEffectService())
+
+    idle_panel.ui.openEditorButton.click()
+    assert opened == ["SegmentEditor"]
+    assert editor.activeEffect().name == "SAM Segment"
+    editor.setActiveEffect(None)
+
+    editor.setCurrentSegmentID("")
+    segmentation.GetSegmentation().RemoveAllSegments()
+    idle_panel.ui.openEditorButton.click()
+    assert editor.activeEffect() is None
+
+
+class IdleEffectService(IdleService):
+    def acquire(self, listener) -> None:
+        """The worker would start."""
+
+    def cancel(self, listener) -> None:
+        """Nothing is under way."""
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+def test_sample_data_are_one_click_away(application, idle_panel, monkeypatch):
+    import slicer
+
+    opened = []
+    monkeypatch.setattr(slicer.util, "selectModule", opened.append)
+    idle_panel.ui.sampleDataButton.click()
+    assert opened == ["SampleData"]
+
+
+def test_without_a_main_window_the_buttons_say_so():
+    from SlicerHost.application import Application
+
+    with Application(main_window=False) as application:
+        from SAMSegmentLib.ui.module_panel import ModulePanel
+
+        panel = ModulePanel(IdleService())
+        for button in (panel.ui.openEditorButton, panel.ui.sampleDataButton):
+            button.click()
+            assert panel.ui.guideMessage.text == "Could not find main window"
+        panel.release()
+        panel.widget.deleteLater()
+        assert application.errors == []
+
+
+def test_diagnostics_go_to_the_clipboard(application, idle_panel):
+    import slicer
+
+    idle_panel.ui.diagnosticsButton.click()
+    assert slicer.app.clipboard().text().startswith("SAM Segment diagnostics\n")
+    assert "Copied" in idle_panel.ui.helpMessage.text
+
+
+# Life
+
+
+def test_a_released_panel_is_not_kept_alive(application):
+    from SAMSegmentLib.ui.module_panel import ModulePanel
+
+    panel = ModulePanel(IdleService())
+    known, widget = weakref.ref(panel), panel.widget
+    panel.enter()
+    panel.release()
+    del panel
+    gc.collect()
+    assert known() is None
+    widget.deleteLater()
+
+
+def test_the_module_can_be_opened_left_and_unloaded(application):
+    module = application.load_module(MODULE)
+    application.start()
+    python = module.widgetRepresentation().self()
+    python.enter()
+    python.exit()
+    python.cleanup()
+    python.cleanup()
+    assert application.errors == []
+
+
+# Legibility
+
+
+def visible(panel, kind):
+    return [child for child in panel.widget.findChildren(kind) if child.isVisible()]
+
+
+def cut_widgets(panel) -> list[str]:
+    """Labels and buttons that are too small for their text."""
+    import qt
+
+    found = []
+    for label in visible(panel, qt.QLabel):
+        if label.height < label.heightForWidth(label.width):
+            found.append(f"{label.name}: {label.text}")
+        if label.width < label.minimumSizeHint.width():
+            found.append(f"{label.name}, width: {label.text}")
+    for button in visible(panel, qt.QPushButton):
+        hint = button.minimumSizeHint
+        if button.width < hint.width() or button.height < hint.height():
+            found.append(f"{button.name}: {button.text}")
+    return found
+
+
+def test_nothing_is_cut_at_a_narrow_width(application, idle_panel):
+    assert idle_panel.widget.minimumSizeHint.width() <= NARROW
+    assert idle_panel.widget.width <= NARROW
+    assert cut_widgets(idle_panel) == []
+
+
+def test_long_messages_wrap(application, idle_panel):
+    from SAMSegmentLib.ui import module_panel
+
+    for label in ("guideMessage", "setupMessage", "helpMessage", "workerLabel"):
+        module_panel._say(getattr(idle_panel.ui, label), "Nothing was found in this place. " * 8)
+    application.wait(seconds=0.05)
+    assert idle_panel.widget.width <= NARROW
+    assert cut_widgets(idle_panel) == []
+
+
+@pytest.mark.parametrize("factor", [1.5, 2.0])
+def test_nothing_is_cut_with_large_letters(application, make_panel, factor):
+    import slicer
+
+    font = slicer.app.font()
+    large = type(font)(font)
+    large.setPointSizeF(font.pointSizeF() * factor)
+    slicer.app.setFont(large)
+    try:
+        panel = make_panel(IdleService(), width=int(NARROW * factor))
+        assert panel.widget.width <= NARROW * factor
+        assert cut_widgets(panel) == []
+    finally:
+        slicer.app.setFont(font)
+
+
+def test_colours_are_left_to_the_theme_but_for_the_status(application, idle_panel):
+    import qt
+
+    from SAMSegmentLib.ui.panel import STATUS_COLORS
+
+    assert {child.styleSheet for child in visible(idle_panel, qt.QWidget)} == {""}
+    idle_panel.ui.diagnosticsButton.click()
+    assert idle_panel.ui.helpMessage.styleSheet == f"color: {STATUS_COLORS['good']}"
+
+
+def test_every_button_says_what_it_does(idle_panel):
+    import qt
+
+    for button in idle_panel.widget.findChildren(qt.QPushButton):
+        assert button.text and len(button.toolTip) > 20, button.name

@@ -1,0 +1,64 @@
+"""The effect's parameters: saved with the scene, usable whatever a scene or a script put there."""
+
+import pytest
+
+pytestmark = pytest.mark.mrml
+
+
+def parameters(desk):
+    from SAMSegmentLib.ui.parameters import parameters_of
+
+    return parameters_of(desk.effect.scriptedEffect)
+
+
+def test_they_have_defaults(desk):
+    found = parameters(desk)
+    assert (found.model, found.threshold, found.opacity) == ("litemedsam", 0.5, 0.5)
+    assert (found.start_from, found.keep_out, found.roi, found.line) == (
+        "prompts",
+        True,
+        None,
+        None,
+    )
+
+
+def test_the_panel_writes_them_into_the_parameter_node(desk):
+    desk.ui.thresholdSlider.value = 0.7
+    desk.ui.opacitySlider.value = 0.25
+    desk.ui.keepOutBox.setChecked(False)
+    node = desk.editor.mrmlSegmentEditorNode()
+    assert float(node.GetAttribute("SAM Segment.Threshold")) == 0.7
+    assert float(node.GetAttribute("SAM Segment.PreviewOpacity")) == 0.25
+    assert node.GetAttribute("SAM Segment.KeepOut") == "0"
+
+
+def test_the_panel_shows_what_a_script_sets(desk):
+    effect = desk.effect.scriptedEffect
+    effect.setParameter("Threshold", 0.3)
+    effect.setParameter("StartFrom", "refine")
+    assert desk.ui.thresholdSlider.value == pytest.approx(0.3)
+    selector = desk.ui.startSelector
+    assert selector.itemData(selector.currentIndex) == "refine"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("Threshold", "nonsense", 0.5),
+        ("Threshold", "7", 0.95),
+        ("Threshold", "nan", 0.5),
+        ("PreviewOpacity", "-1", 0.0),
+        ("Model", "no such model", "litemedsam"),
+        ("StartFrom", "", "prompts"),
+    ],
+)
+def test_what_cannot_be_used_is_replaced(desk, name, value, expected):
+    desk.effect.scriptedEffect.setParameter(name, value)
+    found = parameters(desk)
+    attribute = {
+        "Threshold": "threshold",
+        "PreviewOpacity": "opacity",
+        "Model": "model",
+        "StartFrom": "start_from",
+    }[name]
+    assert getattr(found, attribute) == expected
