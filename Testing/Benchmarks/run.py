@@ -6,11 +6,19 @@ import json
 import sys
 from pathlib import Path
 
+import effect_start
+import effect_ui
 import litemedsam_network
 import litemedsam_oblique
 import litemedsam_roi
 
-BENCHMARKS = (litemedsam_network, litemedsam_roi, litemedsam_oblique)
+BENCHMARKS = (
+    litemedsam_network,
+    litemedsam_roi,
+    litemedsam_oblique,
+    effect_start,
+    effect_ui,
+)
 OUTPUT = Path(__file__).parents[2] / "out" / "bench.json"
 
 
