@@ -91,9 +91,9 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
 
     def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
         if eventId == vtk.vtkCommand.MouseMoveEvent and self._session is not None:
-            ras = _position_in_slice(callerInteractor, viewWidget)
-            if ras is not None:
-                self._session.mouse_rests_at(ras)
+            position = _position_in_slice(callerInteractor, viewWidget)
+            if position is not None:
+                self._session.mouse_moved(*position)
         return False  # markups do the rest
 
     def setMRMLDefaults(self):
@@ -155,9 +155,10 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
 
 
 def _position_in_slice(interactor, viewWidget):
-    """World RAS (mm) under the mouse; None unless this is a slice view."""
+    """World RAS (mm) under the mouse and the slice's normal; None unless this is a slice view."""
     if viewWidget is None or viewWidget.className() != "qMRMLSliceWidget":
         return None
     x, y = interactor.GetEventPosition()
-    xyToRas = viewWidget.sliceLogic().GetSliceNode().GetXYToRAS()
-    return xyToRas.MultiplyPoint((x, y, 0.0, 1.0))[:3]
+    sliceNode = viewWidget.sliceLogic().GetSliceNode()
+    ras = sliceNode.GetXYToRAS().MultiplyPoint((x, y, 0.0, 1.0))[:3]
+    return ras, tuple(sliceNode.GetSliceToRAS().GetElement(row, 2) for row in range(3))

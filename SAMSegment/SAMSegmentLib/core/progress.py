@@ -28,6 +28,11 @@ class Watch:
         cancel: looked at before each step.
         preview: called as `preview(make)` when there is something to look at; `make()` gives it as
             a Prediction, and is only to be called if somebody looks: it takes a moment.
+        facing: across the plane in which the user looks, a direction in the image's RAS: what lies
+            in that plane is best shown first; None if it is not known.
+
+    Attributes:
+        facing: see above; it never changes the answer.
     """
 
     def __init__(
@@ -35,7 +40,9 @@ class Watch:
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
         preview: PreviewCallback | None = None,
+        facing: tuple[float, float, float] | None = None,
     ) -> None:
+        self.facing = facing
         self._progress = progress
         self._cancel = cancel
         self._preview = preview

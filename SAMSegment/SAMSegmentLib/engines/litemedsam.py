@@ -227,16 +227,17 @@ class LiteMedSAMEngine(Engine):
         fit: LineFit | None = None,
     ) -> list[list[Section]]:
         """Per stack, what may lie at a position on its whole slice there."""
-        offers: list[list[Section]] = []
+        offers: dict[int, list[Section]] = {}
         best = []
-        for number, stack in enumerate(stacks):
-            request.watch.step(number, len(stacks), "Looking around the point")
+        for done, number in enumerate(in_view_first(stacks, request.watch.facing)):
+            request.watch.step(done, len(stacks), "Looking around the point")
+            stack = stacks[number]
             index, row, column = (int(n) for n in voxel_of(stack.geometry, ras))
-            offers.append(self._sections(stack, index, (row, column), fit))
-            best += [(stack, index, section) for section in offers[-1][:1]]
+            offers[number] = self._sections(stack, index, (row, column), fit)
+            best += [(stack, index, section) for section in offers[number][:1]]
             if previews is not None:
                 previews.sections(best)
-        return offers
+        return [offers[number] for number in range(len(stacks))]
 
     def _sections(
         self, stack: SliceStack, index: int, seed: tuple[int, int], fit: LineFit | None
@@ -338,6 +339,21 @@ class LiteMedSAMEngine(Engine):
         """Logits (1, 1, 256, 256) and predicted IoU (1, 1) for an xyxy box on the picture."""
         boxes = torch.from_numpy(box[None].astype(np.float32)).to(self._device)
         return self._network.decode(embedding.features, boxes=boxes)
+
+
+def in_view_first(
+    stacks: Sequence[SliceStack], facing: tuple[float, float, float] | None
+) -> list[int]:
+    """The stacks' numbers, those first whose slices lie most in the plane that the user sees.
+
+    Args:
+        facing: across that plane, RAS; None: as they are.
+    """
+    numbers = range(len(stacks))
+    if facing is None:
+        return list(numbers)
+    across = [abs(float(stack.geometry.directions[:, 2] @ facing)) for stack in stacks]
+    return sorted(numbers, key=lambda number: -round(across[number], 3))
 
 
 def part_around(box: Box, size: int) -> tuple[int, int, int]:

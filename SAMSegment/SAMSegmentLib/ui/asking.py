@@ -71,8 +71,19 @@ class Asking:
     def is_busy(self) -> bool:
         return self._pending is not None
 
-    def ask(self, target: Target, prompts: Prompts, parameters, alternative: int = 0) -> None:
-        """Asks for the proposal of prompts (world RAS); the one that is shown stays until then."""
+    def ask(
+        self,
+        target: Target,
+        prompts: Prompts,
+        parameters,
+        alternative: int = 0,
+        facing: tuple[float, float, float] | None = None,
+    ) -> None:
+        """Asks for the proposal of prompts (world RAS); the one that is shown stays until then.
+
+        Args:
+            facing: across the slice view in which the user works, world RAS.
+        """
         self.stop()
         try:
             place = place_of(target)
@@ -82,7 +93,12 @@ class Asking:
             if parameters.start_from == STARTS[0]:
                 model.check_prompts(in_volume)
             request = events.PredictionRequest(
-                model, place.image, in_volume, place.grid, alternative=alternative
+                model,
+                place.image,
+                in_volume,
+                place.grid,
+                alternative=alternative,
+                facing=None if facing is None else tuple(place.volume_to_world[:3, :3].T @ facing),
             )
         except SAMSegmentError as error:
             self.fail(error)

@@ -18,6 +18,7 @@ from . import settings
 from .applying import Applier
 from .asking import Asking
 from .delay import Delay
+from .gaze import Gaze
 from .keeping import keep, time_note
 from .panel_state import ERROR, GOOD, HINT, NEGATIVE, POSITIVE, WARNING, PanelState
 from .parameters import LINE_NODE, ROI_NODE, Parameters, parameters_of
@@ -25,9 +26,6 @@ from .prompt_editor import PromptEditor
 from .proposal_view import ProposalView
 from .steps import Steps
 from .target import Target, TargetWatch, place_of, target_of
-
-# A mouse that rests means to click here.
-LOOK_DELAY_MS = 250
 
 
 class Session:
@@ -56,9 +54,8 @@ class Session:
         self._soon = Delay(0, self._ask)
         self._later = Delay(0, self.refresh)
         self._observers = Observers()
-        self._look = Delay(LOOK_DELAY_MS, self._look_ahead)
+        self._gaze = Gaze(self._look_ahead)
         self._watch = TargetWatch(self._check_place)
-        self._look_at: tuple[float, float, float] | None = None
 
     @property
     def is_active(self) -> bool:
@@ -98,7 +95,7 @@ class Session:
     def release(self) -> None:
         """The effect is destroyed."""
         self.deactivate()
-        for part in (self._view, self._watch, self._steps, self._soon, self._later, self._look):
+        for part in (self._view, self._watch, self._steps, self._soon, self._later, self._gaze):
             part.release()
 
     def refresh(self) -> None:
@@ -135,13 +132,12 @@ class Session:
 
     def toggle_place(self, kind: str) -> None:
         """Begins to place, or ends it if this is being placed."""
-        if self.is_active:
-            self.place(None if self._prompts.placing == kind else kind)
+        placing = self._prompts.placing if self.is_active else None
+        self.place(None if placing == kind else kind)
 
     def show_prompt(self, key: str) -> None:
         """Moves the slice views to a prompt."""
-        row = self._row(key)
-        if row is not None:
+        if (row := self._row(key)) is not None:
             slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *row.ras)
 
     def flip(self, key: str) -> None:
@@ -217,16 +213,18 @@ class Session:
 
     # What happens in the scene
 
-    def mouse_rests_at(self, ras) -> None:
-        """The mouse is over a slice, at a position in world RAS, mm."""
-        if self.is_active and self._prompts.placing in (POSITIVE, NEGATIVE):
-            self._look_at = tuple(ras)
-            self._look.start()
+    def mouse_moved(self, ras, facing) -> None:
+        """The mouse is over a slice, at a position in world RAS, mm.
+
+        Args:
+            facing: across that slice, a direction in world RAS.
+        """
+        if self.is_active:
+            self._gaze.move(ras, facing)
 
     def interaction_mode_changed(self) -> None:
         """The mouse mode may have been changed by somebody else."""
-        if self.is_active:
-            self._tell()
+        self._tell()
 
     def scene_changed(self) -> None:
         """Volume or segmentation may have got other voxels, another time point, grid or place."""
@@ -293,7 +291,7 @@ class Session:
 
     def _leave(self) -> None:
         self._soon.stop()
-        self._look.stop()
+        self._gaze.stop()
         self._watch.leave()
         self._asking.drop()
         self._prompts.leave()
@@ -330,7 +328,10 @@ class Session:
         if not prompts.kinds and self._parameters.start_from != "refine":
             self._asking.drop()
             return
-        self._asking.ask(self._target, prompts, self._parameters, self._alternative)
+        facing = self._gaze.facing
+        self._guarded(
+            self._asking.ask, self._target, prompts, self._parameters, self._alternative, facing
+        )
 
     def _on_asking_changed(self) -> None:
         self._draw()
@@ -343,9 +344,9 @@ class Session:
         else:
             self._guarded(self._view.show, shown.proposal, shown.place, self._parameters.threshold)
 
-    def _look_ahead(self) -> None:
-        if self.is_active and self._target is not None and self._look_at is not None:
-            self._guarded(self._asking.look, self._target, self._look_at)
+    def _look_ahead(self, ras) -> None:
+        if self.is_active and self._target and self._prompts.placing in (POSITIVE, NEGATIVE):
+            self._guarded(self._asking.look, self._target, ras)
 
     def _tell(self) -> None:
         if not self.is_active:

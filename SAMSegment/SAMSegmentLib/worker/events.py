@@ -64,6 +64,7 @@ class PredictionRequest:
         voxels: masks that go with the prompts, on the image's grid.
         intensity_range: intensities shown to the model from black to white; None: chosen.
         alternative: 0 for the best mask, 1 for the next best, and so on.
+        facing: across the plane in which the user looks, a direction in the image's RAS.
     """
 
     model: ModelEntry
@@ -73,6 +74,7 @@ class PredictionRequest:
     voxels: VoxelPrompts | None = None
     intensity_range: tuple[float, float] | None = None
     alternative: int = 0
+    facing: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

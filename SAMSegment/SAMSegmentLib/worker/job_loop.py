@@ -161,7 +161,8 @@ class JobLoop:
             shown_until = began + max(PREVIEW_EVERY_S, took / PREVIEW_SHARE)
 
         # Of another alternative there is nothing to see before the end.
-        return Watch(progress, job.stop, preview if job.order.alternative == 0 else None)
+        looks = preview if job.order.alternative == 0 else None
+        return Watch(progress, job.stop, looks, job.order.facing)
 
     def _prepare(self, job: Job) -> None:
         """Work ahead of need: if it fails, the request will say why."""

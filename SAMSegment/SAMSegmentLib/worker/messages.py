@@ -82,6 +82,7 @@ class Ask:
     voxels: SentVoxels | None
     intensity_range: tuple[float, float] | None
     alternative: int
+    facing: tuple[float, float, float] | None
 
 
 @dataclass(frozen=True)

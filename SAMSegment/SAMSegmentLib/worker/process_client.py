@@ -301,6 +301,7 @@ class WorkerClient:
                 sent_voxels(request.voxels, self._stock),
                 request.intensity_range,
                 request.alternative,
+                request.facing,
             )
         )
         pending.is_sent = True

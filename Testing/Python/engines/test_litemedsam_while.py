@@ -161,3 +161,15 @@ def test_a_click_shows_its_section_first_and_then_more_and_more(engine):
     assert len(np.unique(first[:, 0])) == 1 and first[0, 0] == 5
     assert np.count_nonzero(seen[0]) < np.count_nonzero(seen[-1])
     assert any(len(np.unique(np.argwhere(mask)[:, 0])) > 2 for mask in seen[:-1])
+
+
+@pytest.mark.parametrize("plane", [0, 1, 2])
+def test_the_slice_in_which_the_user_looks_is_shown_first_and_the_answer_is_the_same(engine, plane):
+    image, prompts = tissue(), Prompts(points=(Point(CLICK),))
+    facing = tuple(-GEOMETRY.directions[:, 2 - plane])
+    thickness = []
+    watch = Watch(preview=lambda make: thickness.append(make().logits.shape), facing=facing)
+    answer = engine.predict(image, prompts, watch)
+    assert thickness[0][plane] == 1
+    plain = engine.predict(tissue(), prompts, Watch())
+    assert answer.start == plain.start and np.array_equal(answer.logits, plain.logits)

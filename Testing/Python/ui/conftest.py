@@ -17,7 +17,7 @@ BALL, RADIUS = (33.0, 30.0, 18.0), 12.0
 #: A second, smaller one beside it.
 SMALL, SMALL_RADIUS = (54.0, 45.0, 15.0), 6.0
 # Far more than anything here takes: a test that waits so long has failed.
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
 
 
 def voxels() -> np.ndarray:

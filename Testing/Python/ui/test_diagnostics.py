@@ -186,7 +186,7 @@ def test_places_in_code_are_told_from_the_package_on(application):
 
     for path, short in (
         ("/opt/drsmith/lib/SAMSegmentLib/core/image.py", "SAMSegmentLib/core/image.py"),
-        ("C:\\Users\\drsmith\\SAMSegmentLib\\ui\\a.py", "SAMSegmentLib/ui/a.py"),
+        ("D:\\Homes\\drsmith\\SAMSegmentLib\\ui\\a.py", "SAMSegmentLib/ui/a.py"),
         ("/a/lib/python3.12/site-packages/torch/nn/x.py", "site-packages/torch/nn/x.py"),
         ("/a/drsmith/lib/Python/lib/python3.12/json/decoder.py", "python/json/decoder.py"),
         ("C:\\drsmith\\Slicer\\lib\\Python\\Lib\\json\\a.py", "python/json/a.py"),

@@ -185,6 +185,21 @@ def test_where_the_mouse_rests_the_worker_looks_ahead(desk, red, monkeypatch):
     assert len(looked) == 1
 
 
+def test_the_worker_is_told_in_which_slice_the_user_clicks(desk, red, monkeypatch):
+    asked = []
+    ask = desk.session._service.ask
+    monkeypatch.setattr(
+        desk.session._service, "ask", lambda who, what: asked.append(what) or ask(who, what)
+    )
+    with SliceView(desk.application, "Yellow", size=(200, 200)) as yellow:
+        desk.application.add_views(yellow)
+        yellow.show(desk.volume)
+        yellow.look_at(BALL)
+        yellow.click(BALL)
+        desk.proposal()
+    assert np.allclose(np.abs(asked[0].facing), (1, 0, 0), atol=1e-6)
+
+
 def test_without_placing_nothing_is_looked_at(desk, red, monkeypatch):
     looked = []
     monkeypatch.setattr(desk.session._service, "look", lambda image, ras: looked.append(ras))
