@@ -51,8 +51,9 @@ class QuickEngine:
         if voxels is not None and voxels.occupied is not None:
             logits[voxels.occupied.on_box((0, 0, 0), logits.shape)] = BACKGROUND_LOGIT
         watch.step(1, 2, "Done")
-        smaller = Prediction(logits - 12, (0, 0, 0), image.geometry)
-        return replace(Prediction(logits, (0, 0, 0), image.geometry), alternatives=(smaller,))
+        readings = [Prediction(each, (0, 0, 0), image.geometry) for each in (logits, logits - 12)]
+        best = readings.pop(prompts.reading % 2)
+        return replace(best, alternatives=tuple(readings))
 
     def prepare(self, image, ras, watch, intensity_range=None) -> None:
         """See Engine.prepare."""

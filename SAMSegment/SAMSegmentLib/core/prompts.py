@@ -156,11 +156,21 @@ class Roi:
 
 @dataclass(frozen=True)
 class Prompts:
-    """All that was said about one object."""
+    """All that was said about one object.
+
+    Attributes:
+        reading: which reading of the first mask is meant, 0 being the likeliest: a point may mean
+            a vessel or the organ around it. Further points correct that one.
+    """
 
     roi: Roi | None = None
     points: tuple[Point, ...] = field(default_factory=tuple)
     line: Line | None = None
+    reading: int = 0
+
+    def __post_init__(self) -> None:
+        if self.reading < 0:
+            raise InputError(f"There is no reading {self.reading}: 0 is the first.")
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -178,6 +188,7 @@ class Prompts:
             None if self.roi is None else self.roi.transformed(matrix),
             tuple(point.transformed(matrix) for point in self.points),
             None if self.line is None else self.line.transformed(matrix),
+            self.reading,
         )
 
     def to_json(self) -> str:
@@ -187,6 +198,8 @@ class Prompts:
         data = {"roi": roi, "points": points}
         if self.line is not None:
             data["line"] = [list(self.line.start), list(self.line.end)]
+        if self.reading:
+            data["reading"] = self.reading
         return json.dumps(data, separators=(",", ":"))
 
     @classmethod
@@ -202,14 +215,15 @@ class Prompts:
             if roi is not None and roi.box_to_ras.shape != (4, 4):
                 raise ValueError("the ROI is not a 4x4 matrix")
             points = tuple(Point(tuple(p["ras"]), bool(p["positive"])) for p in data["points"])
-            # Prompts of earlier versions know no line.
+            # Prompts of earlier versions know no line, and no reading.
             ends = data.get("line")
             line = None if ends is None else _line_of(ends)
+            reading = int(data.get("reading", 0))
         except InputError:
             raise
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise InputError(f"These are not stored prompts: {error}.") from error
-        return cls(roi, points, line)
+        return cls(roi, points, line, reading)
 
 
 def _line_of(ends: list) -> Line:

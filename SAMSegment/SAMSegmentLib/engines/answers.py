@@ -66,6 +66,12 @@ class Answer:
     views: Sequence[View]
     alternatives: tuple[Field, ...] = ()
 
+    def read_as(self, reading: int) -> Answer:
+        """This answer with another of its readings as its mask; after the last comes the first."""
+        masks = [self.mask, *self.alternatives]
+        mask = masks.pop(reading % len(masks))
+        return replace(self, mask=mask, alternatives=tuple(masks))
+
     def without(self, patch: Patch | None) -> Answer:
         """This answer, none of whose masks has a voxel in a patch."""
         if patch is None:

@@ -148,6 +148,8 @@ class LiteMedSAMEngine(Engine):
             earlier = replace(first, points=(*first.points, *clicks[:-1]))
             before = self._answer(request, earlier)
             answer = self._corrected(request, before, clicks[-1], earlier.points)
+        elif first.reading:
+            answer = self._answer(request, replace(first, reading=0)).read_as(first.reading)
         else:
             answer = self._first_answer(request, first)
         answer = answer.without(request.occupied)

@@ -76,7 +76,6 @@ class Asking:
         target: Target,
         prompts: Prompts,
         parameters,
-        alternative: int = 0,
         facing: tuple[float, float, float] | None = None,
     ) -> None:
         """Asks for the proposal of prompts (world RAS); the one that is shown stays until then.
@@ -97,7 +96,6 @@ class Asking:
                 place.image,
                 in_volume,
                 place.grid,
-                alternative=alternative,
                 facing=None if facing is None else tuple(place.volume_to_world[:3, :3].T @ facing),
             )
         except SAMSegmentError as error:

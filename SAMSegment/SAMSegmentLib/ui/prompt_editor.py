@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 
 from slicer.i18n import tr as _
 
@@ -162,6 +163,12 @@ class PromptEditor(PromptListener):
             self._nodes.remove(int(key))
         self._take_note()
 
+    def read_as(self, reading: int) -> None:
+        """Says which reading of the first prompt is meant, see Prompts.reading."""
+        if self._segment is not None:
+            self._keep(replace(self._history.prompts, reading=reading))
+            self._changed()
+
     def clear(self) -> None:
         """Deletes all prompts."""
         self._nodes.clear()
@@ -208,6 +215,9 @@ class PromptEditor(PromptListener):
             return
         try:
             prompts = self._nodes.prompts()
+            before = self._history.prompts
+            if _basis(prompts) == _basis(before):
+                prompts = replace(prompts, reading=before.reading)
             if prompts.to_json() == self._history.prompts.to_json():
                 return
             self._keep(prompts)
@@ -228,6 +238,12 @@ class PromptEditor(PromptListener):
     def _delete_roi(self) -> None:
         if self._nodes.roi_node is not None:
             self._nodes.use_roi(None)
+
+
+def _basis(prompts: Prompts) -> str:
+    """What the first mask is made from: with that, its readings are other ones."""
+    positive = tuple(point for point in prompts.points if point.positive)
+    return Prompts(prompts.roi, positive[:1], prompts.line).to_json()
 
 
 def _position(ras) -> str:

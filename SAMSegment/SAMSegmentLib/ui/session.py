@@ -49,7 +49,6 @@ class Session:
         self._view = ProposalView(self._steps)
         self._target: Target | None = None
         self._parameters: Parameters | None = None
-        self._alternative = 0
         self._placed_at: TimePoint | None = None
         self._soon = Delay(0, self._ask)
         self._later = Delay(0, self.refresh)
@@ -160,8 +159,8 @@ class Session:
         shown = self._asking.shown
         if shown is None or not shown.complete or not shown.proposal.alternatives:
             return
-        self._alternative = (self._alternative + 1) % (shown.proposal.alternatives + 1)
-        self._ask()
+        reading = self._prompts.prompts.reading + 1
+        self._edit("read_as", reading % (shown.proposal.alternatives + 1))
 
     def cancel(self) -> None:
         """Stops the model and drops the proposal; the prompts stay."""
@@ -182,7 +181,10 @@ class Session:
             return
         try:
             result = self._applier.apply(shown, target, parameters, self._effect.parameterSetNode())
-        except SAMSegmentError as error:
+        except Exception as error:
+            if not isinstance(error, SAMSegmentError):
+                self._on_error(error)
+                return
             self._asking.say(str(error), ERROR)
             # Perhaps the segmentation has another geometry now: then there is a new proposal.
             self.scene_changed()
@@ -263,7 +265,6 @@ class Session:
         self._target = target
         if target is None:
             return
-        self._alternative = 0
         self._let_go_of_markups()
         self._view.enter(target)
         self._watch.watch(target)
@@ -312,7 +313,6 @@ class Session:
                 self._effect.setNodeReference(name, None)
 
     def _on_prompts_changed(self) -> None:
-        self._alternative = 0
         self._ask_soon()
         self._tell()
 
@@ -329,9 +329,7 @@ class Session:
             self._asking.drop()
             return
         facing = self._gaze.facing
-        self._guarded(
-            self._asking.ask, self._target, prompts, self._parameters, self._alternative, facing
-        )
+        self._guarded(self._asking.ask, self._target, prompts, self._parameters, facing)
 
     def _on_asking_changed(self) -> None:
         self._draw()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT
-from SAMSegmentLib.engines.answers import Field
+from SAMSegmentLib.engines.answers import Answer, Field
 
 WHOLE = (9, 10, 11)
 
@@ -67,3 +67,11 @@ def test_a_copy_is_a_copy(field):
 def test_as_a_prediction_it_lies_where_it_lies(field):
     prediction = field.prediction(Geometry(np.eye(4), WHOLE))
     assert np.array_equal(prediction.mask() > 0, whole(field) > 0)
+
+
+def test_another_reading_changes_places_with_the_first():
+    fields = [Field(np.full((1, 1, 1), n, np.float32), (0, 0, 0)) for n in range(3)]
+    answer = Answer(fields[0], (), tuple(fields[1:]))
+    other = answer.read_as(1)
+    assert other.mask is fields[1] and other.alternatives == (fields[0], fields[2])
+    assert answer.read_as(3).mask is fields[0]

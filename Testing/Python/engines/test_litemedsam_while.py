@@ -173,3 +173,20 @@ def test_the_slice_in_which_the_user_looks_is_shown_first_and_the_answer_is_the_
     assert thickness[0][plane] == 1
     plain = engine.predict(tissue(), prompts, Watch())
     assert answer.start == plain.start and np.array_equal(answer.logits, plain.logits)
+
+
+def test_the_reading_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypatch):
+    from SAMSegmentLib.engines.answers import Answer, Field
+
+    first = engine.predict(tissue(), Prompts(points=(Point(CLICK),)), Watch())
+    mask = Field(first.logits, first.start)
+    other = Field(first.logits - 100, first.start)
+    views = engine._answers[next(iter(engine._answers))].views
+    monkeypatch.setattr(engine, "_first_answer", lambda *_: Answer(mask, views, (other,)))
+    image, points = tissue(), (Point(CLICK),)
+    read = engine.predict(image, Prompts(points=points, reading=1), Watch())
+    assert np.array_equal(read.logits, other.logits)
+    assert np.array_equal(read.alternatives[0].logits, mask.logits)
+    far = (CLICK[0] + 15, *CLICK[1:])
+    corrected = engine.predict(image, Prompts(points=(*points, Point(far)), reading=1), Watch())
+    assert corrected.mask().sum() < first.mask().sum()

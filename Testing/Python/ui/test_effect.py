@@ -136,6 +136,25 @@ def test_another_reading_of_the_prompts_can_be_chosen(desk):
     assert other.sum() < best.sum()
     desk.button("alternativeButton")
     assert (desk.proposal() == best).all()
+    desk.button("undoPromptButton")
+    assert (desk.proposal() == other).all()
+
+
+def test_a_further_point_corrects_the_reading_that_was_chosen(desk):
+    best = desk.propose(BALL)
+    desk.button("alternativeButton")
+    desk.proposal()
+    corrected = desk.propose((33, 30, 27))
+    assert corrected.sum() < best.sum()
+
+
+def test_another_first_prompt_has_its_likeliest_reading(desk):
+    desk.propose(BALL)
+    desk.button("alternativeButton")
+    desk.proposal()
+    desk.list(True).SetNthControlPointPositionWorld(0, *SMALL)
+    assert desk.proposal()[ball(GRID, SMALL, 3)].all()
+    assert desk.session._prompts.prompts.reading == 0
 
 
 def test_an_roi_of_the_users_own_is_followed_and_not_changed(desk):
