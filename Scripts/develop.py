@@ -305,6 +305,10 @@ COMMANDS = {
         "segment the lungs of a real CT and draw the result",
         lambda rest: run_python("Testing/Demo/lungs.py", *rest),
     ),
+    "pictures": (
+        "draw the effect's panel and views into out/pictures",
+        lambda rest: run_python("Testing/Pictures/render.py", *rest),
+    ),
     "bench": (
         "measure speed and memory",
         lambda rest: run_python("Testing/Benchmarks/run.py", *rest),

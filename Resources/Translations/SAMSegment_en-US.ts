@@ -248,7 +248,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Preview:</source>
+        <source>Opacity:</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -258,7 +258,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Other</source>
+        <source>Other mask</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -662,11 +662,6 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
         <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
-        <source>Click on the object in any view, or press ROI and draw a box around it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -80,7 +80,7 @@ def measure() -> dict:
     roi = studio.roi(lung.center, lung.size, lung.axes)
     # A first, flat ROI pays for imports and weights.
     flat = studio.roi(lung.center, (*lung.size[:2], 1), lung.axes)
-    logic = SAMSegmentLogic(device="cpu")
+    logic = SAMSegmentLogic(device="cpu", inProcess=True)
     logic.segment(volume, segmentation, roi=flat)
     loaded = time.perf_counter()
     # A new key: the slices that the flat ROI had encoded count as not seen.

@@ -67,6 +67,11 @@ class Preview:
         """The probability above which voxels are shown."""
         return self._threshold
 
+    def prepare(self) -> None:
+        """Makes its node, empty: markups that are added later are drawn over it."""
+        if not self.alive:
+            self._make_node()
+
     def show(
         self, proposal: Proposal, volume_to_world, threshold: float = 0.5, segment_id=None
     ) -> None:

@@ -11,7 +11,7 @@ from ..weights.catalogue import DEFAULT_MODEL, catalogue
 DEFAULTS = {
     "Model": DEFAULT_MODEL,
     "Threshold": 0.5,
-    "PreviewOpacity": 0.5,
+    "PreviewOpacity": 0.25,
     "StartFrom": "prompts",
     "KeepOut": 1,
 }

@@ -22,19 +22,28 @@ class ProposalView:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._preview: Preview | None = None
+        self._segmentation = None
         self._segment_id = ""
         self._drawn: tuple[Proposal | None, float] = (None, 0.5)
         self._later = Delay(SURFACE_DELAY_MS, self._make_surface)
 
     def enter(self, target: Target) -> None:
         """Says whose proposals will be shown."""
-        self.leave()
+        self._stop()
         self._segment_id = target.segment_id
-        self._preview = Preview(target.segmentation.GetScene(), target.segmentation)
+        if self._preview is not None and self._segmentation is target.segmentation:
+            # Its node stays: a new one would be drawn over the points.
+            self._preview.hide()
+        else:
+            self.leave()
+            self._segmentation = target.segmentation
+            self._preview = Preview(target.segmentation.GetScene(), target.segmentation)
+        self._preview.prepare()
 
     def leave(self) -> None:
         """Takes everything out of the scene."""
         self._stop()
+        self._segmentation = None
         if self._preview is not None:
             preview, self._preview = self._preview, None
             preview.remove()

@@ -86,6 +86,7 @@ class Session:
         self._observers.release()
         self._later.stop()
         self._leave()
+        self._view.leave()
         self._service.release(self._asking)
         prompts, self._prompts = self._prompts, None
         prompts.remove()
@@ -296,7 +297,7 @@ class Session:
         self._watch.leave()
         self._asking.drop()
         self._prompts.leave()
-        self._view.leave()
+        self._view.hide()
         self._target = None
 
     def _edit(self, command: str, *arguments) -> None:
@@ -370,11 +371,7 @@ class Session:
         )
 
     def _hint(self) -> str:
-        if self._target is None:
-            return _("Select a source volume and a segment.")
-        if not self._prompts.prompts.kinds:
-            return _("Click on the object in any view, or press ROI and draw a box around it.")
-        return ""
+        return "" if self._target else _("Select a source volume and a segment.")
 
     def _row(self, key: str):
         rows = self._prompts.rows if self.is_active else ()

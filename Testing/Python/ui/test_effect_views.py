@@ -215,3 +215,16 @@ def test_a_prompt_that_is_selected_in_the_list_is_shown_in_the_slice_views(desk,
     red.look_at(BALL)
     desk.ui.promptList.setCurrentRow(1)
     assert red.slice_node.GetSliceOffset() == pytest.approx(BELOW[2])
+
+
+def test_points_are_drawn_over_the_preview(desk):
+    def order() -> list[str]:
+        scene = desk.scene
+        names = [scene.GetNthNode(n).GetName() for n in range(scene.GetNumberOfNodes())]
+        return [name for name in names if name in ("SAM Segment preview", "SAM Segment +")]
+
+    desk.propose(BALL)
+    assert order() == ["SAM Segment preview", "SAM Segment +"]
+    desk.editor.setCurrentSegmentID(desk.second)
+    desk.propose(BALL)
+    assert order() == ["SAM Segment preview", "SAM Segment +"]

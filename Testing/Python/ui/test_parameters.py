@@ -13,7 +13,7 @@ def parameters(desk):
 
 def test_they_have_defaults(desk):
     found = parameters(desk)
-    assert (found.model, found.threshold, found.opacity) == ("litemedsam", 0.5, 0.5)
+    assert (found.model, found.threshold, found.opacity) == ("litemedsam", 0.5, 0.25)
     assert (found.start_from, found.keep_out, found.roi, found.line) == (
         "prompts",
         True,
