@@ -143,7 +143,7 @@ def test_the_views_show_points_and_preview(desk, tmp_path):
     desk.await_proposal()
     views.look_from("Anterior")
     after = picture_of(views, tmp_path)
-    for part in quarters(np.abs(after.astype(int) - before).sum(-1) > 60):
+    for part in quarters(np.abs(after.astype(int) - before).sum(-1) > 25):
         assert part.mean() > 0.02
 
 
