@@ -27,8 +27,10 @@ def make_desk(application, width: int = 430) -> Desk:
     studio = Studio(application)
     volume = studio.volume(GRID.ijk_to_ras, voxels=bright_ball())
     segmentation = studio.segmentation(volume)
-    for name in ("Lesion in the liver", "Liver"):
-        segmentation.GetSegmentation().AddEmptySegment("", name)
+    segments = segmentation.GetSegmentation()
+    # Slicer's own colours are random.
+    for name, color in (("Lesion in the liver", (0.9, 0.2, 0.1)), ("Liver", (0.9, 0.7, 0.2))):
+        segments.GetSegment(segments.AddEmptySegment("", name)).SetColor(color)
     return Desk(application, volume, segmentation, width)
 
 

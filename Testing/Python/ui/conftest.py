@@ -47,6 +47,9 @@ class EffectDesk:
         segments = self.segmentation.GetSegmentation()
         self.first = segments.AddEmptySegment("", "Lesion")
         self.second = segments.AddEmptySegment("", "Other")
+        # Slicer's own colours are random: some are hardly seen on grey.
+        segments.GetSegment(self.first).SetColor(0.9, 0.2, 0.1)
+        segments.GetSegment(self.second).SetColor(0.1, 0.4, 0.9)
         self.editor = application.open_segment_editor(self.segmentation, self.volume)
         self.editor.setCurrentSegmentID(self.first)
         self.nodes_before = self.nodes()

@@ -97,6 +97,7 @@ def surface_of(desk):
 
 def test_the_preview_is_drawn_in_the_slice_view(desk, red):
     desk.propose(BALL)
+    desk.ui.opacitySlider.value = 0.5
     filled = red.pixels().astype(int)
     desk.ui.opacitySlider.value = 0.0
     outlined = red.pixels().astype(int)
