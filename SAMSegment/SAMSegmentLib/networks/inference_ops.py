@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .layers import ConvBatchNorm, LayerNorm2d
+from .layers import ChannelNorm, ConvBatchNorm
 
 gelu_ = torch.ops.aten.gelu_  # torch.nn.functional has no in-place form
 
@@ -56,7 +56,7 @@ class Norm(NamedTuple):
     eps: float
 
     @classmethod
-    def of(cls, module: nn.LayerNorm | LayerNorm2d) -> "Norm":
+    def of(cls, module: nn.LayerNorm | ChannelNorm) -> "Norm":
         """Copy the weights of a module."""
         return cls(module.weight.detach().clone(), module.bias.detach().clone(), module.eps)
 

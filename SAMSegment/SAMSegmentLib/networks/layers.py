@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 
-class LayerNorm2d(nn.Module):
-    """Layer normalisation over the channels of each pixel of a (B, C, H, W) tensor.
+class ChannelNorm(nn.Module):
+    """Layer normalisation over the channels of each pixel or voxel of a (B, C, ...) tensor.
 
     Source: ConvNeXt (Liu et al. 2022), as used by SAM (Kirillov et al. 2023).
     """
@@ -21,10 +21,10 @@ class LayerNorm2d(nn.Module):
         self.eps = eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, C, H, W) over C."""
-        tokens = x.permute(0, 2, 3, 1)
+        """Normalise (B, C, ...) over C."""
+        tokens = x.movedim(1, -1)
         normalised = F.layer_norm(tokens, self.weight.shape, self.weight, self.bias, self.eps)
-        return normalised.permute(0, 3, 1, 2)
+        return normalised.movedim(-1, 1)
 
 
 class ConvBatchNorm(nn.Sequential):

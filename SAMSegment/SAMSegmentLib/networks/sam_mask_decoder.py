@@ -4,7 +4,8 @@ Source: "Segment Anything" (Kirillov et al. 2023), section 3 and appendix A. Att
 follow the published weight files.
 
 The image is kept as a list of pixels (N, pixels, channels) throughout, so the transposed
-convolutions of the upscaling, whose kernel equals their stride, are plain matrix products.
+convolutions of the upscaling, whose kernel equals their stride, are plain matrix products. Of a
+volume, pixels are voxels: SAM-Med3D (Wang et al. 2023) has the same decoder in three dimensions.
 """
 
 from collections.abc import Callable
@@ -13,10 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .layers import LayerNorm2d, Mlp
+from .layers import ChannelNorm, Mlp
 
 Affine = tuple[torch.Tensor, torch.Tensor]
-_UPSCALE_CHUNK = 512  # pixels of the embedding
+_UPSCALED_AT_ONCE = 2**18  # values
 
 
 class CrossAttention(nn.Module):
@@ -186,18 +187,31 @@ class TwoWayTransformer(nn.Module):
 
 
 class MaskDecoder(nn.Module):
-    """Predicts mask logits, and an estimate of their IoU, from image and prompt embeddings."""
+    """Predicts mask logits, and an estimate of their IoU, from image and prompt embeddings.
 
-    def __init__(self, channels: int, heads: int = 8, depth: int = 2, multimasks: int = 3):
+    Args:
+        dimensions: 2 for an image of size^2 pixels, 3 for a volume of size^3 voxels.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int = 8,
+        depth: int = 2,
+        multimasks: int = 3,
+        dimensions: int = 2,
+    ):
         super().__init__()
+        self.dimensions = dimensions
+        upscale = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[dimensions]
         self.transformer = TwoWayTransformer(depth, channels, heads, mlp_hidden=2048)
         self.iou_token = nn.Embedding(1, channels)
         self.mask_tokens = nn.Embedding(multimasks + 1, channels)
         self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(channels, channels // 4, kernel_size=2, stride=2),
-            LayerNorm2d(channels // 4),
+            upscale(channels, channels // 4, kernel_size=2, stride=2),
+            ChannelNorm(channels // 4),
             nn.GELU(),
-            nn.ConvTranspose2d(channels // 4, channels // 8, kernel_size=2, stride=2),
+            upscale(channels // 4, channels // 8, kernel_size=2, stride=2),
             nn.GELU(),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
@@ -214,18 +228,19 @@ class MaskDecoder(nn.Module):
         multimask: bool = False,
         between_blocks: Callable[[], None] = lambda: None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode N prompts on one image.
+        """Decode N prompts on one image of P pixels (P = size^2, or size^3 of a volume).
 
         Args:
-            pixels: image embedding (1, size^2, C), by rows.
-            pixel_positions: their positional encoding (size^2, C).
+            pixels: image embedding (1, P, C), by rows.
+            pixel_positions: their positional encoding (P, C).
             sparse: prompt tokens (N, T, C).
-            dense: mask embedding (N, size^2, C), or (1, 1, C) where there is no mask.
+            dense: mask embedding (N, P, C), or (1, 1, C) where there is no mask.
             multimask: three candidate masks for an ambiguous prompt, instead of one.
             between_blocks: called between the parts of the work; what it raises ends it.
 
         Returns:
-            Logits (N, M, 4 * size, 4 * size) and predicted IoU (N, M), with M = 1 or 3.
+            Logits (N, M, 4 * size, 4 * size), of a volume with a third axis of that length, and
+            predicted IoU (N, M), with M = 1 or 3.
         """
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
@@ -239,30 +254,36 @@ class MaskDecoder(nn.Module):
     def _masks(
         self, pixels: torch.Tensor, kernels: torch.Tensor, between_blocks: Callable[[], None]
     ) -> torch.Tensor:
-        """Upscale (N, size^2, C) fourfold and project onto kernels (N, M, C / 8)."""
-        count, area, _ = pixels.shape
-        size = round(area**0.5)
+        """Upscale (N, P, C) fourfold along each axis and project onto kernels (N, M, C / 8)."""
+        count, pixel_count, _ = pixels.shape
+        n = self.dimensions
+        size = round(pixel_count ** (1 / n))
         up1, up2 = _as_linear(self.output_upscaling[0]), _as_linear(self.output_upscaling[3])
         # In chunks, because the upscaled features are far larger than the cache.
+        chunk_size = max(_UPSCALED_AT_ONCE // (4**n * kernels.shape[-1]), 1)
         logits = []
-        for chunk in pixels.split(_UPSCALE_CHUNK, dim=1):
+        for chunk in pixels.split(chunk_size, dim=1):
             logits.append(self._upscale(chunk, up1, up2) @ kernels.transpose(1, 2))
             between_blocks()
-        logits = torch.cat(logits, dim=1).view(count, size, size, 2, 2, 2, 2, -1)
-        # Axes: row, column, then the row and column steps of the two upscalings.
-        return logits.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(count, -1, 4 * size, 4 * size)
+        # Axes: those of the image, then the steps of the first upscaling, then of the second.
+        logits = torch.cat(logits, dim=1).view(count, *[size] * n, *[2] * (2 * n), -1)
+        together = [axis for own in range(1, n + 1) for axis in (own, own + n, own + 2 * n)]
+        return logits.permute(0, 1 + 3 * n, *together).reshape(count, -1, *[4 * size] * n)
 
     def _upscale(self, pixels: torch.Tensor, up1: Affine, up2: Affine) -> torch.Tensor:
-        """Features (N, P * 16, C / 8) of the 4x4 subpixels of each pixel (N, P, C)."""
+        """Features (N, P * 4^n, C / 8) of the 4^n subpixels of each pixel (N, P, C)."""
         norm = self.output_upscaling[1]
         x = F.linear(pixels, *up1).view(len(pixels), -1, *norm.weight.shape)
         x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
-        return F.gelu(F.linear(x, *up2)).view(len(pixels), 16 * pixels.shape[1], -1)
+        return F.gelu(F.linear(x, *up2)).view(len(pixels), 4**self.dimensions * pixels.shape[1], -1)
 
 
-def _as_linear(layer: nn.ConvTranspose2d) -> Affine:
-    """Weight and bias of the linear layer that equals a 2x2, stride 2 transposed convolution.
+def _as_linear(layer: nn.ConvTranspose2d | nn.ConvTranspose3d) -> Affine:
+    """Weight and bias of the linear layer that equals a transposed convolution of 2 by stride 2.
 
-    Its output holds the four subpixels of a pixel, in the order (row step, column step).
+    Its output holds the subpixels of a pixel, in the order (row step, column step), or three.
     """
-    return layer.weight.permute(2, 3, 1, 0).flatten(0, 2), layer.bias.repeat(4)
+    # To (steps ..., out, in).
+    weight = layer.weight.movedim((0, 1), (-1, -2))
+    subpixels = weight.shape[:-2].numel()
+    return weight.flatten(0, -2), layer.bias.repeat(subpixels)

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import nn
 
-from .layers import LayerNorm2d
+from .layers import ChannelNorm
 
 NEGATIVE, POSITIVE, NOT_A_POINT = 0, 1, -1
 _BOX_CORNERS = (2, 3)  # rows of the point embeddings that mark the two corners of a box
@@ -46,10 +46,10 @@ class PromptEncoder(nn.Module):
         self.no_mask_embed = nn.Embedding(1, channels)
         self.mask_downscaling = nn.Sequential(
             nn.Conv2d(1, mask_channels // 4, kernel_size=2, stride=2),
-            LayerNorm2d(mask_channels // 4),
+            ChannelNorm(mask_channels // 4),
             nn.GELU(),
             nn.Conv2d(mask_channels // 4, mask_channels, kernel_size=2, stride=2),
-            LayerNorm2d(mask_channels),
+            ChannelNorm(mask_channels),
             nn.GELU(),
             nn.Conv2d(mask_channels, channels, kernel_size=1),
         )

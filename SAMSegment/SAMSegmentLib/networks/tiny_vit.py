@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .layers import ConvBatchNorm, LayerNorm2d
+from .layers import ChannelNorm, ConvBatchNorm
 
 IMAGE_SIZE = 256
 EMBEDDING_SIZE = 64
@@ -171,9 +171,9 @@ class TinyViT(nn.Module):
         self.layers = nn.ModuleList(_build_stage(index) for index in range(len(STAGE_CHANNELS)))
         self.neck = nn.Sequential(
             nn.Conv2d(STAGE_CHANNELS[-1], EMBEDDING_CHANNELS, kernel_size=1, bias=False),
-            LayerNorm2d(EMBEDDING_CHANNELS),
+            ChannelNorm(EMBEDDING_CHANNELS),
             nn.Conv2d(EMBEDDING_CHANNELS, EMBEDDING_CHANNELS, 3, padding=1, bias=False),
-            LayerNorm2d(EMBEDDING_CHANNELS),
+            ChannelNorm(EMBEDDING_CHANNELS),
         )
         self.apply(_initialise)
 
