@@ -30,18 +30,16 @@ def place(prediction: Prediction, target: Geometry, threshold: float = 0.5) -> P
 def logits_on(
     prediction: Prediction, target: Geometry, threshold: float
 ) -> tuple[Index, np.ndarray] | None:
-    """First voxel and logits of a box of the target that holds all above `threshold`, or None."""
-    box = bounding_box(prediction.box_mask(threshold))
-    if box is None:
-        return None
+    """First voxel and logits of a box of the target that holds all above `threshold`, or None.
+
+    Where both grids share their voxels, the logits are the prediction's own, not a copy.
+    """
     shift = voxel_shift(prediction.geometry, target)
-    if shift is None:
-        return _resampled(prediction, box, target)
-    first = tuple(
-        a + part.start + offset
-        for a, part, offset in zip(prediction.start, box, shift, strict=True)
-    )
-    return _clipped(first, prediction.logits[box], target.shape)
+    if shift is not None:
+        first = tuple(a + offset for a, offset in zip(prediction.start, shift, strict=True))
+        return _clipped(first, prediction.logits, target.shape)
+    box = bounding_box(prediction.box_mask(threshold))
+    return None if box is None else _resampled(prediction, box, target)
 
 
 def voxel_shift(source: Geometry, target: Geometry) -> Index | None:

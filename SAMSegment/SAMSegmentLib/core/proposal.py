@@ -53,8 +53,17 @@ class Proposal:
 
 def levels_of(logits: np.ndarray) -> np.ndarray:
     """int8 levels of logits, rounded away from zero: what is more likely than not stays so."""
-    scaled = np.clip(logits * LEVELS_PER_LOGIT, -MOST, MOST)
-    return np.where(scaled > 0, np.ceil(scaled), np.floor(scaled)).astype(np.int8)
+    levels = np.empty(logits.shape, dtype=np.int8)
+    scaled = np.empty(logits.shape[1:], dtype=np.float32)
+    rounded = np.empty_like(scaled)
+    # Slice by slice, so that what is in between stays in the processor's cache.
+    for index, one_slice in enumerate(logits):
+        np.multiply(one_slice, np.float32(LEVELS_PER_LOGIT), out=scaled)
+        np.clip(scaled, -MOST, MOST, out=scaled)
+        np.ceil(np.abs(scaled, out=rounded), out=rounded)
+        np.copysign(rounded, scaled, out=rounded)
+        levels[index] = rounded
+    return levels
 
 
 def level_of(threshold: float) -> int:
