@@ -33,6 +33,9 @@ class LargeEngine:
             logits[ball] = 30 if point.positive else -30
         return Prediction(logits, tuple(int(n) for n in low), geometry)
 
+    def forget_answers(self) -> None:
+        """See Engine.forget_answers; nothing is kept."""
+
     def prepare(self, image, ras, watch, intensity_range=None) -> None:
         """See Engine.prepare."""
 

@@ -55,6 +55,9 @@ class QuickEngine:
         best = readings.pop(prompts.reading % 2)
         return replace(best, alternatives=tuple(readings))
 
+    def forget_answers(self) -> None:
+        """See Engine.forget_answers; nothing is kept."""
+
     def prepare(self, image, ras, watch, intensity_range=None) -> None:
         """See Engine.prepare."""
         watch.check()

@@ -96,6 +96,17 @@ def all_planes(geometry: Geometry) -> tuple[Reorientation, Reorientation, Reorie
     return tuple(_view(geometry, anatomical, axis) for axis in axes)
 
 
+def towards_ras(geometry: Geometry) -> Reorientation:
+    """The view of a grid as (x, y, z), the axes that run closest to R, A and S, in that direction.
+
+    As NIfTI tools call it canonical, or RAS+; how the voxels are stored changes nothing.
+    """
+    anatomical = _closest_anatomical_axes(geometry)
+    axes = tuple(anatomical.index(world) for world in range(3))
+    flips = tuple(bool(geometry.directions[world, 2 - axis] < 0) for world, axis in enumerate(axes))
+    return Reorientation(axes, flips)
+
+
 def _view(geometry: Geometry, anatomical: tuple[int, ...], slice_axis: int) -> Reorientation:
     """The view whose slices are stacked along an array axis."""
     view = SLICE_VIEWS[anatomical[slice_axis]]

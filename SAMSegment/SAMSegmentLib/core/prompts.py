@@ -141,6 +141,11 @@ class Roi:
         cube = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3, indexing="ij"), axis=-1)
         return apply_matrix(self.box_to_ras, cube.reshape(-1, 3))
 
+    def contains(self, ras) -> bool:
+        """Whether a position in RAS mm lies inside."""
+        place = apply_matrix(np.linalg.inv(self.box_to_ras), np.asarray(ras, dtype=float))
+        return bool((np.abs(place) <= 0.5 + FACE_TOLERANCE).all())
+
     def contains_voxels(self, geometry: Geometry) -> np.ndarray:
         """Which voxel centres of a grid lie inside: boolean, the grid's shape (k, j, i)."""
         ijk_to_box = np.linalg.inv(self.box_to_ras) @ geometry.ijk_to_ras

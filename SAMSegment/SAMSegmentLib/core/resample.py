@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
@@ -81,3 +83,23 @@ def linear_weights(positions: np.ndarray, size: int) -> np.ndarray:
     weights[rows, lower] = 1 - share
     weights[rows, np.minimum(lower + 1, size - 1)] += share
     return weights
+
+
+def interpolated(values: np.ndarray, positions: Sequence[np.ndarray]) -> np.ndarray:
+    """Linear interpolation along all three axes, for grids with parallel axes.
+
+    Args:
+        values: float32, (k, j, i).
+        positions: for each axis, continuous indices into the values; beyond their ends, the end's
+            value holds, as torch's trilinear interpolation has it.
+
+    Returns:
+        float32, as many along each axis as there are positions.
+    """
+    k, j, i = (
+        linear_weights(places, size).astype(np.float32)
+        for places, size in zip(positions, values.shape, strict=True)
+    )
+    # Along the slices first: there the values are fewest.
+    slices = np.tensordot(k, values, (1, 0))
+    return np.matmul(np.matmul(j, slices), i.T)

@@ -54,6 +54,13 @@ class Field:
             return self
         return Field(np.where(there, np.float32(BACKGROUND_LOGIT), self.logits), self.start)
 
+    def only(self, patch: Patch) -> Field:
+        """These logits with certain background outside a patch."""
+        there = patch.on_box(self.start, self.logits.shape)
+        if there.all():
+            return self
+        return Field(np.where(there, self.logits, np.float32(BACKGROUND_LOGIT)), self.start)
+
     def prediction(self, geometry: Geometry) -> Prediction:
         return Prediction(self.logits, self.start, geometry)
 

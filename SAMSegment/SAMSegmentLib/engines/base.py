@@ -85,6 +85,13 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def forget_answers(self) -> None:
+        """Gives up what is kept of earlier prompts, and with it their images' voxels.
+
+        The network stays loaded; embeddings are the cache's.
+        """
+
+    @abstractmethod
     def prepare(
         self,
         image: Image,

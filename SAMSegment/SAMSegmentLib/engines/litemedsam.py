@@ -44,6 +44,7 @@ from .views import SURE_LOGIT, SliceMask
 KEPT_ANSWERS = 8
 # The part of the volume around a click that tells whether lung or soft tissue is meant.
 AROUND_CLICK_MM = 20.0
+NEEDS = "LiteMedSAM needs an ROI around the object, a positive point on it or a line across it."
 
 
 class LiteMedSAMEngine(Engine):
@@ -137,13 +138,17 @@ class LiteMedSAMEngine(Engine):
                 watch.step(number, len(windows), "Looking ahead")
                 self.encode(image, window)
 
+    def forget_answers(self) -> None:
+        """See Engine."""
+        self._answers.clear()
+
     def _answer(self, request: Request, prompts: Prompts) -> Answer:
         """The answer to the first prompt, corrected by each further one; all are kept."""
         key = (request.key, prompts.to_json())
         if key in self._answers:
             self._answers.move_to_end(key)
             return self._answers[key]
-        first, clicks = request.split(prompts)
+        first, clicks = request.split(prompts, NEEDS)
         if clicks:
             earlier = replace(first, points=(*first.points, *clicks[:-1]))
             before = self._answer(request, earlier)

@@ -8,18 +8,17 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from ..core.correction import apply_click, distance_to_right, radius_of
-from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.prediction import BACKGROUND_LOGIT
 from ..core.progress import Watch
 from ..core.prompts import Point, Roi
-from . import lifting, planes
+from . import lifting, local_correction, planes
 from .answers import Answer, Field
 from .clicks import Section, matching, sections_in_view, voxel_at
 from .fusion import Candidates
 from .hypotheses import Hypothesis
 from .lifting import Fit
+from .local_correction import Error
 from .previews import Previews
 from .regions import Box, grown, region_of, roi_of, voxel_of
 from .slices import SliceStack
@@ -115,12 +114,11 @@ def in_region(
 
 def holding(image: Image, answer: Answer, ras: np.ndarray) -> Answer:
     """An answer that holds a position, whatever the network thinks of it."""
-    voxel = voxel_of(image.geometry, ras)
-    mask, size = _room_for(answer.mask, voxel, True, image.geometry)
-    if size == 0.0:
+    if answer.mask.on(voxel_of(image.geometry, ras), (1, 1, 1)).item() > 0:
         return answer
     # The network has nothing that holds the click; the click holds all the same.
-    return replace(answer, mask=_clicked(image, mask, voxel, True, None))
+    mask = local_correction.corrected(image, answer.mask, Point(tuple(ras)), (), lambda _: None)
+    return replace(answer, mask=mask)
 
 
 def corrected(
@@ -139,65 +137,19 @@ def corrected(
         earlier: the clicks before this one.
         find: the object at a position in RAS mm; asked where the answer's own views end.
     """
-    voxel = voxel_of(image.geometry, np.array(point.ras))
-    mask, size = _room_for(answer.mask, voxel, point.positive, image.geometry)
-    opposite = [
-        voxel_of(image.geometry, np.array(other.ras))
-        for other in earlier
-        if other.positive != point.positive
-    ]
-    proposed = None
-    if size > 0.0:
-        proposed = _proposed(
-            image, answer, point, voxel, mask, radius_of(size), opposite, find, watch
-        )
-    mask = _clicked(image, mask, voxel, point.positive, proposed, opposite)
+
+    def proposed(error: Error) -> np.ndarray | None:
+        return _proposed(image, answer, point, error, find, watch)
+
+    mask = local_correction.corrected(image, answer.mask, point, earlier, proposed)
     return replace(answer, mask=mask, alternatives=())
-
-
-def _room_for(
-    mask: Field, voxel: np.ndarray, positive: bool, geometry: Geometry
-) -> tuple[Field, float]:
-    """The mask on a box in which a click may change it, and the size of the error in mm."""
-    spacing = geometry.spacing[::-1]
-    mask = mask.enlarged(voxel, voxel + 1)
-    here = tuple(int(n) for n in voxel - mask.start)
-    size = distance_to_right(mask.logits > 0, here, positive, spacing)
-    reach = np.ceil(radius_of(size) / spacing).astype(int)
-    low, high = np.maximum(voxel - reach, 0), np.minimum(voxel + reach + 1, geometry.shape)
-    return mask.enlarged(low, high), size
-
-
-def _clicked(
-    image: Image,
-    mask: Field,
-    voxel: np.ndarray,
-    positive: bool,
-    proposed: np.ndarray | None,
-    opposite: Sequence[np.ndarray] = (),
-) -> Field:
-    """The mask after a click; see core.correction.apply_click."""
-    box = tuple(slice(a, b) for a, b in zip(mask.start, mask.stop, strict=True))
-    logits = apply_click(
-        mask.logits,
-        tuple(int(n) for n in voxel - mask.start),
-        positive,
-        proposed,
-        image.voxels[box],
-        image.geometry.spacing[::-1],
-        [tuple(int(n) for n in other - mask.start) for other in opposite],
-    )
-    return Field(logits, mask.start)
 
 
 def _proposed(
     image: Image,
     answer: Answer,
     point: Point,
-    voxel: np.ndarray,
-    mask: Field,
-    radius: float,
-    opposite: Sequence[np.ndarray],
+    error: Error,
     find: Callable[[np.ndarray], Answer],
     watch: Watch,
 ) -> np.ndarray | None:
@@ -205,14 +157,15 @@ def _proposed(
 
     None where it says nothing of the click; empty where all that it says is not to be believed.
     """
+    mask = error.mask
     present = mask.logits > 0
     least = 1000 * SMALLEST_ML / float(np.prod(image.geometry.spacing))
-    found = _objects_under(answer, point, voxel, radius, find, watch)
+    found = _objects_under(answer, point, error.voxel, error.radius, find, watch)
     proposals = [field.on(mask.start, mask.logits.shape) > 0 for field in found]
     possible = [
         proposed
         for proposed in proposals
-        if not any(_holds(proposed, other - mask.start) for other in opposite)
+        if not any(_holds(proposed, other - mask.start) for other in error.opposite)
     ]
     for proposed in possible:
         if _plausible(proposed, present, point.positive, least):

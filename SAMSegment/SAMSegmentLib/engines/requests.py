@@ -61,8 +61,11 @@ class Request:
         key = (image.key, intensity_range, voxels.key)
         return cls(image, watch, intensity_range, content, voxels.refine, occupied, key)
 
-    def split(self, prompts: Prompts) -> tuple[Prompts, tuple[Point, ...]]:
+    def split(self, prompts: Prompts, needs: str) -> tuple[Prompts, tuple[Point, ...]]:
         """What the first mask is made from, and the clicks that correct it, in their order.
+
+        Args:
+            needs: what to tell the user if the model has nothing to begin with.
 
         Raises:
             InputError: if there is nothing to make a first mask from.
@@ -73,10 +76,7 @@ class Request:
             return without, points
         first = next((point for point in points if point.positive), None)
         if first is None:
-            raise InputError(
-                "LiteMedSAM needs an ROI around the object or a positive point on it, or a line "
-                "across it: add one."
-            )
+            raise InputError(needs)
         # Whatever was said before it, the first positive point comes first.
         others = tuple(point for point in points if point is not first)
         return replace(prompts, points=(first,)), others

@@ -193,6 +193,11 @@ class RoiInStack:
         shape = tuple(self.stop - self.start + 1)
         return self._roi.contains_voxels(self._geometry.crop(tuple(self.start), shape))
 
+    @cached_property
+    def is_full(self) -> bool:
+        """Whether all voxels of the box lie in the ROI, as for one along the volume's axes."""
+        return bool(self.inside.all())
+
     @property
     def open_faces(self) -> tuple[tuple[bool, bool], ...]:
         """For each axis, whether the volume goes on before the box's first and after its last."""

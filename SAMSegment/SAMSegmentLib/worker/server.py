@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,16 @@ from ..core.voxel_prompts import VoxelPrompts
 from ..engines.base import Engine
 from ..engines.cache import EmbeddingCache
 from ..engines.litemedsam import LiteMedSAMEngine
+from ..engines.sammed3d import SAMMed3DEngine
 from .memory import share_of_memory
 
-ENGINES = {"litemedsam": LiteMedSAMEngine}
-# 128 slices of LiteMedSAM: an organ can be prompted again without encoding it again. Less where
-# there is little memory.
+ENGINES = {
+    "litemedsam": LiteMedSAMEngine,
+    "sam-med3d": SAMMed3DEngine,
+    "sam-med3d-int8": partial(SAMMed3DEngine, numbers=torch.int8),
+}
+# 128 slices of LiteMedSAM, or some hundred cubes of SAM-Med3D: an organ can be prompted again
+# without encoding it again. Less where there is little memory.
 CACHE_BYTES = 512 * 2**20
 CACHE_SHARE = 1 / 8
 # How PyTorch says on the CPU that memory ran out: its allocators, and oneDNN, without room for the
@@ -104,11 +110,9 @@ class Predictor:
             engine.prepare(image, np.asarray(ras, dtype=float), watch, intensity_range)
 
     def forget_answers(self) -> None:
-        """Gives up the engines' answers, and with them the voxels that those hold.
-
-        Loading a model again takes a fifth of a second; embeddings are kept.
-        """
-        self._engines.clear()
+        """Gives up the engines' answers, and with them the voxels that those hold."""
+        for engine in self._engines.values():
+            engine.forget_answers()
 
     def close(self) -> None:
         """Gives models and embeddings up."""

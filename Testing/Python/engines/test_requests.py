@@ -18,6 +18,7 @@ ROI, LINE = Roi.from_box((20, 20, 10), (14, 14, 14)), Line((14, 20, 10), (26, 20
 ON, BESIDE, OTHER = Point((20, 20, 10)), Point((4, 4, 4), False), Point((22, 20, 10))
 WHOLE = Patch((0, 0, 0), BALL)
 NOTHING = Patch((0, 0, 0), np.zeros_like(BALL))
+NEEDS = "The model needs a positive point."
 
 
 def request(voxels=None, intensity_range=None, image=IMAGE):
@@ -37,16 +38,16 @@ def request(voxels=None, intensity_range=None, image=IMAGE):
 def test_an_roi_and_a_line_come_before_points_and_a_positive_point_before_negative_ones(
     prompts, first, clicks
 ):
-    assert request().split(prompts) == (first, clicks)
+    assert request().split(prompts, NEEDS) == (first, clicks)
 
 
 @pytest.mark.parametrize("prompts", [Prompts(), Prompts(points=(BESIDE,))])
 def test_without_anything_positive_there_is_nothing_to_begin_with(prompts):
-    with pytest.raises(InputError, match="positive point"):
-        request().split(prompts)
-    assert request(VoxelPrompts(WHOLE)).split(prompts) == (Prompts(), prompts.points)
-    with pytest.raises(InputError):
-        request(VoxelPrompts(NOTHING)).split(prompts)
+    with pytest.raises(InputError, match=NEEDS):
+        request().split(prompts, NEEDS)
+    assert request(VoxelPrompts(WHOLE)).split(prompts, NEEDS) == (Prompts(), prompts.points)
+    with pytest.raises(InputError, match=NEEDS):
+        request(VoxelPrompts(NOTHING)).split(prompts, NEEDS)
 
 
 def test_empty_masks_are_as_none():

@@ -1,0 +1,119 @@
+"""Where SAM-Med3D's cubes lie in a volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..core.geometry import Geometry
+from ..core.orientation import towards_ras
+from ..networks.sammed3d import IMAGE_SIZE, MASK_SIZE
+
+#: Side of a cube: 128 voxels of 1.5 mm, as the network was trained.
+CUBE_MM = 192.0
+#: Side of a voxel of the network's mask.
+MASK_MM = CUBE_MM / MASK_SIZE
+# Cubes start at multiples of this, two voxels of the network's mask, so that clicks near each other
+# share what was encoded. The point meant stays within 6 mm of the middle.
+LATTICE_MM = 12.0
+
+
+class CubeFrame:
+    """A volume's axes x, y, z: those of its grid that run closest to R, A and S.
+
+    So the network sees volumes as in training, where they were made canonical (RAS+), not turned.
+    The axes of a sheared grid are made perpendicular, so that cubes are cubes.
+
+    Attributes:
+        axes: 3x3, unit vectors of x, y and z in RAS, as columns.
+        low, high: where the volume begins and ends along them, mm.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        canonical = towards_ras(geometry).apply_to_geometry(geometry)
+        # Array axes x, y, z are counted k, j, i.
+        left, _, right = np.linalg.svd(canonical.directions[:, ::-1])
+        self.axes = left @ right
+        ends = geometry.corners() @ self.axes
+        self.low, self.high = ends.min(0), ends.max(0)
+
+    def cube_around(self, ras: np.ndarray) -> Cube:
+        """The cube around a position, RAS mm; moved into the volume where that is large enough."""
+        start = np.asarray(ras, dtype=float) @ self.axes - CUBE_MM / 2
+        steps = np.round((start - self.low) / LATTICE_MM)
+        return self._cube(self.low + LATTICE_MM * steps)
+
+    def beside(self, cube: Cube, axis: int, side: int) -> Cube:
+        """The cube half a side further along an axis (0, 1, 2: x, y, z); `side` is -1 or +1."""
+        start = np.array(cube.start)
+        start[axis] += side * CUBE_MM / 2
+        return self._cube(start)
+
+    def _cube(self, start: np.ndarray) -> Cube:
+        # A volume smaller than the cube lies within it, a larger one around it.
+        ends = np.sort([self.low, self.high - CUBE_MM], axis=0)
+        # Rounded, so that equal cubes have equal names.
+        start = np.round(np.clip(start, *ends), 3)
+        return Cube(self, tuple(float(value) for value in start))
+
+
+@dataclass(frozen=True)
+class Cube:
+    """A part of space that the network sees at once.
+
+    Attributes:
+        start: its lowest corner along the frame's axes, mm.
+    """
+
+    frame: CubeFrame
+    start: tuple[float, float, float]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cube) and self.start == other.start
+
+    def __hash__(self) -> int:
+        return hash(self.start)
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The voxels that the network gets; array axes are x, y, z."""
+        return self._grid(IMAGE_SIZE)
+
+    @cached_property
+    def mask_geometry(self) -> Geometry:
+        """The voxels of the mask that the network gives; array axes are x, y, z."""
+        return self._grid(MASK_SIZE)
+
+    @property
+    def center(self) -> np.ndarray:
+        """RAS mm."""
+        return self.frame.axes @ (np.array(self.start) + CUBE_MM / 2)
+
+    def holds(self, ras: np.ndarray) -> bool:
+        """Whether a position in RAS mm lies in it."""
+        return self.depth(ras) > 0
+
+    def depth(self, ras: np.ndarray) -> float:
+        """mm from a position in RAS mm to the nearest face; negative outside."""
+        inside = np.asarray(ras, dtype=float) @ self.frame.axes - self.start
+        return float(np.minimum(inside, CUBE_MM - inside).min())
+
+    def voxel(self, ras: np.ndarray) -> tuple[int, int, int]:
+        """(x, y, z) of the nearest voxel that the network gets, for a position in RAS mm."""
+        index = np.rint(self.geometry.to_ijk(np.asarray(ras, dtype=float))[::-1])
+        return tuple(int(n) for n in np.clip(index, 0, IMAGE_SIZE - 1))
+
+    def goes_on(self, axis: int, side: int) -> bool:
+        """Whether the volume has more than a voxel of the mask beyond a face."""
+        if side < 0:
+            return bool(self.start[axis] - MASK_MM > self.frame.low[axis])
+        return bool(self.start[axis] + CUBE_MM + MASK_MM < self.frame.high[axis])
+
+    def _grid(self, size: int) -> Geometry:
+        step = CUBE_MM / size
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.frame.axes[:, ::-1] * step
+        matrix[:3, 3] = self.frame.axes @ (np.array(self.start) + step / 2)
+        return Geometry(matrix, (size,) * 3)

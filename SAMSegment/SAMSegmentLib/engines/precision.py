@@ -1,0 +1,35 @@
+"""In which numbers a network computes on which device."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+
+def encoder_type(device: torch.device) -> torch.dtype:
+    """The numbers in which a large transformer is fastest on a device without harm.
+
+    Half precision only where the hardware computes in it: a CPU without such instructions is 5 to 8
+    times slower in bfloat16 than in float32.
+    """
+    if device.type == "cuda":
+        # Turing and Volta have float16 units only, older ones none.
+        major, _ = torch.cuda.get_device_capability(device)
+        return torch.bfloat16 if major >= 8 else torch.float16 if major == 7 else torch.float32
+    if device.type == "cpu" and _cpu_has_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager:
+    """Within it, matrix products are computed in `dtype`; sums and norms stay in float32."""
+    if dtype == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, dtype)
+
+
+def _cpu_has_bfloat16() -> bool:
+    get_capabilities = getattr(torch.cpu, "get_capabilities", dict)
+    capabilities = get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
