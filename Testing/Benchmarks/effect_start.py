@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from TestSupport.measure import memory_of
+
 RUNS = 3
 PATIENCE_S = 120.0
 
@@ -92,7 +94,7 @@ def measure_worker() -> dict:
     _until(client, Ready)
     ready = time.perf_counter() - started
     time.sleep(0.5)
-    idle = _resident_mb(client.info.pid)
+    idle = memory_of(client.info.pid, "VmRSS")
     geometry = grid((2, 32, 32))
     image = Image(ct_with_ball(geometry, (24, 24, 2), 10).voxels, geometry)
     roi = Roi.from_box((24, 24, 1.5), (22, 22, 5))
@@ -115,15 +117,6 @@ def _until(client, kind):
                 return event
         time.sleep(0.005)
     raise SystemExit("The worker did not answer.")
-
-
-def _resident_mb(pid: int) -> float:
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
-            line = next(line for line in status if line.startswith("VmRSS"))
-    except (OSError, StopIteration):
-        return float("nan")
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+from TestSupport.measure import memory_of
+
 RUNS = 3
 CLICKS = 5
 LARGE, SMALL = (600, 512, 512), (160, 200, 200)
@@ -92,8 +94,8 @@ def measure_large(shape: tuple[int, int, int]) -> dict:
         "click_ms": 1000 * statistics.median(clicks),
         "threshold_ms": 1000 * statistics.median(thresholds),
         **_applied(desk, center),
-        "added_mb": _memory("self", "VmHWM") - before,
-        "worker_peak_mb": _peak_of(desk.client.info.pid),
+        "added_mb": memory_of("self", "VmHWM") - before,
+        "worker_peak_mb": memory_of(desk.client.info.pid, "VmHWM"),
     }
     desk.close()
     return result
@@ -163,7 +165,7 @@ def measure_real() -> dict:
         desk.answered()
     result = {
         "click_ms": 1000 * statistics.median(clicks),
-        "worker_peak_mb": _peak_of(desk.client.info.pid),
+        "worker_peak_mb": memory_of(desk.client.info.pid, "VmHWM"),
     }
     desk.close()
     return result
@@ -175,10 +177,6 @@ def _timed(action) -> float:
     return time.perf_counter() - started
 
 
-def _peak_of(pid: int) -> float:
-    return _memory(str(pid), "VmHWM")
-
-
 def _reset_peak() -> float:
     """Lets the peak of this process's memory begin anew; MB that it has now."""
     try:
@@ -186,17 +184,7 @@ def _reset_peak() -> float:
             control.write("5")
     except OSError:
         return float("nan")
-    return _memory("self", "VmRSS")
-
-
-def _memory(process: str, field: str) -> float:
-    """A field of a process's status in MB; NaN where it cannot be asked."""
-    try:
-        with open(f"/proc/{process}/status", encoding="ascii") as status:
-            line = next(line for line in status if line.startswith(field))
-    except (OSError, StopIteration):
-        return float("nan")
-    return int(line.split()[1]) * 1024 / 1e6
+    return memory_of("self", "VmRSS")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,20 @@ def peak_memory_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
+def memory_of(process: int | str, field: str) -> float:
+    """A field of another process's status (VmRSS: now, VmHWM: at most), MB; NaN if not on Linux.
+
+    Args:
+        process: its id, or "self".
+    """
+    try:
+        with open(f"/proc/{process}/status", encoding="ascii") as status:
+            line = next(line for line in status if line.startswith(field))
+    except (OSError, StopIteration):
+        return float("nan")
+    return int(line.split()[1]) * 1024 / 1e6
+
+
 def _windows_peak() -> int:
     import ctypes
     from ctypes import wintypes

@@ -93,8 +93,11 @@ class CubeAttention(nn.Module):
         # Along h, a pad's term does not depend on its own place, only on the query's.
         h_pads = torch.einsum("nw,bsw->nbs", pad_q, h[:grid]) + math.log(window - grid)
         w_pads = torch.einsum("nw,rsw->nrs", pad_q, w[grid:]).logsumexp(1)[:, None]
-        d_term, h_term, w_term = (term.float() for term in terms)
-        h_pads, w_pads = (x.float().expand(len(d_term), grid, -1, -1, -1) for x in (h_pads, w_pads))
+        wide = torch.promote_types(pad_q.dtype, torch.float32)
+        d_term, h_term, w_term = (term.to(wide) for term in terms)
+        h_pads, w_pads = (
+            pads.to(wide).expand(len(d_term), grid, -1, -1, -1) for pads in (h_pads, w_pads)
+        )
         h_pads, w_pads = h_pads.transpose(1, 2), w_pads.transpose(1, 2)  # B, heads, a, b, s
         h_tokens, w_tokens = h_term.logsumexp(4), w_term.logsumexp(4)
         h_all, w_all = torch.logaddexp(h_tokens, h_pads), torch.logaddexp(w_tokens, w_pads)
