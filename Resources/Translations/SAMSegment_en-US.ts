@@ -402,6 +402,14 @@
     </message>
 </context>
 <context>
+    <name>ui.idle_status</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/idle_status.py"/>
+        <source>Select a source volume and a segment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>ui.keeping</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
@@ -551,12 +559,12 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>missing</source>
+        <source>included</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>included</source>
+        <source>missing</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -618,6 +626,16 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
         <source>segment, refined</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <source>{model} (not installed)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <source>{model} does not take a line: choose another model to use one.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

@@ -18,7 +18,7 @@ from . import __version__
 from .core.errors import InputError, SAMSegmentError
 from .core.files import MASK_SUFFIXES, check_output, write_mask
 from .evaluate import add_evaluate
-from .weights.catalogue import DEFAULT_MODEL, catalogue
+from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
 
 DONE, FAILURE, BAD_INPUT = 0, 1, 2
 
@@ -41,6 +41,7 @@ def segment(options: argparse.Namespace) -> int:
     from .api import Segmenter
 
     check_output(options.output)
+    model_entry(options.model).check_installed()
     bar = None if options.quiet else ProgressBar()
     with Segmenter(
         options.image,
@@ -67,7 +68,7 @@ def segment(options: argparse.Namespace) -> int:
 
 def models(options: argparse.Namespace) -> int:
     """Lists the models."""
-    rows = [("name", "title", "prompts", "parameters", "size", "licence of weights")]
+    rows = [("name", "title", "prompts", "parameters", "size", "licence of weights", "weights")]
     rows += [
         (
             entry.name,
@@ -76,6 +77,7 @@ def models(options: argparse.Namespace) -> int:
             f"{entry.parameters / 1e6:.1f} M",
             f"{entry.size / 1e6:.1f} MB",
             entry.weights_licence,
+            _state_of_weights(entry),
         )
         for entry in catalogue().values()
     ]
@@ -85,6 +87,12 @@ def models(options: argparse.Namespace) -> int:
             "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     return DONE
+
+
+def _state_of_weights(entry: ModelEntry) -> str:
+    if entry.embedded:
+        return "included" if entry.is_installed else "missing"
+    return "installed" if entry.is_installed else "not installed"
 
 
 class ProgressBar:

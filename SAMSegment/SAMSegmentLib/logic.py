@@ -75,7 +75,8 @@ class SAMSegmentLogic:
             roi: markups ROI node around the object.
             positivePoints: point list node on the object, or positions (R, A, S) in mm, world.
             negativePoints: likewise, beside the object.
-            model: name of a model, see `models`.
+            model: name of a model, see `models`; one whose weights are not installed raises
+                WeightsError, which says how to get them.
             name: of the segment; Slicer's own for a new one if left out.
             terminology: serialized terminology entry of the segment.
             segmentEditorNode: its masking, editable intensity range and overwrite mode are
@@ -96,6 +97,7 @@ class SAMSegmentLogic:
                 was changed.
         """
         entry = model_entry(model)
+        entry.check_installed()
         image, toWorld = image_from_volume(volumeNode)
         worldPrompts = prompts_from(roi, positivePoints, negativePoints)
         prompts = worldPrompts.transformed(np.linalg.inv(toWorld))
@@ -141,7 +143,7 @@ class SAMSegmentLogic:
 
     @staticmethod
     def models() -> list[ModelEntry]:
-        """The models that can be chosen."""
+        """All models; `is_installed` says of each whether its weights are on this computer."""
         return list(catalogue().values())
 
     def close(self) -> None:

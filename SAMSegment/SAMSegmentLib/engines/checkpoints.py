@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-import argparse
 import pickle
 import zipfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
 
-from ..core.errors import MissingPackageError, WeightsError
+from ..core.errors import MissingPackageError, OutOfMemoryError, WeightsError
 
 # Under this name, training scripts keep the tensors beside their own notes.
 _WEIGHTS_KEY = "model_state_dict"
 # What DistributedDataParallel puts before each name.
 _PARALLEL_PREFIX = "module."
-_NOT_A_CHECKPOINT = (
-    "{path} is not a weights file that can be read: {reason}. Get it again from its source; a web "
-    "page may have been saved in its place."
+_REFUSED = (
+    "{path} is not a weights file that can be read: {reason}. Get the file from its source again."
 )
-# Of many differences, so many are named.
+_HEAD_BYTES = 512
+_ZIP = b"PK\x03\x04"
+_PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+# Of the differences of each kind, so many are named.
 _NAMED = 3
+
+
+class _Note:
+    """Stands for a value of a training script's notes, which nobody here looks at."""
+
+    def __new__(cls, *_: object) -> _Note:
+        return super().__new__(cls)
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+# Options, and numbers and arrays of losses, as training scripts note them. Reading them needs none
+# of these: each is read as a _Note, so that no code of theirs runs on what a file says.
+_NOTES = [
+    type(name, (_Note,), {"__module__": module})
+    for module, name in (
+        ("argparse", "Namespace"),
+        ("numpy", "dtype"),
+        ("numpy", "ndarray"),
+        ("numpy.core.multiarray", "scalar"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "scalar"),
+        ("numpy._core.multiarray", "_reconstruct"),
+    )
+]
 
 
 def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -41,34 +70,40 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
         ) from error
     try:
         return load_file(path)
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is not a weights file that can be read: {error}.") from error
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise _why_unread(path, error) from error
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """A network's tensors by name, from a safetensors file or a torch checkpoint.
 
-    A checkpoint may hold the tensors alone, or under "model_state_dict" beside a training script's
-    notes; a prefix "module." is taken off all names.
+    What the file is, its content tells, not its name. A checkpoint may hold the tensors alone, or
+    under "model_state_dict" beside a training script's notes; a prefix "module." is taken off all
+    names. The numbers are as they are stored, and stay in the file until they are looked at.
 
     Raises:
         MissingPackageError: as `load_safetensors`.
         WeightsError: if the file is neither, is damaged, or carries anything but plain data: code
             is never run.
+        OutOfMemoryError: if there is no room for it; the file may be good.
     """
-    content = _torch_content(path) if zipfile.is_zipfile(path) else _other_content(path)
+    content = _content(path)
     if isinstance(content, Mapping) and isinstance(content.get(_WEIGHTS_KEY), Mapping):
         content = content[_WEIGHTS_KEY]
-    if not (
-        isinstance(content, Mapping)
-        and content
-        and all(isinstance(name, str) for name in content)
-        and all(isinstance(value, torch.Tensor) for value in content.values())
-    ):
-        raise WeightsError(_NOT_A_CHECKPOINT.format(path=path, reason="it holds no named tensors"))
-    if all(name.startswith(_PARALLEL_PREFIX) for name in content):
-        return {name.removeprefix(_PARALLEL_PREFIX): value for name, value in content.items()}
-    return dict(content)
+    if not isinstance(content, Mapping):
+        content = {}
+    tensors = {
+        name: value.detach()
+        for name, value in content.items()
+        if isinstance(name, str) and isinstance(value, torch.Tensor)
+    }
+    if not tensors:
+        raise _refused(path, "it holds no named tensors")
+    if odd := [name for name, value in tensors.items() if not _is_plain(value)]:
+        raise _refused(path, f"{odd[0]} is not a plain tensor")
+    if all(name.startswith(_PARALLEL_PREFIX) for name in tensors):
+        return {name.removeprefix(_PARALLEL_PREFIX): value for name, value in tensors.items()}
+    return tensors
 
 
 def check_network(
@@ -77,59 +112,137 @@ def check_network(
     """Finds out whether tensors are those of a network, by name and shape.
 
     Raises:
-        WeightsError: if not; it names the first differences.
+        WeightsError: if not; it names the first differences of each kind.
     """
-    differences = [f"{name} is missing" for name in expected if name not in tensors]
-    differences += [f"{name} is not known" for name in tensors if name not in expected]
-    differences += [
-        f"{name} is {_sides(tensors[name].shape)} instead of {_sides(shape)}"
-        for name, shape in expected.items()
-        if name in tensors and tensors[name].shape != shape
+    known = {name: value for name, value in tensors.items() if name in expected}
+    differences = [
+        _listed("missing", [name for name in expected if name not in tensors]),
+        _listed("not known", [name for name in tensors if name not in expected]),
+        _listed(
+            "of another shape",
+            [
+                f"{name}: {_sides(value.shape)} instead of {_sides(expected[name])}"
+                for name, value in known.items()
+                if value.shape != expected[name]
+            ],
+        ),
+        _listed(
+            "of whole numbers",
+            [name for name, value in known.items() if not value.is_floating_point()],
+        ),
     ]
-    differences += [
-        f"{name} holds {str(value.dtype).removeprefix('torch.')} numbers"
-        for name, value in tensors.items()
-        if name in expected and not value.is_floating_point()
-    ]
-    if differences:
-        more = len(differences) - _NAMED
+    if any(differences):
         raise WeightsError(
-            f"These are not the weights of {title}: {', '.join(differences[:_NAMED])}"
-            + (f", and {more} more differences" if more > 0 else "")
-            + ". Get the file that the catalogue names."
+            f"These are not the weights of {title}, but of another network: "
+            f"{'; '.join(filter(None, differences))}. Get the file that the catalogue names."
         )
 
 
-def _torch_content(path: Path) -> object:
+def _content(path: Path) -> object:
+    """What a file holds, as it was saved."""
     try:
-        # A namespace of plain values is how training scripts note their options.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            # Mapped, so that a large file is not held in memory twice.
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise WeightsError(
+            f"The weights file {path} cannot be read: {error.strerror}. Check its place and its "
+            "access rights."
+        ) from error
+    if head.startswith(_ZIP):
+        return _torch_content(path)
+    # A safetensors file begins with the length of its header, and that is JSON.
+    if head[8:9] == b"{":
+        return load_safetensors(path)
+    raise _refused(path, _what_else(head))
+
+
+def _torch_content(path: Path) -> object:
+    """What torch.save has written into a file.
+
+    The tensors are mapped, not read: there is but one copy of them, which two processes share, and
+    a length that the file does not have cannot lead outside of it. In return, as long as they are
+    in use, Windows neither removes nor replaces the file: whoever wants to must end the worker
+    first.
+    """
+    if reason := _why_no_checkpoint(path):
+        raise _refused(path, reason)
+    try:
+        with _notes_allowed():
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
-        reason = "it carries more than plain data, which was not run"
-        raise WeightsError(_NOT_A_CHECKPOINT.format(path=path, reason=reason)) from error
-    except MemoryError:
-        raise
+        reason = "it is damaged, or carries more than plain data, which was not run"
+        raise _refused(path, reason) from error
     except Exception as error:  # whatever torch meets in a damaged file
-        raise WeightsError(
-            _NOT_A_CHECKPOINT.format(path=path, reason=_first_line(error))
-        ) from error
+        raise _why_unread(path, error) from error
 
 
-def _other_content(path: Path) -> object:
-    with path.open("rb") as file:
-        head = file.read(9)
-    # A safetensors file begins with the length of its header, and that is JSON.
-    if head[8:] == b"{":
-        return load_safetensors(path)
-    if head[:2] in (b"\x80\x02", b"\x80\x04", b"\x80\x05"):
-        reason = "it is a pickle, which may carry code, and was not opened"
-    elif head[:4] == b"PK\x03\x04":
-        reason = "it is cut off"
-    else:
-        reason = "it is neither a safetensors file nor a PyTorch checkpoint"
-    raise WeightsError(_NOT_A_CHECKPOINT.format(path=path, reason=reason))
+def _why_no_checkpoint(path: Path) -> str | None:
+    """Why a zip file is not one of torch's whose tensors can be mapped; None if it is one."""
+    try:
+        if not zipfile.is_zipfile(path):  # which raises BadZipFile itself for some damage
+            return "it is cut off"
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except Exception as error:  # whatever zipfile meets in a damaged file
+        return f"it is damaged ({_first_line(error)})"
+    names = [member.filename.rpartition("/")[2] for member in members]
+    if "data.pkl" not in names:
+        return "it is a zip file, but not a PyTorch checkpoint"
+    if "constants.pkl" in names:
+        return "it is a TorchScript program, which carries code, and was not opened"
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        return "it was compressed by another program than PyTorch"
+    if path.suffix == ".safetensors":  # torch.load goes by this name
+        return "it is a PyTorch checkpoint by another name: let its name end in .pth"
+    return None
+
+
+def _notes_allowed() -> AbstractContextManager[None]:
+    # Before torch 2.5, only files without such notes can be read.
+    safe_globals = getattr(torch.serialization, "safe_globals", None)
+    return nullcontext() if safe_globals is None else safe_globals(_NOTES)
+
+
+def _what_else(head: bytes) -> str:
+    """What a file is that holds no tensors, by its first bytes."""
+    if not head:
+        return "it is empty"
+    if head.startswith(_PICKLES):
+        return "it is a pickle, which may carry code, and was not opened"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "it is a web page"
+    if head.startswith(b"version https://git-lfs"):
+        return "it only says where Git keeps the file"
+    return "it is neither a safetensors file nor a PyTorch checkpoint"
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return (
+        tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    )
+
+
+def _why_unread(path: Path, error: Exception) -> Exception:
+    """What to raise for an error that a reader met."""
+    # Torch, and safetensors through it, say in a RuntimeError that a file cannot be mapped.
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return OutOfMemoryError(
+            f"There is not enough memory to read {path}. Close other programs or volumes."
+        )
+    return _refused(path, _first_line(error))
+
+
+def _refused(path: Path, reason: str) -> WeightsError:
+    return WeightsError(_REFUSED.format(path=path, reason=reason))
+
+
+def _listed(what: str, names: list[str]) -> str:
+    """Such as: 2 tensors are missing (a, b). Empty if there are none."""
+    if not names:
+        return ""
+    count = "1 tensor is" if len(names) == 1 else f"{len(names)} tensors are"
+    more = ", ..." if len(names) > _NAMED else ""
+    return f"{count} {what} ({', '.join(names[:_NAMED])}{more})"
 
 
 def _sides(shape: torch.Size) -> str:

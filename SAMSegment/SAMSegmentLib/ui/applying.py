@@ -8,7 +8,6 @@ from .. import __version__
 from ..scene.editors import slicer_editors
 from ..scene.provenance import provenance_tags
 from ..scene.writer import SegmentationWriter, WriteResult
-from ..weights.catalogue import model_entry
 from .asking import Shown
 from .parameters import Parameters
 from .target import Target
@@ -34,14 +33,13 @@ class Applier:
         Raises:
             InputError, WriteError: see SegmentationWriter.write; everything is as before.
         """
-        entry = model_entry(parameters.model)
         return self._writer.write(
             target.segmentation,
             shown.proposal,
             shown.place.volume_to_world,
             segmentId=target.segment_id,
             segmentEditorNode=segment_editor_node,
-            tags=provenance_tags(shown.prompts, entry.name, __version__, entry.sha256),
+            tags=provenance_tags(shown.prompts, shown.model.name, __version__, shown.model.sha256),
             threshold=parameters.threshold,
         )
 

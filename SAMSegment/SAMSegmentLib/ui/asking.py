@@ -17,7 +17,7 @@ from ..core.prompts import Prompts
 from ..core.proposal import Proposal
 from ..core.voxel_prompts import VoxelPrompts
 from ..scene import content, occupied
-from ..weights.catalogue import model_entry
+from ..weights.catalogue import ModelEntry, model_entry
 from ..worker import events
 from .panel_state import BUSY, ERROR, GOOD, HINT, WARNING
 from .parameters import STARTS
@@ -36,12 +36,14 @@ class Shown:
 
     Attributes:
         proposal: without voxels that other segments keep.
+        model: that made it; another one may be chosen by now.
         place: for which it was made.
         prompts: that it answers, world RAS.
         complete: False while the model is still at work on it.
     """
 
     proposal: Proposal
+    model: ModelEntry
     place: Place
     prompts: Prompts
     complete: bool
@@ -85,8 +87,9 @@ class Asking:
         """
         self.stop()
         try:
-            place = place_of(target)
             model = model_entry(parameters.model)
+            model.check_installed()
+            place = place_of(target)
             in_volume = prompts.transformed(np.linalg.inv(place.volume_to_world))
             check_prompts_in_volume(in_volume, place.image.geometry)
             if parameters.start_from == STARTS[0]:
@@ -101,7 +104,7 @@ class Asking:
         except SAMSegmentError as error:
             self.fail(error)
             return
-        self._pending = (target, prompts, parameters, place)
+        self._pending = (target, prompts, parameters, model, place)
         self._say(_("Preparing ..."), BUSY, -1)
         work = self._gathered(target, request, parameters, place)
         self._steps.run(GATHER, work, self._send)
@@ -198,10 +201,10 @@ class Asking:
             self.fail(error)
 
     def _limit(self, proposal: Proposal, complete: bool) -> None:
-        target, prompts, parameters, place = self._pending
+        target, prompts, parameters, model, place = self._pending
 
         def show(limited: Proposal) -> None:
-            self.shown = Shown(limited, place, prompts, complete)
+            self.shown = Shown(limited, model, place, prompts, complete)
             if complete:
                 self._pending = self._number = None
                 self._say(*_verdict(limited), None)

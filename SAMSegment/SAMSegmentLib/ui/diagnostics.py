@@ -75,10 +75,12 @@ def _worker(client) -> str:
 
 
 def _weights(entry) -> str:
+    if not entry.embedded:  # large: reading them would keep Slicer waiting
+        return "installed, not verified" if entry.is_installed else NOT_INSTALLED
     try:
         entry.verified_path()
     except (SAMSegmentError, OSError):
-        return "damaged" if entry.path.is_file() else "missing"
+        return "damaged" if entry.is_installed else "missing"
     return "right"
 
 

@@ -7,6 +7,9 @@ speak of packages, memory or hardware; of all others the type and the places in 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from ..weights.folder import models_folder
 
 #: Errors whose text is about the computer. Paths in it are taken out all the same.
 SAFE_ERRORS = frozenset(
@@ -79,4 +82,9 @@ def short_code_path(path: str) -> str:
 
 
 def _without_paths(text: str) -> str:
+    # The user's own first: a blank in their names would end the path for the pattern.
+    for folder in (models_folder(), Path.home()):
+        for form in {str(folder), folder.as_posix()}:
+            if len(form) > 1:
+                text = re.sub(re.escape(form), "/x", text, flags=re.IGNORECASE)
     return _PATH.sub("(path)", text)

@@ -56,7 +56,9 @@ class ModelCheck:
         self._asked = 0.0
         try:
             self._entry = model_entry(model)
-            self._entry.verified_path()
+            self._entry.check_installed()
+            if self._entry.embedded:  # others are large: the worker reads them, Slicer need not
+                self._entry.verified_path()
             self._number = self._service.ask(self, self._request())
         except SAMSegmentError as error:
             self._end(str(error), ERROR)

@@ -234,10 +234,10 @@ def _row(tag: str, cells) -> str:
 
 def _cells(entry: ModelEntry) -> tuple[str, ...]:
     prompts = {"roi": _("ROI"), "points": _("points"), "line": _("line")}
-    if not entry.path.is_file():
-        weights = _("missing")
+    if entry.embedded:
+        weights = _("included") if entry.is_installed else _("missing")
     else:
-        weights = _("included") if entry.embedded else _("installed")
+        weights = _("installed") if entry.is_installed else _("not installed")
     return (
         entry.title,
         f"{entry.size / MB:.0f} MB",

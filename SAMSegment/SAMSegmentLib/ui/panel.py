@@ -56,7 +56,9 @@ class Panel:
         self._connections = Connections()
         self.widget = slicer.util.loadUI(str(UI_FILE))
         self.ui = slicer.util.childWidgetVariables(self.widget)
-        self._fill_selectors(models)
+        self._models = {model.name: model for model in models}
+        self._line_tip = self.ui.lineSelector.property("toolTip")
+        self._fill_selectors()
         self._set_icons()
         self._connect()
         self.show(self._state)
@@ -91,6 +93,7 @@ class Panel:
         _set_quietly(ui.opacitySlider, "setValue", parameters.opacity)
         _set_quietly(ui.keepOutBox, "setChecked", parameters.keep_out)
         _select_data(ui.modelSelector, parameters.model)
+        self._show_models(parameters.model)
         _select_data(ui.startSelector, parameters.start_from)
         _select_data(ui.deviceSelector, settings.device())
         _set_quietly(ui.roiSelector, "setCurrentNode", parameters.roi)
@@ -107,9 +110,9 @@ class Panel:
         rows = self._state.rows
         return rows[row].key if 0 <= row < len(rows) else None
 
-    def _fill_selectors(self, models) -> None:
+    def _fill_selectors(self) -> None:
         ui = self.ui
-        for model in models:
+        for model in self._models.values():
             ui.modelSelector.addItem(model.title, model.name)
         for text, value in (
             (_("prompts alone"), "prompts"),
@@ -119,6 +122,18 @@ class Panel:
             ui.startSelector.addItem(text, value)
         for name, text in settings.device_names().items():
             self.ui.deviceSelector.addItem(text, name)
+
+    def _show_models(self, chosen: str) -> None:
+        """Which models are installed by now, and what the chosen one takes."""
+        ui = self.ui
+        for index, model in enumerate(self._models.values()):
+            missing = _("{model} (not installed)").format(model=model.title)
+            ui.modelSelector.setItemText(index, model.title if model.is_installed else missing)
+        model = self._models.get(chosen)
+        takes_line = model is None or "line" in model.prompts
+        tip = _("{model} does not take a line: choose another model to use one.")
+        ui.lineSelector.setEnabled(takes_line)
+        ui.lineSelector.setToolTip(self._line_tip if takes_line else tip.format(model=model.title))
 
     def _place_buttons(self):
         ui = self.ui

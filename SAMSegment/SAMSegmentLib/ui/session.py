@@ -19,6 +19,7 @@ from .applying import Applier
 from .asking import Asking
 from .delay import Delay
 from .gaze import Gaze
+from .idle_status import idle_status
 from .keeping import keep, time_note
 from .panel_state import ERROR, GOOD, HINT, NEGATIVE, POSITIVE, WARNING, PanelState
 from .parameters import LINE_NODE, ROI_NODE, Parameters, parameters_of
@@ -69,8 +70,7 @@ class Session:
         self._prompts = PromptEditor(
             slicer.mrmlScene, self._keep, self._on_prompts_changed, self._tell, self._on_error
         )
-        model = model_entry(parameters_of(self._effect).model)
-        self._service.acquire(self._asking, model)
+        self._service.acquire(self._asking, model_entry(parameters_of(self._effect).model))
         self._target = self._parameters = None
         # Slicer tells effects of their parameters only, not of another segment or volume.
         node = self._effect.parameterSetNode()
@@ -112,6 +112,8 @@ class Session:
             self._asking.say(_("Select a source volume and a segment."), HINT)
             return
         before = before or parameters
+        if parameters.model != before.model:
+            self._service.acquire(self._asking, model_entry(parameters.model))
         self._prompts.use_markups(parameters.roi, parameters.line)
         self._view.set_opacity(parameters.opacity)
         if parameters.threshold != before.threshold:
@@ -344,7 +346,9 @@ class Session:
             self._guarded(self._view.show, shown.proposal, shown.place, self._parameters.threshold)
 
     def _look_ahead(self, ras) -> None:
-        if self.is_active and self._target and self._prompts.placing in (POSITIVE, NEGATIVE):
+        if not self.is_active or self._prompts.placing not in (POSITIVE, NEGATIVE):
+            return
+        if self._target and model_entry(self._parameters.model).is_installed:
             self._guarded(self._asking.look, self._target, ras)
 
     def _tell(self) -> None:
@@ -353,12 +357,15 @@ class Session:
         asking, prompts = self._asking, self._prompts
         shown = asking.shown
         ready = shown is not None and shown.complete and not asking.is_busy
+        status = asking.status, asking.status_kind
+        if not asking.status:
+            status = idle_status(self._target, self._parameters)
         self._show(
             PanelState(
                 rows=prompts.rows,
                 note=time_note(self._target.volume, self._placed_at) if self._target else "",
-                status=asking.status or self._hint(),
-                status_kind=asking.status_kind,
+                status=status[0],
+                status_kind=status[1],
                 progress=asking.progress,
                 placing=prompts.placing,
                 can_place=self._target is not None,
@@ -369,9 +376,6 @@ class Session:
                 alternatives=shown.proposal.alternatives if ready else 0,
             )
         )
-
-    def _hint(self) -> str:
-        return "" if self._target else _("Select a source volume and a segment.")
 
     def _row(self, key: str):
         rows = self._prompts.rows if self.is_active else ()

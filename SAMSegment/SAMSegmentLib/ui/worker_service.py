@@ -60,12 +60,15 @@ class WorkerService:
         return self._client
 
     def acquire(self, listener: Listener, model: ModelEntry | None = None) -> None:
-        """Says that the worker, and a model, will be needed: they load now, in the background."""
+        """Says that the worker, and a model, will be needed: they load now, in the background.
+
+        A model that is not installed is not loaded: who asks it will be told.
+        """
         if listener not in self._users:
             self._users.append(listener)
         self._farewell.stop()
         self.restart_if_device_changed()
-        if model is not None:
+        if model is not None and model.is_installed:
             self._client.load(model)
 
     def release(self, listener: Listener) -> None:

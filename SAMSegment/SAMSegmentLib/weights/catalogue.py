@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,7 @@ from pathlib import Path
 from ..core.errors import InputError, WeightsError
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
+from .folder import models_folder
 
 MODELS_FOLDER = Path(__file__).parents[2] / "Resources" / "Models"
 DEFAULT_MODEL = "litemedsam"
@@ -27,10 +29,11 @@ class ModelEntry:
         architecture: which engine runs it.
         prompts: the kinds of prompt that it takes: "roi", "points", "line".
         parameters: number of trained values.
-        file: weights file in the models folder.
-        size: bytes of the weights file.
+        file: name of the weights file.
+        size: bytes of the weights file; if it is not embedded, what its source states, rounded.
         sha256: of the weights file.
-        embedded: whether the weights come with the extension.
+        embedded: whether the weights come with the extension; if not, the user gets them.
+        source: where the weights come from; if they are not embedded, a page to get them from.
     """
 
     name: str
@@ -51,24 +54,72 @@ class ModelEntry:
     @property
     def path(self) -> Path:
         """Where the weights lie once installed."""
-        return MODELS_FOLDER / self.file
+        return (MODELS_FOLDER if self.embedded else models_folder()) / self.file
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether a file lies where the weights should; its content is not looked at."""
+        return os.path.isfile(self.path)
+
+    def check_installed(self) -> None:
+        """Finds out at once, without reading a large file, whether the weights are there.
+
+        Raises:
+            WeightsError: if not; it says how to get them.
+        """
+        path = self.path
+        if os.path.isfile(path):
+            return
+        if self.embedded:
+            raise WeightsError(
+                f"The weights of {self.title} are missing ({path}): reinstall SAMSegment."
+            )
+        if os.path.lexists(path):
+            what = "a folder" if os.path.isdir(path) else "no file, or a link to none"
+            raise WeightsError(
+                f"The weights of {self.title} cannot be read: {path} is {what}. Remove it; then "
+                f"{self._get_it} and put it there."
+            )
+        raise WeightsError(
+            f"{self.title} is not installed: {self._get_it} and put it into the folder "
+            f"{path.parent} (make that folder if it is not there)."
+        )
 
     def verified_path(self) -> Path:
         """The weights file, after its SHA-256 was checked (once per file and process).
 
+        Reads the whole file: not for Slicer's main thread, unless the weights are embedded and
+        therefore small.
+
         Raises:
             WeightsError: if it is missing or not the one that the catalogue means.
         """
-        if not self.path.is_file():
+        self.check_installed()
+        try:
+            is_right = file_sha256(self.path) == self.sha256
+        except OSError as error:
             raise WeightsError(
-                f"The weights of {self.title} are missing ({self.path}): reinstall SAMSegment."
-            )
-        if file_sha256(self.path) != self.sha256:
+                f"The weights of {self.title} ({self.path}) cannot be read: {error.strerror}. "
+                "Check its place and its access rights."
+            ) from error
+        if is_right:
+            return self.path
+        if self.embedded:
             raise WeightsError(
                 f"The weights of {self.title} ({self.path}) are damaged: their SHA-256 is not "
                 "that of the catalogue. Reinstall SAMSegment."
             )
-        return self.path
+        raise WeightsError(
+            f"The weights of {self.title} ({self.path}) are damaged or another model's: their "
+            f"SHA-256 is not that of the catalogue. Remove this file, or {self._get_it} again."
+        )
+
+    @property
+    def _get_it(self) -> str:
+        return (
+            f"get {self.file} ({self.size / 1e6:.0f} MB, licence {self.weights_licence}) from "
+            f"{self.source}"
+        )
 
     def check_prompts(self, prompts: Prompts, voxels: VoxelPrompts | None = None) -> None:
         """Finds out, before any work, whether the model takes these prompts.

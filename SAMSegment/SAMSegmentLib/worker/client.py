@@ -42,9 +42,10 @@ class InProcessClient:
             Cancelled, OutOfMemoryError, WeightsError, MissingPackageError: nothing was changed.
         """
         check_request(model, image, prompts)
+        weights = model.verified_path()
         return self._start().predict(
             model.architecture,
-            model.verified_path(),
+            weights,
             image,
             prompts,
             Watch(progress, cancel),

@@ -112,6 +112,22 @@ def test_weights_that_are_not_right_are_told(diagnostics, tmp_path, monkeypatch,
     assert f"Model litemedsam: {verdict}" in diagnostics()
 
 
+def test_weights_that_the_user_gets_are_told_as_they_are_but_not_read(
+    diagnostics, tmp_path, monkeypatch
+):
+    from SAMSegmentLib.weights.catalogue import model_entry
+
+    monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path / "models"))
+    entry = model_entry("sam-med3d-turbo")
+    assert f"Model sam-med3d-turbo: not installed, SHA-256 {entry.sha256}" in diagnostics()
+    assert not entry.path.parent.exists()
+    entry.path.parent.mkdir()
+    entry.path.write_bytes(b"anything")
+    assert (
+        f"Model sam-med3d-turbo: installed, not verified, SHA-256 {entry.sha256}" in diagnostics()
+    )
+
+
 def test_what_is_in_the_scene_is_not_told(application, diagnostics):
     from SlicerHost.studio import Studio
 
@@ -179,6 +195,27 @@ def test_paths_are_taken_out_of_them_all_the_same(told):
         text = told(traceback_of(WeightsError(f"The weights ({path}) are damaged.")))
         assert "The weights ((path)) are damaged." in text
         assert PATIENT not in text
+
+
+@pytest.mark.parametrize("place", ["home", "chosen folder"])
+def test_names_with_blanks_in_the_users_folders_are_taken_out(told, monkeypatch, place):
+    from SAMSegmentLib.weights.catalogue import model_entry
+
+    user = Path("/srv/Users/Doe Jane MD")
+    if place == "home":
+        monkeypatch.delenv("SAMSEGMENT_MODELS", raising=False)
+        monkeypatch.setattr(Path, "home", lambda: user)
+        error = WeightsError(f"{user}/Library/Application Support/SAMSegment/models/a.pth is cut.")
+    else:
+        monkeypatch.setenv("SAMSEGMENT_MODELS", str(user / "large files"))
+        with pytest.raises(WeightsError) as raised:
+            model_entry("sam-med3d-turbo").verified_path()
+        error = raised.value
+        assert str(user) in str(error)
+    text = told(traceback_of(error))
+    for name in ("Doe", "Jane", "MD"):
+        assert name not in text
+    assert "(path)" in text and "WeightsError" in text
 
 
 def test_places_in_code_are_told_from_the_package_on(application):

@@ -109,6 +109,27 @@ def test_weights_that_are_gone_are_told(make_panel, monkeypatch, tmp_path):
     assert "missing" in make_panel(IdleService()).ui.modelsLabel.text
 
 
+def test_weights_that_the_user_gets_are_told_and_looked_for_again(
+    make_panel, monkeypatch, tmp_path
+):
+    from SAMSegmentLib.ui.module_panel import models_table
+    from SAMSegmentLib.weights.catalogue import catalogue, model_entry
+
+    monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path))
+    entry = model_entry("sam-med3d-turbo")
+    assert models_table([entry]).endswith('<td align="left">not installed</td></tr></table>')
+    panel = make_panel(IdleService())
+    text = panel.ui.modelsLabel.text
+    others = [entry for entry in catalogue().values() if not entry.embedded]
+    assert text.count("not installed") == len(others) and text.count("included") == 1
+    assert "402 MB" in text
+    entry.path.write_bytes(b"anything")
+    panel.exit()
+    panel.enter()
+    text = panel.ui.modelsLabel.text
+    assert "not installed" not in text and text.count("installed") == len(others)
+
+
 def test_a_models_title_is_shown_as_it_is_written(application):
     from dataclasses import replace
 
@@ -218,6 +239,22 @@ def test_damaged_weights_are_told_before_anything_is_started(make_panel, monkeyp
     panel.ui.testButton.click()
     assert "missing" in panel.ui.setupMessage.text
     assert started == []
+    service.close()
+
+
+def test_a_model_that_is_not_installed_is_told_before_anything_is_started(
+    application, monkeypatch, tmp_path
+):
+    from SAMSegmentLib.ui.model_check import ModelCheck
+    from SAMSegmentLib.ui.worker_service import WorkerService
+
+    monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path))
+    started, said = [], []
+    service = WorkerService(started.append)
+    check = ModelCheck(service, lambda: said.append(check.status))
+    check.start("sam-med3d-turbo")
+    assert "SAM-Med3D turbo is not installed" in check.status and str(tmp_path) in check.status
+    assert not check.is_running and started == [] and len(said) == 1
     service.close()
 
 

@@ -1,6 +1,8 @@
 """The catalogue says what there is, and the files are what it says."""
 
 import dataclasses
+import hashlib
+import os
 import re
 
 import numpy as np
@@ -25,6 +27,8 @@ def test_an_entry_is_complete(name):
     assert entry.size > 0 and entry.parameters > 0
     assert all((entry.title, entry.code_licence, entry.weights_licence, entry.source))
     assert set(entry.prompts) <= {"roi", "points", "line"} and entry.prompts
+    # The embedded ones need no page to get them from.
+    assert entry.embedded or entry.source.startswith("https://")
 
 
 @pytest.mark.parametrize("name", [n for n, entry in catalogue().items() if entry.embedded])
@@ -65,9 +69,137 @@ def test_damaged_weights_are_reported_even_if_they_were_good_before(monkeypatch,
 
 
 def _sha256(data):
-    import hashlib
-
     return hashlib.sha256(data).hexdigest()
+
+
+# Weights that do not come with the extension
+
+OTHERS = [name for name, entry in catalogue().items() if not entry.embedded]
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """The user's folder of models; it does not exist yet."""
+    monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+def problem(check) -> str:
+    """What a check of weights complains about."""
+    with pytest.raises(WeightsError) as raised:
+        check()
+    # The shell joins lines: it must read the same there.
+    assert " ".join(str(raised.value).split()) == str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_they_lie_in_the_users_folder_which_is_not_made(folder, name):
+    entry = model_entry(name)
+    assert entry.path == folder / entry.file
+    assert not entry.is_installed and not folder.exists()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_without_them_the_user_learns_what_to_get_from_where_and_where_to_put_it(folder, name):
+    entry = model_entry(name)
+    message = problem(entry.verified_path)
+    assert message == problem(entry.check_installed)
+    for fact in (entry.title, "not installed", entry.file, "402 MB", "licence Apache-2.0"):
+        assert fact in message
+    assert f" {entry.source} " in message and f" {folder} " in message
+    assert not folder.exists()
+
+
+def test_sam_med3d_turbo_takes_no_line_and_int8_is_the_same_file():
+    turbo, int8 = model_entry("sam-med3d-turbo"), model_entry("sam-med3d-turbo-int8")
+    assert turbo.sha256.startswith("899a46d04d3b70f7") and turbo.parameters == 100509232
+    assert (int8.file, int8.sha256, int8.prompts) == (turbo.file, turbo.sha256, turbo.prompts)
+    assert int8.architecture != turbo.architecture
+    turbo.check_prompts(Prompts(ROI, (POINT,)))
+    with pytest.raises(InputError, match=r"SAM-Med3D turbo does not take a line"):
+        turbo.check_prompts(Prompts(line=LINE))
+
+
+def test_they_are_installed_once_the_file_is_there_and_verified_by_its_content(folder):
+    entry = dataclasses.replace(model_entry("sam-med3d-turbo"), sha256=_sha256(b"weights"))
+    folder.mkdir()
+    (folder / entry.file).write_bytes(b"weights")
+    assert entry.is_installed
+    assert entry.verified_path() == folder / entry.file
+    (folder / entry.file).write_bytes(b"weights, cut")
+    assert entry.is_installed
+    message = problem(entry.verified_path)
+    for fact in ("SHA-256 is not that of the catalogue", "Remove this file", entry.source):
+        assert fact in message
+    assert str(folder / entry.file) in message
+
+
+def test_finding_out_whether_they_are_there_reads_nothing(folder, monkeypatch):
+    entry = model_entry("sam-med3d-turbo")
+    folder.mkdir()
+    (folder / entry.file).write_bytes(b"")
+
+    def read(*_):
+        raise AssertionError("the file was read")
+
+    monkeypatch.setattr("SAMSegmentLib.weights.catalogue.file_sha256", read)
+    entry.check_installed()
+    assert entry.is_installed
+
+
+def make_folder(path):
+    path.mkdir()
+
+
+def make_dangling_link(path):
+    path.symlink_to(path.parent / "unplugged disk" / path.name)
+
+
+def make_circle(path):
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [(make_folder, "is a folder"), (make_dangling_link, "link"), (make_circle, "link")],
+)
+def test_what_is_no_file_is_told_with_what_to_do(folder, make, says):
+    entry = model_entry("sam-med3d-turbo")
+    folder.mkdir()
+    make(entry.path)
+    assert not entry.is_installed
+    message = problem(entry.verified_path)
+    assert says in message and str(entry.path) in message and "Remove it" in message
+
+
+def test_a_link_to_the_file_will_do(folder, tmp_path):
+    entry = dataclasses.replace(model_entry("sam-med3d-turbo"), sha256=_sha256(b"weights"))
+    folder.mkdir()
+    (tmp_path / "elsewhere").write_bytes(b"weights")
+    entry.path.symlink_to(tmp_path / "elsewhere")
+    assert entry.is_installed and entry.verified_path() == entry.path
+
+
+def test_a_file_that_may_not_be_read_is_told(folder, monkeypatch):
+    entry = model_entry("sam-med3d-turbo")
+    folder.mkdir()
+    entry.path.write_bytes(b"weights")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(entry.path))
+
+    monkeypatch.setattr("SAMSegmentLib.weights.catalogue.file_sha256", refuse)
+    message = problem(entry.verified_path)
+    assert "cannot be read: Permission denied" in message and str(entry.path) in message
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a name that Windows forbids")
+def test_a_folder_that_is_a_file_is_no_folder(folder):
+    folder.write_bytes(b"")
+    entry = model_entry("sam-med3d-turbo")
+    assert not entry.is_installed
+    assert "not installed" in problem(entry.verified_path)
 
 
 def test_prompts_that_a_box_model_cannot_use_are_refused_with_what_to_do():
