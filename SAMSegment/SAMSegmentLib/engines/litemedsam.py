@@ -44,7 +44,7 @@ from .views import SURE_LOGIT, SliceMask
 KEPT_ANSWERS = 8
 # The part of the volume around a click that tells whether lung or soft tissue is meant.
 AROUND_CLICK_MM = 20.0
-NEEDS = "LiteMedSAM needs an ROI around the object, a positive point on it or a line across it."
+NEEDS = "LiteMedSAM needs an ROI around the object or a positive point or a line on it: add one."
 
 
 class LiteMedSAMEngine(Engine):
