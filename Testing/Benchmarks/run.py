@@ -11,11 +11,15 @@ import effect_ui
 import litemedsam_network
 import litemedsam_oblique
 import litemedsam_roi
+import sammed3d_clicks
+import sammed3d_network
 
 BENCHMARKS = (
     litemedsam_network,
     litemedsam_roi,
     litemedsam_oblique,
+    sammed3d_network,
+    sammed3d_clicks,
     effect_start,
     effect_ui,
 )

@@ -15,7 +15,7 @@ from scipy import ndimage
 from ..core.prompts import Roi
 from ..networks.sammed3d import IMAGE_SIZE, MASK_SIZE
 from .cube_masks import CubeMask, on_cube
-from .cubes import CUBE_MM, MASK_MM, Cube
+from .cubes import CUBE_MM, VOXEL_MM, Cube
 
 #: Cubes at most: 12 hold a body's trunk, and take a laptop some 12 s.
 MOST_CUBES = 12
@@ -80,9 +80,9 @@ def _leaves(
 
 
 def _beyond(cube: Cube, face: tuple[int, int], roi: Roi) -> bool:
-    """Whether an ROI reaches more than a voxel of the mask beyond a face."""
+    """Whether an ROI reaches beyond a face by more than a voxel that the network gets."""
     axis, side = face
-    low, high = cube.start[axis] - MASK_MM, cube.start[axis] + CUBE_MM + MASK_MM
+    low, high = cube.start[axis] - VOXEL_MM, cube.start[axis] + CUBE_MM + VOXEL_MM
     ends = roi.corners() @ cube.frame.axes[:, axis]
     return bool(ends.min() < low if side < 0 else ends.max() > high)
 

@@ -66,8 +66,11 @@ def blended(masks: Sequence[CubeMask], geometry: Geometry, within: Box | None = 
         weights[here] += weight
         weight *= _on_grid(mask.logits, mask.cube, geometry, part, 0.0)
         weighted[here] += weight
-    background = np.full(weights.shape, BACKGROUND_LOGIT, dtype=np.float32)
-    return Field(np.divide(weighted, weights, out=background, where=weights > 0), start)
+    # In place: around far cubes lies much of the volume.
+    seen = weights > 0
+    np.divide(weighted, weights, out=weighted, where=seen)
+    weighted[~seen] = BACKGROUND_LOGIT
+    return Field(weighted, start)
 
 
 def on_cube(masks: Sequence[CubeMask], cube: Cube) -> np.ndarray:
@@ -138,7 +141,7 @@ def _on_grid(
     own = np.abs(matrix).argmax(axis=0)
     astray = np.abs(matrix) * shape
     astray[own, range(3)] = 0
-    if astray.sum(axis=1).max() > PARALLEL:
+    if len(set(own)) < 3 or astray.sum(axis=1).max() > PARALLEL:
         return resample_linear(values, cube.mask_geometry, target, outside)
     places = [matrix[a, axis] * np.arange(shape[axis]) + offset[a] for axis, a in enumerate(own)]
     return interpolated(values.transpose(own), places)

@@ -21,6 +21,8 @@ from .intensity import PERCENTILES, is_ct
 CT_RANGE = (-1000.0, 1000.0)
 # Percentiles are taken from about that many voxels, evenly spread: those of millions are no better.
 MOST_SAMPLES = 2**21
+# What is a whole number but for rounding stays that number.
+_SLACK = 1e-3
 # Stands for "outside the volume" until the rest is clipped; no scanner writes it.
 _OUTSIDE = float(np.finfo(np.float32).max)
 
@@ -46,6 +48,8 @@ class CubeWindow:
         image = self.image
         values = sample_linear(image.voxels, image.geometry, self.cube.geometry, _OUTSIDE)
         outside = values == _OUTSIDE
+        if image.voxels.dtype.kind in "iu":
+            values = _whole(values)
         np.clip(values, *self.clip, out=values)
         return normalised(values, outside)
 
@@ -62,6 +66,14 @@ def clip_of(image: Image, intensity_range: tuple[float, float] | None) -> tuple[
     return (float(lower), float(upper)) if lower < upper else image.value_range
 
 
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Whole numbers, cut towards zero, as the training's tool made them of a file of whole numbers.
+
+    Without it, faint traces of the body's border would count as positive voxels.
+    """
+    return np.trunc(values + np.copysign(np.float32(_SLACK), values))
+
+
 def normalised(values: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """The values with mean 0 and deviation 1 over the positive ones; the array is changed.
 
@@ -72,8 +84,13 @@ def normalised(values: np.ndarray, outside: np.ndarray) -> np.ndarray:
         outside: boolean, the voxels that are not in the volume.
 
     Raises:
-        InputError: if all voxels that count are equal.
+        InputError: if all voxels that count are equal, or if there is but one.
     """
+    if np.count_nonzero(~outside) < 2:
+        raise InputError(
+            "The volume is smaller than the voxels of 1.5 mm in which this model looks at it: "
+            "choose another model, or correct the volume's spacing if it is wrong."
+        )
     values[outside] = 0.0
     counted = values[values > 0]
     if counted.size < 2 or counted.min() == counted.max():

@@ -16,9 +16,9 @@ from ..core.patch import Patch
 from ..core.prompts import Point, Roi
 from ..core.sampling import sample_linear
 from ..networks.sammed3d import IMAGE_SIZE, MASK_SIZE
-from .cube_growth import grown
+from .cube_growth import MOST_CUBES, grown
 from .cube_masks import CubeMask, on_cube
-from .cubes import Cube, CubeFrame
+from .cubes import CUBE_MM, ROUNDING_MM, Cube, CubeFrame
 
 # How sure the network is told to be of what a segment holds, where that fills a voxel of its mask.
 CONTENT_LOGIT = 4.0
@@ -74,7 +74,7 @@ class CubeSession:
     """The rules by which prompts become masks on cubes of one volume.
 
     Args:
-        content: what the segment holds and the model is to refine, on the volume's grid.
+        content: what the segment holds, on the volume's grid: the mask before any was made.
         ask: asks the network.
         show: is shown what there is so far, while there is more to be asked.
     """
@@ -110,10 +110,11 @@ class CubeSession:
 
     def of_content(self, limit: Roi | None) -> CubeAnswer:
         """The first mask, of the object that the segment's content means, without a click."""
-        low, high = np.array(self._content.start), np.array(self._content.stop) - 1
-        cube = self.around(self._geometry.to_ras(((low + high) / 2)[::-1]))
-        logits = self._ask(cube, CubePrompt(), self._before([], cube))
-        return self._grow([CubeMask(cube, logits)], limit)
+        own = [
+            CubeMask(cube, self._ask(cube, CubePrompt(), self._before([], cube)))
+            for cube in _cubes_on(self._content, self._geometry, self._frame)
+        ]
+        return self._grow(own, limit)
 
     def corrected(self, answer: CubeAnswer, point: Point, limit: Roi | None) -> CubeAnswer:
         """An answer after one more click; see module."""
@@ -164,6 +165,28 @@ class CubeSession:
             self._show,
         )
         return CubeAnswer(tuple(own), tuple(added), goes_on)
+
+
+def _cubes_on(content: Patch, geometry: Geometry, frame: CubeFrame) -> list[Cube]:
+    """The cubes that hold a segment's content: the one around its middle, and more if need be."""
+    grid = geometry.crop(content.start, content.mask.shape)
+    cubes = [frame.cube_around(grid.corners().mean(0))]
+    if all(cubes[0].holds(corner) for corner in grid.corners()):
+        return cubes
+    rest = content.mask & ~_voxels_in(cubes[0], grid)
+    if rest.sum() == content.mask.sum():
+        cubes.clear()  # pieces far apart, and nothing between them
+    while rest.any() and len(cubes) < MOST_CUBES:
+        voxel = np.unravel_index(rest.argmax(), rest.shape)
+        cubes.append(frame.cube_around(grid.to_ras(np.array(voxel[::-1]))))
+        rest &= ~_voxels_in(cubes[-1], grid)
+    return cubes
+
+
+def _voxels_in(cube: Cube, grid: Geometry) -> np.ndarray:
+    """Which voxels of a grid lie in a cube, boolean, (k, j, i)."""
+    size = CUBE_MM + 2 * ROUNDING_MM
+    return Roi.from_box(cube.center, (size,) * 3, cube.frame.axes).contains_voxels(grid)
 
 
 def _content_on(content: Patch, geometry: Geometry, cube: Cube) -> np.ndarray:

@@ -15,9 +15,16 @@ from ..networks.sammed3d import IMAGE_SIZE, MASK_SIZE
 CUBE_MM = 192.0
 #: Side of a voxel of the network's mask.
 MASK_MM = CUBE_MM / MASK_SIZE
-# Cubes start at multiples of this, two voxels of the network's mask, so that clicks near each other
-# share what was encoded. The point meant stays within 6 mm of the middle.
+#: Side of a voxel that the network gets.
+VOXEL_MM = CUBE_MM / IMAGE_SIZE
+# Cubes start at even steps between a volume's ends, at most two voxels of the network's mask, so
+# that clicks near each other share what was encoded. The point meant stays within 6 mm of the
+# middle, and the last cube ends where the volume does.
 LATTICE_MM = 12.0
+# Which of two places that are equally near is taken must not hang on rounding.
+_SLIGHTLY = 1e-6
+#: Starts of cubes are rounded to 0.001 mm: a volume's face may lie that far outside.
+ROUNDING_MM = 1e-3
 
 
 class CubeFrame:
@@ -42,20 +49,34 @@ class CubeFrame:
     def cube_around(self, ras: np.ndarray) -> Cube:
         """The cube around a position, RAS mm; moved into the volume where that is large enough."""
         start = np.asarray(ras, dtype=float) @ self.axes - CUBE_MM / 2
-        steps = np.round((start - self.low) / LATTICE_MM)
-        return self._cube(self.low + LATTICE_MM * steps)
+        first, last = self._ends()
+        steps = np.maximum(np.ceil((last - first) / LATTICE_MM - _SLIGHTLY), 1)
+        share = (start - first) / np.maximum(last - first, _SLIGHTLY)
+        return self._cube(first + (last - first) * np.round(share * steps - _SLIGHTLY) / steps)
 
     def beside(self, cube: Cube, axis: int, side: int) -> Cube:
-        """The cube half a side further along an axis (0, 1, 2: x, y, z); `side` is -1 or +1."""
+        """The cube half a side further along an axis (0, 1, 2: x, y, z); `side` is -1 or +1.
+
+        A little further, if the volume ends there.
+        """
         start = np.array(cube.start)
         start[axis] += side * CUBE_MM / 2
+        end = self._ends()[0 if side < 0 else 1][axis]
+        if abs(start[axis] - end) < LATTICE_MM:
+            start[axis] = end
         return self._cube(start)
 
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first and the last place where a cube may start, mm.
+
+        A volume smaller than the cube lies within it, a larger one around it.
+        """
+        ends = self.low, self.high - CUBE_MM
+        return np.minimum(*ends), np.maximum(*ends)
+
     def _cube(self, start: np.ndarray) -> Cube:
-        # A volume smaller than the cube lies within it, a larger one around it.
-        ends = np.sort([self.low, self.high - CUBE_MM], axis=0)
         # Rounded, so that equal cubes have equal names.
-        start = np.round(np.clip(start, *ends), 3)
+        start = np.round(np.clip(start, *self._ends()), 3)
         return Cube(self, tuple(float(value) for value in start))
 
 
@@ -93,7 +114,7 @@ class Cube:
 
     def holds(self, ras: np.ndarray) -> bool:
         """Whether a position in RAS mm lies in it."""
-        return self.depth(ras) > 0
+        return self.depth(ras) > -ROUNDING_MM
 
     def depth(self, ras: np.ndarray) -> float:
         """mm from a position in RAS mm to the nearest face; negative outside."""
@@ -106,10 +127,10 @@ class Cube:
         return tuple(int(n) for n in np.clip(index, 0, IMAGE_SIZE - 1))
 
     def goes_on(self, axis: int, side: int) -> bool:
-        """Whether the volume has more than a voxel of the mask beyond a face."""
+        """Whether the volume goes on beyond a face by more than a voxel that the network gets."""
         if side < 0:
-            return bool(self.start[axis] - MASK_MM > self.frame.low[axis])
-        return bool(self.start[axis] + CUBE_MM + MASK_MM < self.frame.high[axis])
+            return bool(self.start[axis] - VOXEL_MM > self.frame.low[axis])
+        return bool(self.start[axis] + CUBE_MM + VOXEL_MM < self.frame.high[axis])
 
     def _grid(self, size: int) -> Geometry:
         step = CUBE_MM / size

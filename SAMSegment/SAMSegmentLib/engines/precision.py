@@ -24,8 +24,8 @@ def encoder_type(device: torch.device) -> torch.dtype:
 
 def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager:
     """Within it, matrix products are computed in `dtype`; sums and norms stay in float32."""
-    if dtype == torch.float32:
-        return nullcontext()
+    if not dtype.is_floating_point or dtype == torch.float32:
+        return nullcontext()  # layers in integers round for themselves
     return torch.autocast(device.type, dtype)
 
 

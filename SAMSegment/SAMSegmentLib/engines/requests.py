@@ -74,12 +74,11 @@ class Request:
         without = replace(prompts, points=())
         if without.kinds or self.content is not None:
             return without, points
-        first = next((point for point in points if point.positive), None)
-        if first is None:
+        turn = next((turn for turn, point in enumerate(points) if point.positive), None)
+        if turn is None:
             raise InputError(needs)
         # Whatever was said before it, the first positive point comes first.
-        others = tuple(point for point in points if point is not first)
-        return replace(prompts, points=(first,)), others
+        return replace(prompts, points=(points[turn],)), points[:turn] + points[turn + 1 :]
 
     def warnings(self, prompts: Prompts) -> tuple[str, ...]:
         """What the user should know about an answer."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..core.errors import InputError
+from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.patch import Patch
 from ..core.prediction import Prediction
@@ -35,7 +36,7 @@ from .cube_session import NOTHING, CubeAnswer, CubePrompt, CubeSession
 from .cubes import Cube
 from .precision import computing_in, encoder_type
 from .requests import Request
-from .slices import RoiInStack
+from .slices import RoiInStack, at_least_a_voxel
 
 TITLE = "SAM-Med3D"
 NEEDS = (
@@ -48,6 +49,8 @@ GOES_ON = (
 )
 #: Answers that are kept, so that a click, undone or moved, costs its own decoding only.
 KEPT_ANSWERS = 64
+#: Beyond that, only the latest two: content, as it is, may fill the volume.
+KEPT_BYTES = 2**29
 # Of so many images, what their intensities are clipped to is kept.
 KEPT_CLIPS = 4
 ENCODER_STEPS = 13
@@ -64,6 +67,13 @@ class _State:
 
     cubes: CubeAnswer | None
     content: Field | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        masks = () if self.cubes is None else self.cubes.masks
+        own = 0 if self.content is None else self.content.logits.nbytes
+        return own + sum(mask.logits.nbytes for mask in masks)
 
 
 class SAMMed3DEngine(Engine):
@@ -88,11 +98,7 @@ class SAMMed3DEngine(Engine):
     ) -> None:
         if numbers is None or (numbers == torch.int8 and device.type != "cpu"):
             numbers = encoder_type(device)
-        tensors = load_tensors(weights)
-        expected = SAMMed3D.empty(tensors).state_dict()
-        check_network(tensors, {name: value.shape for name, value in expected.items()}, TITLE)
-        self._network = SAMMed3D.build(tensors, device)
-        compute_in(self._network.image_encoder, numbers)
+        self._network = load_network(weights, device, numbers)
         self._numbers = numbers
         self._name = (file_sha256(weights), str(numbers))
         self._device = device
@@ -143,7 +149,7 @@ class SAMMed3DEngine(Engine):
             self._watch = Watch()
         if state.cubes is not None:
             self._latest = (image.key, state.cubes)
-        field = self._field(request, state, _limit(prompts))
+        field = self._field(request, state, _limit(prompts, request.image.geometry))
         warnings = request.warnings(prompts)
         if state.cubes is not None and state.cubes.goes_on:
             warnings = (*warnings, GOES_ON)
@@ -190,17 +196,23 @@ class SAMMed3DEngine(Engine):
         if clicks:
             earlier = replace(first, points=(*first.points, *clicks[:-1]))
             before = self._state(request, earlier)
-            state = self._corrected(request, before, clicks[-1], earlier, _limit(prompts))
+            limit = _limit(prompts, request.image.geometry)
+            state = self._corrected(request, before, clicks[-1], earlier, limit)
         else:
             state = self._first(request, first)
         self._states[key] = state
-        if len(self._states) > KEPT_ANSWERS:
-            self._states.popitem(last=False)
+        self._forget_oldest()
         return state
 
+    def _forget_oldest(self) -> None:
+        taken = sum(state.nbytes for state in self._states.values())
+        while len(self._states) > KEPT_ANSWERS or (taken > KEPT_BYTES and len(self._states) > 2):
+            _, oldest = self._states.popitem(last=False)
+            taken -= oldest.nbytes
+
     def _first(self, request: Request, prompts: Prompts) -> _State:
-        limit = _limit(prompts)
-        session = self._session(request, limit)
+        limit = _limit(prompts, request.image.geometry)
+        session = self._session(request, limit, request.content)
         if request.content is not None:
             if not request.refine:
                 return _State(None, from_content.as_it_is(request.content).mask)
@@ -213,9 +225,12 @@ class SAMMed3DEngine(Engine):
     def _corrected(
         self, request: Request, state: _State, click: Point, earlier: Prompts, limit: Roi | None
     ) -> _State:
-        session = self._session(request, limit)
         if state.cubes is not None:
+            session = self._session(request, limit, request.content)
             return _State(session.corrected(state.cubes, click, limit))
+        # The network is told what there is, earlier clicks included.
+        there_is = Patch(state.content.start, state.content.logits > 0)
+        session = self._session(request, limit, there_is)
 
         def proposed(error: local_correction.Error) -> np.ndarray:
             there = blended([session.opinion(click)], request.image.geometry)
@@ -228,7 +243,9 @@ class SAMMed3DEngine(Engine):
         )
         return _State(None, field)
 
-    def _session(self, request: Request, limit: Roi | None) -> CubeSession:
+    def _session(
+        self, request: Request, limit: Roi | None, content: Patch | None = None
+    ) -> CubeSession:
         def show(masks: Sequence[CubeMask]) -> None:
             known = CubeAnswer(tuple(masks))
             geometry = request.image.geometry
@@ -240,7 +257,6 @@ class SAMMed3DEngine(Engine):
             embedding = self.encode(request.image, self._window(request, cube))
             return self._decode(embedding, prompt, previous)
 
-        content = request.content if request.refine else None
         return CubeSession(request.image.geometry, ask, show, content)
 
     def _field(self, request: Request, state: _State, limit: Roi | None) -> Field:
@@ -307,9 +323,29 @@ class SAMMed3DEngine(Engine):
         return torch.tensor(np.asarray(values), dtype=torch.float32, device=self._device)
 
 
-def _limit(prompts: Prompts) -> Roi | None:
+def load_network(weights: Path, device: torch.device, numbers: torch.dtype) -> SAMMed3D:
+    """The network in a weights file, its encoder in the numbers given.
+
+    Raises:
+        WeightsError: if the file is not one of this network.
+    """
+    tensors = load_tensors(weights)
+    expected = SAMMed3D.empty(tensors).state_dict()
+    check_network(tensors, {name: value.shape for name, value in expected.items()}, TITLE)
+    network = SAMMed3D.build(tensors, device)
+    if numbers != torch.float32:
+        compute_in(network.image_encoder, numbers)
+        # The rest is copied, so that the file, of which most is not needed now, is let go.
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.dtype == torch.float32:
+                tensor.data = tensor.data.clone()
+    return network
+
+
+def _limit(prompts: Prompts, geometry: Geometry) -> Roi | None:
     """The ROI as a limit of the mask: none, as soon as a positive point lies outside of it."""
-    roi = prompts.roi
-    if roi is None or any(p.positive and not roi.contains(p.ras) for p in prompts.points):
+    if prompts.roi is None:
         return None
-    return roi
+    roi = at_least_a_voxel(prompts.roi, geometry)
+    beyond = any(point.positive and not roi.contains(point.ras) for point in prompts.points)
+    return None if beyond else roi

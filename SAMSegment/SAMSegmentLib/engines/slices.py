@@ -169,7 +169,7 @@ class RoiInStack:
     """
 
     def __init__(self, roi: Roi, geometry: Geometry) -> None:
-        self._roi = _at_least_a_voxel(roi, geometry)
+        self._roi = at_least_a_voxel(roi, geometry)
         self._geometry = geometry
         self._corners = geometry.to_ijk(self._roi.corners())[:, ::-1]
         low, high = self._corners.min(0), self._corners.max(0)
@@ -227,7 +227,7 @@ class RoiInStack:
         return (*low, *np.maximum(low, high))
 
 
-def _at_least_a_voxel(roi: Roi, geometry: Geometry) -> Roi:
+def at_least_a_voxel(roi: Roi, geometry: Geometry) -> Roi:
     """An ROI thinner than a voxel (as drawn flat in a slice view) is taken as one voxel thick."""
     edges = geometry.ras_to_ijk[:3, :3] @ roi.box_to_ras[:3, :3]
     growth = np.maximum(1, 1 / np.abs(edges).max(axis=0))

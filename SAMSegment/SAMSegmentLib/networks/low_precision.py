@@ -46,7 +46,8 @@ class Int8Linear(nn.Module):
             # Torch means to drop these some day; there is no other way yet that is fast on AVX2.
             warnings.simplefilter("ignore")
             quantised = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
-            self._packed = torch.ops.quantized.linear_prepack(quantised, linear.bias.float())
+            bias = None if linear.bias is None else linear.bias.float()
+            self._packed = torch.ops.quantized.linear_prepack(quantised, bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (..., in) to (..., out), float32."""

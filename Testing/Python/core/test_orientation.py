@@ -1,5 +1,7 @@
 """Slices are always seen the same way round."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,12 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.orientation import Reorientation, all_planes, slices_first
+from SAMSegmentLib.core.orientation import (
+    Reorientation,
+    all_planes,
+    slices_first,
+    towards_ras,
+)
 from TestSupport.geometries import geometries, reorientations
 
 
@@ -111,6 +118,30 @@ def test_stored_flipped_or_permuted_all_planes_look_the_same(volume, storage):
     stored, stored_geometry = storage.apply(voxels), storage.apply_to_geometry(geometry)
     for plane, again in zip(all_planes(geometry), all_planes(stored_geometry), strict=True):
         assert np.array_equal(plane.apply(voxels), again.apply(stored))
+
+
+@given(geometries())
+def test_towards_ras_axes_run_to_the_right_the_front_and_the_head_as_well_as_they_can(geometry):
+    seen = towards_ras(geometry).apply_to_geometry(geometry)
+    toward = seen.directions[:, ::-1]  # of the array axes x, y, z
+    assert (np.diag(toward) >= 0).all()
+    # No other order of the same axes runs closer to R, A and S.
+    best = max(np.abs(toward[range(3), order]).sum() for order in permutations(range(3)))
+    assert np.isclose(np.diag(toward).sum(), best)
+
+
+@given(turned_volumes(), reorientations())
+def test_stored_flipped_or_permuted_the_volume_towards_ras_is_the_same(volume, storage):
+    geometry, voxels = volume
+    stored, stored_geometry = storage.apply(voxels), storage.apply_to_geometry(geometry)
+    view, again = towards_ras(geometry), towards_ras(stored_geometry)
+    assert np.array_equal(view.apply(voxels), again.apply(stored))
+    assert view.apply_to_geometry(geometry).is_close(again.apply_to_geometry(stored_geometry))
+
+
+def test_a_volume_as_slicer_stores_a_scan_is_turned_towards_ras():
+    geometry = Geometry(np.diag([-1.0, -1.0, 2.0, 1.0]), (8, 9, 10))
+    assert towards_ras(geometry) == Reorientation((2, 1, 0), (True, True, False))
 
 
 def test_a_reorientation_is_a_value():

@@ -67,6 +67,30 @@ def test_an_roi_contains_the_voxels_whose_centres_lie_in_the_box(geometry, axes,
     assert np.array_equal(roi.contains_voxels(geometry)[clearly], expected[clearly])
 
 
+@given(geometries(st.tuples(*[st.integers(1, 5)] * 3)), rotations, linear_transforms())
+def test_a_position_lies_in_an_roi_exactly_if_a_voxel_there_does(geometry, axes, sheared):
+    center = geometry.to_ras((np.array(geometry.shape[::-1]) - 1) / 2)
+    box = Roi.from_box(center, 0.6 * np.ptp(geometry.corners(), axis=0), axes)
+    shear = np.eye(4)
+    shear[:3, :3] = sheared[:3, :3]
+    shear[:3, 3] = center - shear[:3, :3] @ center
+    roi = box.transformed(shear)
+    from_center = voxel_positions(geometry) - center
+    place = np.abs(from_center @ np.linalg.inv(roi.box_to_ras[:3, :3]).T).max(-1)
+    inside = roi.contains_voxels(geometry)
+    positions = voxel_positions(geometry)
+    for index in np.ndindex(geometry.shape):
+        if abs(place[index] - 0.5) > 1e-5:
+            assert roi.contains(positions[index]) == inside[index] == (place[index] < 0.5)
+
+
+def test_all_of_an_roi_lies_in_it_faces_and_corners_too():
+    roi = Roi.from_box((10.3, -20.7, 5.1), (30.1, 0.7, 12.3))
+    assert all(roi.contains(corner) for corner in roi.corners())
+    assert roi.contains(roi.center)
+    assert not roi.contains(np.add(roi.center, (0, 0.3501, 0)))
+
+
 def test_a_face_through_voxel_centres_includes_them():
     geometry = Geometry(np.diag([0.7, 0.7, 0.7, 1.0]), (10, 10, 10))
     roi = Roi.from_box((2.1, 2.1, 2.1), (2.8, 2.8, 2.8))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from SAMSegmentLib.core.placement import logits_on, place, voxel_shift
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction, logit
@@ -47,6 +47,25 @@ def test_what_is_likelier_than_not_stays_so_to_the_last_bit(logits):
     assert levels.dtype == np.int8
     assert np.array_equal(levels > 0, logits > 0)
     assert np.array_equal(levels < 0, logits < 0)
+
+
+@given(
+    arrays(
+        np.float32,
+        array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=5),
+        elements=st.floats(-(2.0**100), 2.0**100, width=32)
+        | st.floats(-9, 9, width=32)
+        | st.integers(-140, 140).map(lambda level: level / LEVELS_PER_LOGIT),
+    ),
+    st.permutations(range(3)),
+)
+def test_levels_are_logits_in_steps_rounded_away_from_zero(logits, axes):
+    logits = logits.transpose(axes)  # however they lie in memory
+    scaled = np.clip(logits * LEVELS_PER_LOGIT, -127, 127)
+    expected = np.where(scaled > 0, np.ceil(scaled), np.floor(scaled)).astype(np.int8)
+    before = logits.copy()
+    assert np.array_equal(levels_of(logits), expected)
+    assert np.array_equal(logits, before)
 
 
 @given(arrays(np.float32, 50, elements=st.floats(-30, 30, width=32)))

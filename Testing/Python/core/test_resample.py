@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction, logit
-from SAMSegmentLib.core.resample import area_weights, linear_weights, resample_linear
+from SAMSegmentLib.core.resample import (
+    area_weights,
+    interpolated,
+    linear_weights,
+    resample_linear,
+)
 from TestSupport.cases import shared_case
 from TestSupport.geometries import geometries, rigid_transforms, rotations
 from TestSupport.phantoms import ball, centroid, dice, voxel_positions
@@ -116,6 +122,33 @@ def test_linear_weights_interpolate_as_numpy_does(size, positions):
 @given(st.integers(1, 30))
 def test_linear_weights_at_the_values_themselves_change_nothing(size):
     assert np.array_equal(linear_weights(np.arange(size), size), np.eye(size))
+
+
+places = st.lists(st.floats(-4, 12), min_size=1, max_size=9)
+
+
+@given(st.tuples(*[st.integers(1, 8)] * 3), st.tuples(places, places, places))
+def test_interpolated_values_are_those_of_scipy_and_beyond_the_ends_the_ends_value(shape, wanted):
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = interpolated(values, [np.array(axis) for axis in wanted])
+    expected = ndimage.map_coordinates(
+        values.astype(float), np.meshgrid(*wanted, indexing="ij"), order=1, mode="nearest"
+    )
+    assert found.dtype == np.float32 and found.shape == expected.shape
+    assert np.allclose(found, expected, atol=1e-5)
+    # However the values lie in memory.
+    turned = interpolated(values.transpose(2, 0, 1), [np.array(wanted[n]) for n in (2, 0, 1)])
+    assert np.allclose(turned, found.transpose(2, 0, 1), atol=1e-5)
+
+
+def test_a_mask_of_32_voxels_becomes_one_of_128_as_torch_does_it():
+    torch = pytest.importorskip("torch")
+    values = np.random.default_rng(0).normal(size=(32, 32, 32)).astype(np.float32)
+    places = [(np.arange(128) + 0.5) / 4 - 0.5] * 3
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(values)[None, None], size=(128,) * 3, mode="trilinear", align_corners=False
+    )
+    assert np.allclose(interpolated(values, places), expected[0, 0].numpy(), atol=1e-5)
 
 
 def test_the_truth_of_an_oblique_ct_survives_a_3d_window_and_back():

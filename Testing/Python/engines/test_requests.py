@@ -82,3 +82,8 @@ def test_a_positive_point_in_another_segment_is_told():
     assert occupied.warnings(Prompts(points=(ON,))) == (IN_OCCUPIED,)
     assert occupied.warnings(Prompts(points=(Point(ON.ras, False), Point(BESIDE.ras)))) == ()
     assert request().warnings(Prompts(points=(ON,))) == ()
+
+
+def test_one_point_given_twice_is_two_points():
+    first, clicks = request().split(Prompts(points=(ON, ON)), NEEDS)
+    assert first.points == (ON,) and clicks == (ON,)
