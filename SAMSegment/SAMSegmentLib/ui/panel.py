@@ -125,10 +125,13 @@ class Panel:
 
     def _show_models(self, chosen: str) -> None:
         """Which models are installed by now, and what the chosen one takes."""
-        ui = self.ui
+        ui, selector = self.ui, self.ui.modelSelector
         for index, model in enumerate(self._models.values()):
+            # Of the chosen one, the status line says it, at length: there is no room here.
+            is_plain = model.is_installed or model.name == chosen
             missing = _("{model} (not installed)").format(model=model.title)
-            ui.modelSelector.setItemText(index, model.title if model.is_installed else missing)
+            selector.setItemText(index, model.title if is_plain else missing)
+        selector.view().setMinimumWidth(selector.view().sizeHintForColumn(0))
         model = self._models.get(chosen)
         takes_line = model is None or "line" in model.prompts
         tip = _("{model} does not take a line: choose another model to use one.")

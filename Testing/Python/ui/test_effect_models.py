@@ -127,13 +127,13 @@ def measured_line(desk):
 def test_the_selector_says_which_models_are_not_installed(desk, install):
     assert titles(desk)["litemedsam"] == "LiteMedSAM"
     assert titles(desk)[NAME] == "SAM-Med3D turbo (not installed)"
-    assert titles(desk)[f"{NAME}-int8"] == "SAM-Med3D turbo, int8 (not installed)"
+    assert titles(desk)[f"{NAME}-int8"] == "SAM-Med3D int8 (not installed)"
     install()
     desk.choose_effect("Paint")
     desk.choose_effect()
     # The same file serves both.
     assert titles(desk)[NAME] == "SAM-Med3D turbo"
-    assert titles(desk)[f"{NAME}-int8"] == "SAM-Med3D turbo, int8"
+    assert titles(desk)[f"{NAME}-int8"] == "SAM-Med3D int8"
 
 
 def test_choosing_one_says_at_once_how_to_get_it_and_asks_nothing_of_the_worker(
@@ -141,6 +141,7 @@ def test_choosing_one_says_at_once_how_to_get_it_and_asks_nothing_of_the_worker(
 ):
     choose(desk, NAME)
     assert desk.status == missing(model) and is_error(desk)
+    assert desk.ui.modelSelector.currentText == "SAM-Med3D turbo"  # there is no room for more
     assert str(folder) in desk.status and model.source in desk.status
     desk.session.mouse_moved(BALL, (0.0, 0.0, 1.0))
     desk.application.wait(seconds=0.3)
