@@ -68,7 +68,8 @@ class CubeAttention(nn.Module):
 
         x is c for D, p for H and r for W: published code puts the key's place last in all three
         terms, which does not fail since the cube has equal sides, but is not the formula of ViTDet:
-        score(abc, prs) gets D[a,b,c,s] + H[a,b,p,s] + W[a,b,r,s]. The weights were trained so.
+        score(abc, prs) gets D[a,b,c,s] + H[a,b,p,s] + W[a,b,r,s]. The weights were trained so, and
+        with queries that are scaled in the other part of the score, but not here.
         """
         d, h, w = (table[: self.grid].to(cube.dtype) for table in tables)
         return (
