@@ -318,8 +318,8 @@ COMMANDS = {
         lambda rest: run_python("Testing/Accuracy/run.py", *rest),
     ),
     "parity": (
-        "the slow proof that the networks agree with the reference",
-        lambda rest: tests("-m", "slow", "Testing/Python/networks", *rest),
+        "the slow tests: networks agree with their references, whole pipelines with real models",
+        lambda rest: tests("-m", "slow", *rest),
     ),
     "cmake-lists": (
         "write the lists of files into SAMSegment/CMakeLists.txt",
