@@ -171,6 +171,7 @@ class SAMMed3DEngine(Engine):
         if self._latest is not None and self._latest[0] == image.key and self._latest[1].holds(ras):
             return
         request = Request.of(image, watch, intensity_range)
+        self._cache.start_counting()
         self._watch = watch
         try:
             session = self._session(request, None)
@@ -298,11 +299,13 @@ class SAMMed3DEngine(Engine):
     @torch.inference_mode()
     def _encode(self, window: CubeWindow) -> Embedding:
         watch, steps = self._watch, iter(range(ENCODER_STEPS))
-        watch.step(0, ENCODER_STEPS, "Looking at the volume")
+        part = self._cache.cost.encoded + 1
+        message = "Looking at the volume" if part == 1 else f"Following the object, part {part}"
+        watch.step(0, ENCODER_STEPS, message)
         picture = torch.from_numpy(window.picture())[None, None].to(self._device)
         with computing_in(self._numbers, self._device):
             features = self._network.encode(
-                picture, lambda: watch.step(next(steps), ENCODER_STEPS, "Looking at the volume")
+                picture, lambda: watch.step(next(steps), ENCODER_STEPS, message)
             )
         features = features.float()
         return Embedding(window, features, features.nbytes)
