@@ -15,17 +15,10 @@ VIEW = (160, 140)
 @pytest.fixture(scope="module")
 def client():
     """One worker process for all tests of this file."""
-    from SAMSegmentLib.worker.process_client import WorkerClient
+    from TestSupport.kept_worker import kept_worker
 
-    class KeptClient(WorkerClient):
-        """Lives on when a service has done with it."""
-
-        def close(self) -> None:
-            self.forget_images()
-
-    client = KeptClient("cpu", engines="TestSupport.quick_engine:ENGINES")
-    yield client
-    WorkerClient.close(client)
+    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+        yield client
 
 
 @pytest.fixture
@@ -80,12 +73,12 @@ def test_the_states_are_what_they_are_called(application, client):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_status_lines_are_readable_on_both_themes(desk, theme):
     from Pictures import themes
-    from SAMSegmentLib.ui.panel import STATUS_COLORS
     from SAMSegmentLib.ui.panel_state import PanelState
+    from SAMSegmentLib.ui.status_style import COLORS
 
     themes.use(theme)
     desk.application.process_events()
-    for kind in STATUS_COLORS:
+    for kind in COLORS:
         desk.panel.show(PanelState(status="Applied.", status_kind=kind))
         shown = desk.panel.ui.statusLabel.styleSheet.removeprefix("color: ")
         assert contrast(shown, themes.THEMES[theme]["Window"]) > 4.5, (kind, shown)

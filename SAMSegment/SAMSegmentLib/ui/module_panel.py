@@ -17,8 +17,8 @@ from . import packages, settings
 from .connections import Connections
 from .diagnostics import diagnostics
 from .model_check import ModelCheck
-from .panel import STATUS_COLORS
 from .panel_state import ERROR, GOOD, HINT
+from .status_style import say
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "SAMSegment.ui"
 EFFECT = "SAM Segment"
@@ -262,7 +262,5 @@ def _guide() -> str:
 
 
 def _say(label, text: str, kind: str = HINT) -> None:
-    color = STATUS_COLORS.get(kind)
-    label.setText(text)
-    label.setStyleSheet(f"color: {color}" if color else "")
+    say(label, text, kind)
     label.setVisible(bool(text))

@@ -12,16 +12,11 @@ from slicer.i18n import tr as _
 from . import settings
 from .connections import Connections
 from .icons import REDO, UNDO, icon
-from .panel_state import BUSY, ERROR, GOOD, HINT, NEGATIVE, POSITIVE, ROI, WARNING, PanelState
+from .panel_state import NEGATIVE, POSITIVE, ROI, PanelState
+from .status_style import say
 
 UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "SegmentEditorEffect.ui"
 PROGRESS_STEPS = 1000
-# On light and on dark: no colour is readable (contrast 4.5 : 1) on both of Slicer's themes.
-STATUS_COLORS = {
-    ERROR: ("#c0302b", "#ff8a80"),
-    WARNING: ("#8f6000", "#f0b13c"),
-    GOOD: ("#1d7a38", "#6cd08a"),
-}
 # What a click places must be seen at a glance; on dark, a pressed button looks as any other.
 PLACE_STYLE = "QPushButton:checked { background-color: #1b5e96; color: white; }"
 
@@ -106,9 +101,12 @@ class Panel:
 
     def selected_key(self) -> str | None:
         """The key of the row that is selected in the list of prompts."""
-        row = self.ui.promptList.property("currentRow")
-        rows = self._state.rows
-        return rows[row].key if 0 <= row < len(rows) else None
+        row = self._selected_row()
+        return None if row is None else row.key
+
+    def _selected_row(self):
+        index, rows = self.ui.promptList.property("currentRow"), self._state.rows
+        return rows[index] if 0 <= index < len(rows) else None
 
     def _fill_selectors(self) -> None:
         ui = self.ui
@@ -233,9 +231,7 @@ class Panel:
         self._commands.set_parameter("Line", node)
 
     def _enable_edit_buttons(self) -> None:
-        row = self.ui.promptList.property("currentRow")
-        rows = self._state.rows
-        chosen = rows[row] if 0 <= row < len(rows) else None
+        chosen = self._selected_row()
         self.ui.deleteButton.setEnabled(chosen is not None)
         self.ui.flipButton.setEnabled(chosen is not None and chosen.is_point)
 
@@ -256,15 +252,9 @@ class Panel:
             prompts.scrollToBottom()
         prompts.blockSignals(was_blocked)
 
-    def _is_dark(self) -> bool:
-        """Whether Slicer has a dark theme now."""
-        return self.widget.palette.color(qt.QPalette.Window).lightness() < 128
-
     def _show_status(self, state: PanelState) -> None:
-        label, bar = self.ui.statusLabel, self.ui.progressBar
-        label.setText(state.status)
-        colors = STATUS_COLORS.get(state.status_kind)
-        label.setStyleSheet(f"color: {colors[self._is_dark()]}" if colors else "")
+        bar = self.ui.progressBar
+        say(self.ui.statusLabel, state.status, state.status_kind)
         bar.setVisible(state.progress is not None)
         if state.progress is not None:
             known = state.progress >= 0
@@ -287,6 +277,3 @@ def _select_data(combo, data) -> None:
     index = combo.findData(data)
     if index >= 0:
         _set_quietly(combo, "setCurrentIndex", index)
-
-
-__all__ = ["BUSY", "ERROR", "GOOD", "HINT", "WARNING", "Commands", "Panel"]

@@ -119,7 +119,6 @@ class PromptEditor(PromptListener):
         """Takes all markups of ours out of the scene, for good."""
         self.leave()
         self._soon.release()
-        self._placing.stop()
         self._nodes.remove_nodes()
 
     # What the panel asks for
@@ -130,7 +129,7 @@ class PromptEditor(PromptListener):
             return
         nodes = self._nodes
         foreign = None if nodes.owns_roi else nodes.roi_node
-        if roi_node is not foreign and (roi_node is not None or foreign is not None):
+        if roi_node is not foreign:
             nodes.use_roi(roi_node)
             self._soon.start()
         if line_node is not nodes.line_node:

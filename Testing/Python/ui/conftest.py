@@ -154,17 +154,10 @@ class EffectDesk:
 @pytest.fixture(scope="module")
 def quick_worker():
     """One worker process for all tests of a file, with the quick engine."""
-    from SAMSegmentLib.worker.process_client import WorkerClient
+    from TestSupport.kept_worker import kept_worker
 
-    class KeptClient(WorkerClient):
-        """Lives on when a service has done with it."""
-
-        def close(self) -> None:
-            self.forget_images()
-
-    client = KeptClient("cpu", engines="TestSupport.quick_engine:ENGINES")
-    yield client
-    WorkerClient.close(client)
+    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+        yield client
 
 
 @pytest.fixture

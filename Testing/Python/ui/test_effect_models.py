@@ -92,9 +92,9 @@ def titles(desk) -> dict[str, str]:
 
 
 def is_error(desk) -> bool:
-    from SAMSegmentLib.ui.panel import STATUS_COLORS
+    from SAMSegmentLib.ui.status_style import COLORS
 
-    return any(color in desk.ui.statusLabel.styleSheet for color in STATUS_COLORS["error"])
+    return any(color in desk.ui.statusLabel.styleSheet for color in COLORS["error"])
 
 
 def missing(model) -> str:

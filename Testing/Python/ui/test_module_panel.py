@@ -560,14 +560,18 @@ def test_nothing_is_cut_with_large_letters(application, make_panel, factor):
         slicer.app.setFont(font)
 
 
-def test_colours_are_left_to_the_theme_but_for_the_status(application, idle_panel):
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colours_are_left_to_the_theme_but_for_the_status(application, idle_panel, theme):
     import qt
 
-    from SAMSegmentLib.ui.panel import STATUS_COLORS
+    from Pictures import themes
+    from SAMSegmentLib.ui.status_style import COLORS
 
+    themes.use(theme)
+    application.process_events()
     assert {child.styleSheet for child in visible(idle_panel, qt.QWidget)} == {""}
     idle_panel.ui.diagnosticsButton.click()
-    assert idle_panel.ui.helpMessage.styleSheet == f"color: {STATUS_COLORS['good']}"
+    assert idle_panel.ui.helpMessage.styleSheet == f"color: {COLORS['good'][theme == 'dark']}"
 
 
 def test_every_button_says_what_it_does(idle_panel):

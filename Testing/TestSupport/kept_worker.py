@@ -1,0 +1,26 @@
+"""One worker process for many tests: starting torch for each would take most of their time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from SAMSegmentLib.worker.process_client import WorkerClient
+
+
+class KeptClient(WorkerClient):
+    """Lives on when a service has done with it."""
+
+    def close(self) -> None:
+        """Forgets the images only."""
+        self.forget_images()
+
+
+@contextmanager
+def kept_worker(engines: str) -> Iterator[KeptClient]:
+    """Its client; see WorkerClient for the engines."""
+    client = KeptClient("cpu", engines=engines)
+    try:
+        yield client
+    finally:
+        WorkerClient.close(client)
