@@ -361,9 +361,12 @@ class WorkerClient:
             case CannotPredict(number, trouble):
                 self._stopping.pop(number, None)
                 self._crashes.clear()
+                error = error_of(trouble)
                 if self._is_pending(number):
                     self.last_error = trouble.details
-                    self._fail(error_of(trouble))
+                    self._fail(error)
+                if isinstance(error, OutOfMemoryError):
+                    self._restart()  # oneDNN never makes again what it had no memory for
             case CannotPrepare(trouble):
                 self.last_error = trouble.details
             case Stopped(number):

@@ -322,12 +322,13 @@ class TestErrors:
         assert isinstance(failed.error, InputError)
         assert "value_range" not in vars(image)
 
-    def test_a_lack_of_memory_is_told_and_survived(self, shared_pump):
+    def test_a_lack_of_memory_is_told_and_survived_by_a_fresh_process(self, shared_pump):
         pid = shared_pump.client.info.pid
         failed = shared_pump.until(Failed, shared_pump.ask("without memory"))
         assert isinstance(failed.error, OutOfMemoryError)
         assert "make the ROI smaller" in str(failed.error)
-        assert shared_pump.told()["pid"] == pid
+        # What libraries had no memory for, some never try again.
+        assert shared_pump.told()["pid"] != pid
 
     def test_an_unknown_error_is_one_line_and_its_details_are_kept(self, shared_pump):
         failed = shared_pump.until(Failed, shared_pump.ask("failing"))
