@@ -55,7 +55,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>safetensors:</source>
+        <source>Missing:</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -75,22 +75,12 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>Install PyTorch</source>
+        <source>Install what is missing</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>Downloads and installs PyTorch through Slicer&apos;s PyTorch extension; you are asked first. It is large (200 MB to 3 GB).</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>Install safetensors</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>Downloads and installs the small Python package that reads model weights; you are asked first</source>
+        <source>Installs Python packages into Slicer, PyTorch through its extension; you are asked first</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -464,17 +454,12 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>installed</source>
+        <source>All packages are installed.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>{package} could not be installed: {error}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>{package} is installed.</source>
+        <source>The packages could not be installed: {error}</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -569,6 +554,11 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
+        <source>installed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
         <source>Load a volume (CT, MR or other), or take sample data.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -602,12 +592,27 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source>The Python package safetensors will be installed into Slicer. Continue?</source>
+        <source>{packages} was not installed. The Python console tells why.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source>{package} was not installed. The Python console tells why.</source>
+        <source> (PyTorch, by the extension PyTorch: a download of 0.2 GB, or up to 3 GB for a graphics card. It takes minutes, in which Slicer does not respond.)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
+        <source>SAM Segment needs these Python packages, which will be installed into Slicer:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
+        <source>Continue?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
+        <source>{packages} was in use while it was replaced. Restart Slicer now? Save your work first.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

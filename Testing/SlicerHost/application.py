@@ -30,6 +30,7 @@ from . import (
     i18n,
     layout,
     mrml_widgets,
+    packaging,
     place_widget,
     sample_data,
     scripted_modules,
@@ -195,6 +196,7 @@ class Application(HeadlessScene):
             "qt": qt,
             "ctk": ctk_widgets.module,
             "slicer.i18n": i18n.python_module(),
+            "slicer.packaging": packaging.python_module(),
             "slicer.ScriptedLoadableModule": scripted_modules.python_module(),
             "SegmentEditorEffects": base_effects.python_module(),
             "qSlicerSegmentationsEditorEffectsPythonQt": effects.python_module(),
@@ -208,6 +210,7 @@ class Application(HeadlessScene):
             "app": self.qt_application,
             "modules": types.SimpleNamespace(),
             "i18n": modules["slicer.i18n"],
+            "packaging": modules["slicer.packaging"],
             "ScriptedLoadableModule": modules["slicer.ScriptedLoadableModule"],
         }
         for source in (mrml_widgets, layout, effects, segment_editor, place_widget):
@@ -239,7 +242,7 @@ class Application(HeadlessScene):
         for name in set(vars(slicer)) - self._slicer_before:
             if not isinstance(vars(slicer)[name], types.ModuleType):
                 delattr(slicer, name)
-        for name in ("i18n", "ScriptedLoadableModule"):
+        for name in ("i18n", "packaging", "ScriptedLoadableModule"):
             vars(slicer).pop(name, None)
         ui_loader.uninstall()
         for names in (scripted_modules.loaded, effect_core.loaded):

@@ -28,5 +28,9 @@ class WeightsError(SAMSegmentError):
     """A weights file is missing, damaged or not what the catalogue says."""
 
 
+class InstallError(SAMSegmentError):
+    """Weights could not be fetched, copied or removed. What was installed before still is."""
+
+
 class WriteError(SAMSegmentError):
     """The result could not be written. What was there before is still there."""

@@ -86,13 +86,12 @@ class ModulePanel:
         ui = self.ui
         ui.versionLabel.setText(__version__)
         ui.slicerLabel.setText(slicer.app.applicationVersion)
-        for label, button, package in (
-            (ui.torchLabel, ui.installTorchButton, "torch"),
-            (ui.safetensorsLabel, ui.installSafetensorsButton, "safetensors"),
-        ):
-            version = packages.version_of(package)
-            label.setText(_("not installed") if version is None else version or _("installed"))
-            button.setVisible(version is None)
+        missing = packages.missing()
+        ui.torchLabel.setText(packages.version_of("torch") or _("not installed"))
+        ui.missingTitle.setVisible(bool(missing))
+        ui.missingLabel.setVisible(bool(missing))
+        ui.missingLabel.setText(", ".join(missing))
+        ui.installButton.setVisible(bool(missing))
         index = ui.deviceSelector.findData(settings.device())
         was_blocked = ui.deviceSelector.blockSignals(True)
         ui.deviceSelector.setCurrentIndex(index)
@@ -121,8 +120,7 @@ class ModulePanel:
         ui, connect = self.ui, self._connections.connect
         connect(ui.openEditorButton.clicked, self._open_editor)
         connect(ui.sampleDataButton.clicked, self._open_sample_data)
-        connect(ui.installTorchButton.clicked, self._install_torch)
-        connect(ui.installSafetensorsButton.clicked, self._install_safetensors)
+        connect(ui.installButton.clicked, self._install)
         connect(ui.deviceSelector.currentIndexChanged, self._on_device)
         connect(ui.testButton.clicked, self._test)
         connect(ui.diagnosticsButton.clicked, self._copy_diagnostics)
@@ -147,30 +145,20 @@ class ModulePanel:
         _say(self.ui.guideMessage, "")
         return True
 
-    def _install_torch(self, checked=False) -> None:
-        self._install(packages.install_torch, "torch", "PyTorch")
-
-    def _install_safetensors(self, checked=False) -> None:
-        self._install(packages.install_safetensors, "safetensors", "safetensors")
-
-    def _install(self, install, package: str, title: str) -> None:
-        label = self.ui.setupMessage
+    def _install(self, checked=False) -> None:
+        text, kind = "", HINT  # if the user declines
         try:
-            install()
+            if packages.install_missing():
+                text, kind = _("All packages are installed."), GOOD
+                self._service.stop()  # a worker that runs does not see them
         except SAMSegmentError as error:
             text, kind = str(error), ERROR
         except Exception as error:  # whatever pip or the other extension met
-            logging.exception("SAMSegment: %s could not be installed", title)
-            text = _("{package} could not be installed: {error}")
-            text, kind = text.format(package=title, error=error), ERROR
-        else:
-            if packages.version_of(package) is None:  # the user has declined
-                text, kind = "", HINT
-            else:
-                text, kind = _("{package} is installed.").format(package=title), GOOD
-                self._service.stop()  # a worker that runs does not see it
+            logging.exception("SAMSegment: packages could not be installed")
+            text = _("The packages could not be installed: {error}").format(error=error)
+            kind = ERROR
         self.refresh()
-        _say(label, text, kind)
+        _say(self.ui.setupMessage, text, kind)
 
     def _on_device(self, index) -> None:
         settings.set_device(self.ui.deviceSelector.itemData(index))

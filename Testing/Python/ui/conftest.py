@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from TestSupport.idle_service import NARROW
 from TestSupport.phantoms import ball, grid
 
 EFFECT = Path(__file__).parents[3] / "SAMSegment" / "SAMSegmentLib" / "SegmentEditorEffect.py"
@@ -191,3 +192,38 @@ def make_desk(application, service):
 def desk(make_desk):
     """An EffectDesk with the effect chosen; afterwards, Slicer's log must hold no error."""
     return make_desk()
+
+
+@pytest.fixture
+def make_panel(application):
+    """Opens a ModulePanel on a service, at a width; afterwards Slicer's log must hold no error."""
+    import qt
+
+    from SAMSegmentLib.ui.module_panel import ModulePanel
+
+    panels, areas = [], []
+
+    def make(service, width=NARROW):
+        panel = ModulePanel(service)
+        # As in Slicer: in a scroll area, which scrolls up and down only.
+        area = qt.QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(qt.QFrame.NoFrame)
+        area.setWidget(panel.widget)
+        area.resize(width, 900)
+        area.show()
+        panel.enter()
+        panel.ui.helpSection.collapsed = False
+        application.wait(seconds=0.05)
+        panels.append(panel)
+        areas.append(area)
+        return panel
+
+    yield make
+    for panel in panels:
+        panel.exit()
+        panel.release()
+    for area in areas:
+        area.close()
+        area.deleteLater()
+    assert application.errors == []

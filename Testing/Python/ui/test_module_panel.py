@@ -10,59 +10,12 @@ from pathlib import Path
 import pytest
 
 import SAMSegmentLib
+from TestSupport.idle_service import NARROW, IdleService
 
 MODULE = Path(__file__).parents[3] / "SAMSegment" / "SAMSegment.py"
-NARROW = 400  # pixels; Slicer's module panel is seldom narrower
 PATIENCE_S = 30.0
 
 pytestmark = pytest.mark.mrml
-
-
-@pytest.fixture
-def make_panel(application):
-    """Opens a ModulePanel on a service, at a width; afterwards Slicer's log must hold no error."""
-    import qt
-
-    from SAMSegmentLib.ui.module_panel import ModulePanel
-
-    panels, areas = [], []
-
-    def make(service, width=NARROW):
-        panel = ModulePanel(service)
-        # As in Slicer: in a scroll area, which scrolls up and down only.
-        area = qt.QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(qt.QFrame.NoFrame)
-        area.setWidget(panel.widget)
-        area.resize(width, 900)
-        area.show()
-        panel.enter()
-        panel.ui.helpSection.collapsed = False
-        application.wait(seconds=0.05)
-        panels.append(panel)
-        areas.append(area)
-        return panel
-
-    yield make
-    for panel in panels:
-        panel.exit()
-        panel.release()
-    for area in areas:
-        area.close()
-        area.deleteLater()
-    assert application.errors == []
-
-
-class IdleService:
-    """A WorkerService of which nothing is asked."""
-
-    client = None
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def release(self, listener) -> None:
-        """Nothing was acquired."""
 
 
 @pytest.fixture
@@ -89,8 +42,7 @@ def test_versions_are_shown(idle_panel):
     assert ui.versionLabel.text == SAMSegmentLib.__version__
     assert ui.slicerLabel.text == slicer.app.applicationVersion
     assert ui.torchLabel.text.startswith("2.")
-    assert not ui.installTorchButton.isVisible()
-    assert not ui.installSafetensorsButton.isVisible()
+    assert not ui.installButton.isVisible() and not ui.missingLabel.isVisible()
 
 
 def test_every_model_is_listed_with_its_licence(idle_panel):
@@ -276,109 +228,6 @@ def test_a_device_chosen_elsewhere_is_shown_when_the_panel_opens_again(idle_pane
     idle_panel.enter()
     assert idle_panel.ui.deviceSelector.currentText == "processor"
     assert settings.device() == "cpu"
-
-
-# Installing
-
-
-@pytest.fixture
-def without(monkeypatch):
-    """`without("torch")`: as if that package were not installed."""
-    from SAMSegmentLib.ui import packages
-
-    missing, version_of = set(), packages.version_of
-    monkeypatch.setattr(
-        packages, "version_of", lambda name: None if name in missing else version_of(name)
-    )
-
-    def forget(name):
-        missing.add(name)
-        return missing
-
-    return forget
-
-
-def test_without_pytorch_and_its_extension_the_user_learns_how_to_get_it(
-    application, make_panel, without
-):
-    without("torch")
-    panel = make_panel(IdleService())
-    assert panel.ui.torchLabel.text == "not installed"
-    panel.ui.installTorchButton.click()
-    assert "Extensions Manager" in panel.ui.setupMessage.text
-
-
-def test_pytorch_is_installed_by_its_extension_when_the_button_is_pressed(
-    make_panel, without, monkeypatch
-):
-    missing = without("torch")
-    asked = []
-
-    class PyTorchUtilsLogic:
-        def installTorch(self, **options):
-            asked.append(options)
-            missing.clear()
-
-    extension = types.ModuleType("PyTorchUtils")
-    extension.PyTorchUtilsLogic = PyTorchUtilsLogic
-    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
-    service = IdleService()
-    panel = make_panel(service)
-    assert asked == []
-    panel.ui.installTorchButton.click()
-    assert asked == [{"askConfirmation": True, "torchVersionRequirement": ">=2.4"}]
-    assert panel.ui.setupMessage.text == "PyTorch is installed."
-    assert not panel.ui.installTorchButton.isVisible()
-    assert service.stopped  # a running worker does not see the new package
-
-
-def test_an_installation_that_fails_is_told(make_panel, without, monkeypatch, caplog):
-    without("torch")
-    extension = types.ModuleType("PyTorchUtils")
-    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
-    panel = make_panel(IdleService())
-    panel.ui.installTorchButton.click()
-    assert "PyTorch could not be installed" in panel.ui.setupMessage.text
-    assert "PyTorch could not be installed" in caplog.text
-
-
-@pytest.mark.parametrize("declined", [True, False])
-def test_safetensors_is_installed_through_slicer(make_panel, without, monkeypatch, declined):
-    import slicer
-
-    missing = without("safetensors")
-    asked = []
-
-    def pip_ensure(requirements, requester=None):
-        asked.append((requirements, requester))
-        if declined:
-            raise RuntimeError("User declined package installation")
-        missing.clear()
-
-    packaging = types.SimpleNamespace(pip_ensure=pip_ensure)
-    monkeypatch.setattr(slicer, "packaging", packaging, raising=False)
-    panel = make_panel(IdleService())
-    panel.ui.installSafetensorsButton.click()
-    assert asked == [("safetensors>=0.4", "SAM Segment")]
-    assert panel.ui.setupMessage.text == ("" if declined else "safetensors is installed.")
-    assert panel.ui.installSafetensorsButton.isVisible() == declined
-
-
-@pytest.mark.parametrize("agreed", [True, False])
-def test_older_slicers_ask_and_install_with_pip(
-    application, make_panel, without, monkeypatch, agreed
-):
-    import slicer
-
-    missing = without("safetensors")
-    installed = []
-    monkeypatch.delattr(slicer, "packaging", raising=False)
-    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: agreed)
-    monkeypatch.setattr(
-        slicer.util, "pip_install", lambda what: (installed.append(what), missing.clear())
-    )
-    make_panel(IdleService()).ui.installSafetensorsButton.click()
-    assert installed == (["safetensors>=0.4"] if agreed else [])
 
 
 def test_looking_at_what_is_installed_imports_neither_torch_nor_safetensors():
