@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 import cmake_lists
+import models_table
 import system_libraries
 import translations
 
@@ -324,6 +325,14 @@ COMMANDS = {
     "cmake-lists": (
         "write the lists of files into SAMSegment/CMakeLists.txt",
         lambda rest: cmake_lists.write(ROOT / "SAMSegment"),
+    ),
+    "models-table": (
+        "write the README's table of models from the catalogue",
+        lambda rest: models_table.write(ROOT),
+    ),
+    "fuzz": (
+        "feed damaged and hostile files to whatever reads weights, for some minutes",
+        lambda rest: run_python("Testing/Fuzz/run.py", *rest),
     ),
     "translations": (
         "collect the texts that users see into the translation template",

@@ -2,6 +2,7 @@
 
     python -m SAMSegmentLib segment ct.nii.gz --roi R A S X Y Z --output mask.seg.nrrd
     python -m SAMSegmentLib evaluate ct.nii.gz labels.nii.gz --label 3
+    python -m SAMSegmentLib models install sam-med3d-turbo
 
 Exit status: 0 done, 1 failure, 2 bad arguments or input.
 """
@@ -18,7 +19,8 @@ from . import __version__
 from .core.errors import InputError, SAMSegmentError
 from .core.files import MASK_SUFFIXES, check_output, write_mask
 from .evaluate import add_evaluate
-from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
+from .models_command import add_models
+from .weights.catalogue import DEFAULT_MODEL, model_entry
 
 DONE, FAILURE, BAD_INPUT = 0, 1, 2
 
@@ -66,35 +68,6 @@ def segment(options: argparse.Namespace) -> int:
     return DONE
 
 
-def models(options: argparse.Namespace) -> int:
-    """Lists the models."""
-    rows = [("name", "title", "prompts", "parameters", "size", "licence of weights", "weights")]
-    rows += [
-        (
-            entry.name,
-            entry.title,
-            ", ".join(entry.prompts),
-            f"{entry.parameters / 1e6:.1f} M",
-            f"{entry.size / 1e6:.1f} MB",
-            entry.weights_licence,
-            _state_of_weights(entry),
-        )
-        for entry in catalogue().values()
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print(
-            "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
-    return DONE
-
-
-def _state_of_weights(entry: ModelEntry) -> str:
-    if entry.embedded:
-        return "included" if entry.is_installed else "missing"
-    return "installed" if entry.is_installed else "not installed"
-
-
 class ProgressBar:
     """One line on stderr that tells how far the work is and how long it will still take."""
 
@@ -134,8 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command", parser_class=_Parser)
     _add_segment(commands)
     add_evaluate(commands)
-    command = commands.add_parser("models", help="list the models")
-    command.set_defaults(run=models)
+    add_models(commands)
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import numpy as np
 
@@ -15,8 +16,13 @@ from .scene.provenance import provenance_tags
 from .scene.volumes import image_from_volume
 from .scene.writer import SegmentationWriter
 from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
+from .weights.install import remove
+from .weights.locking import ignore
+from .weights.transfer import Report, Transfer
 from .worker.client import check_request
 from .worker.events import PredictionRequest
+from .worker.model_jobs import install_order, run_job
+from .worker.model_messages import ModelDone, VerifyModel
 from .worker.waiting import WaitingClient, WaitingInProcess
 
 
@@ -35,6 +41,13 @@ class SAMSegmentLogic:
         >>> logic = SAMSegmentLogic()
         >>> segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         >>> segmentId = logic.segment(volumeNode, segmentationNode, roi=roiNode, name="Liver")
+
+        Other models are fetched when you ask for it, and never otherwise:
+
+        >>> [(entry.name, entry.is_installed) for entry in SAMSegmentLogic.models()]
+        >>> SAMSegmentLogic.installModel("sam-med3d-turbo", progress=print)
+        >>> logic.segment(volumeNode, segmentationNode, roi=roiNode, model="sam-med3d-turbo")
+        >>> logic.removeModel("sam-med3d-turbo")
     """
 
     def __init__(
@@ -146,6 +159,88 @@ class SAMSegmentLogic:
         """All models; `is_installed` says of each whether its weights are on this computer."""
         return list(catalogue().values())
 
+    @staticmethod
+    def installModel(
+        name: str,
+        source: str | os.PathLike | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> str:
+        """Gets a model's weights onto this computer and waits for it; the path of the weights.
+
+        They are downloaded from the places that the catalogue names (`downloads` of the entry), or
+        copied from `source`, and only become the model's if their SHA-256 is the catalogue's. Look
+        at the entry's `weights_licence` and `restriction` before. If they are there already, that
+        is all.
+
+        Args:
+            name: of a model, see `models`.
+            source: the file on this computer, or a folder that holds it; it is not changed.
+            progress: called as `progress(done, total, message)`, in bytes; total is 0 while it is
+                not known.
+            cancel: anything with `is_set()`; looked at all the time.
+
+        Raises:
+            InputError: if there is no such model or no such source, or if the model comes with
+                SAMSegment.
+            InstallError: if the weights could not be got; what was downloaded is kept, and the
+                next call carries on from there.
+            WeightsError: if what was got is not the model's.
+            Cancelled: likewise kept.
+        """
+        done = run_job(install_order(model_entry(name), source), _inBytes(progress), cancel)
+        return _pathOf(done)
+
+    @staticmethod
+    def verifyModel(
+        name: str,
+        progress: ProgressCallback | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> str:
+        """Reads a model's weights and compares them with the catalogue; the path of the weights.
+
+        Args:
+            progress, cancel: as for `installModel`.
+
+        Raises:
+            InputError: if there is no such model.
+            WeightsError: if the weights are missing or damaged; it says what to do.
+            InstallError: if they could not be read.
+            Cancelled: if `cancel` says so.
+        """
+        return _pathOf(run_job(VerifyModel(model_entry(name)), _inBytes(progress), cancel))
+
+    def removeModel(self, name: str) -> None:
+        """Deletes a model's weights from this computer, half downloads too.
+
+        Models that share the file (see `file` of the entries) are removed with it. This logic's
+        model process is ended first, since Windows deletes no file in use; the next `segment`
+        starts another.
+
+        Raises:
+            InputError: if there is no such model, or if it comes with SAMSegment.
+            InstallError: if the file cannot be deleted, such as while another program uses it.
+        """
+        entry = model_entry(name)
+        self._client.close()
+        remove(entry)
+
     def close(self) -> None:
         """Gives the model's memory back; the next call loads it again."""
         self._client.close()
+
+
+def _inBytes(progress: ProgressCallback | None) -> Report:
+    if progress is None:
+        return ignore
+
+    def report(look: Transfer) -> None:
+        progress(look.done, look.total, look.message)
+
+    return report
+
+
+def _pathOf(done: ModelDone) -> str:
+    for note in done.notes:
+        logging.warning("SAMSegment: %s", note)
+    return done.path

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 from ..core.errors import InputError, WeightsError
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
-from .folder import models_folder
+from . import installed
+from .schema import problems
 
 MODELS_FOLDER = Path(__file__).parents[2] / "Resources" / "Models"
+SCHEMA = MODELS_FOLDER / "catalogue.schema.json"
 DEFAULT_MODEL = "litemedsam"
+
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\.", re.IGNORECASE)
+
+
+# What reading a damaged catalogue raises, and from LookupError on, a damaged schema.
+_DAMAGE = (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, re.error)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long something took once, as an idea of what to expect.
+
+    Attributes:
+        what: was done, such as "next click".
+        computer: on which.
+    """
+
+    what: str
+    seconds: float
+    computer: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +59,9 @@ class ModelEntry:
         size: bytes of the weights file; if it is not embedded, what its source states, rounded.
         sha256: of the weights file.
         embedded: whether the weights come with the extension; if not, the user gets them.
-        source: where the weights come from; if they are not embedded, a page to get them from.
+        restriction: what the weights' licence forbids, for a user; "" if nothing unusual.
+        source: where the weights come from; if they are not embedded, a page about them.
+        downloads: addresses of the file itself, to try in turn; none if the weights are embedded.
     """
 
     name: str
@@ -48,18 +76,29 @@ class ModelEntry:
     embedded: bool
     code_licence: str
     weights_licence: str
+    restriction: str
     source: str
+    downloads: tuple[str, ...]
+    timings: tuple[Timing, ...]
     citation: str
 
     @property
     def path(self) -> Path:
-        """Where the weights lie once installed."""
-        return (MODELS_FOLDER if self.embedded else models_folder()) / self.file
+        """Where the weights lie once installed: as published, or converted; see `installed`."""
+        if self.embedded:
+            return MODELS_FOLDER / self.file
+        converted, original = installed.converted_path(self), installed.original_path(self)
+        for _ in range(2):  # another process may convert it between two looks
+            if _is_plain_file(converted) and installed.read_receipt(self) is not None:
+                return converted
+            if _is_plain_file(original):
+                break
+        return original
 
     @property
     def is_installed(self) -> bool:
         """Whether a file lies where the weights should; its content is not looked at."""
-        return os.path.isfile(self.path)
+        return _is_plain_file(self.path)
 
     def check_installed(self) -> None:
         """Finds out at once, without reading a large file, whether the weights are there.
@@ -68,22 +107,20 @@ class ModelEntry:
             WeightsError: if not; it says how to get them.
         """
         path = self.path
-        if os.path.isfile(path):
+        if _is_plain_file(path):
             return
         if self.embedded:
             raise WeightsError(
                 f"The weights of {self.title} are missing ({path}): reinstall SAMSegment."
             )
         if os.path.lexists(path):
-            what = "a folder" if os.path.isdir(path) else "no file, or a link to none"
+            is_link, is_folder = os.path.islink(path), os.path.isdir(path)
+            what = "a symbolic link" if is_link else "a folder" if is_folder else "no plain file"
             raise WeightsError(
                 f"The weights of {self.title} cannot be read: {path} is {what}. Remove it; then "
-                f"{self._get_it} and put it there."
+                f"{self._get_it}."
             )
-        raise WeightsError(
-            f"{self.title} is not installed: {self._get_it} and put it into the folder "
-            f"{path.parent} (make that folder if it is not there)."
-        )
+        raise WeightsError(f"{self.title} is not installed: {self._get_it}.")
 
     def verified_path(self) -> Path:
         """The weights file, after its SHA-256 was checked (once per file and process).
@@ -95,30 +132,49 @@ class ModelEntry:
             WeightsError: if it is missing or not the one that the catalogue means.
         """
         self.check_installed()
+        path = self.path
         try:
-            is_right = file_sha256(self.path) == self.sha256
+            is_right = file_sha256(path) == self.sha256_of(path)
+        except FileNotFoundError:
+            # Another process has just converted it: the other file is there now.
+            self.check_installed()
+            path = self.path
+            is_right = path.is_file() and file_sha256(path) == self.sha256_of(path)
         except OSError as error:
             raise WeightsError(
-                f"The weights of {self.title} ({self.path}) cannot be read: {error.strerror}. "
+                f"The weights of {self.title} ({path}) cannot be read: {error.strerror}. "
                 "Check its place and its access rights."
             ) from error
-        if is_right:
-            return self.path
+        if not is_right:
+            self.raise_damaged(path)
+        return path
+
+    def sha256_of(self, path: Path) -> str | None:
+        """What the SHA-256 of the installed file at `path` must be; None if that is not known."""
+        if self.embedded or path == installed.original_path(self):
+            return self.sha256
+        receipt = installed.read_receipt(self)
+        return receipt and receipt.sha256
+
+    def raise_damaged(self, path: Path) -> NoReturn:
+        """Raises the WeightsError about an installed file that is not what it should be."""
         if self.embedded:
             raise WeightsError(
-                f"The weights of {self.title} ({self.path}) are damaged: their SHA-256 is not "
+                f"The weights of {self.title} ({path}) are damaged: their SHA-256 is not "
                 "that of the catalogue. Reinstall SAMSegment."
             )
         raise WeightsError(
-            f"The weights of {self.title} ({self.path}) are damaged or another model's: their "
-            f"SHA-256 is not that of the catalogue. Remove this file, or {self._get_it} again."
+            f"The weights of {self.title} ({path}) are damaged or another model's: their "
+            f"SHA-256 is not that of the catalogue. Remove them, then {self._get_it}."
         )
 
     @property
     def _get_it(self) -> str:
         return (
-            f"get {self.file} ({self.size / 1e6:.0f} MB, licence {self.weights_licence}) from "
-            f"{self.source}"
+            f"install it ({self.size / 1e6:.0f} MB, licence {self.weights_licence}) with the "
+            "button Download where the model is chosen, in Slicer's Python console with "
+            f'SAMSegmentLogic.installModel("{self.name}"), or in the shell with '
+            f"python -m SAMSegmentLib models install {self.name}"
         )
 
     def check_prompts(self, prompts: Prompts, voxels: VoxelPrompts | None = None) -> None:
@@ -153,6 +209,10 @@ _PROMPT_NAMES = {"roi": "an ROI", "points": "points", "line": "a line"}
 _PLAIN_NAMES = {"roi": "the ROI", "points": "the points", "line": "the line"}
 
 
+def _is_plain_file(path: Path) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
 def _either(names: Iterable[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
@@ -160,13 +220,77 @@ def _either(names: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1)
 def catalogue() -> dict[str, ModelEntry]:
-    """All models by name."""
-    text = (MODELS_FOLDER / "catalogue.json").read_text(encoding="utf-8")
-    entries = [
-        ModelEntry(**{k: tuple(v) if isinstance(v, list) else v for k, v in model.items()})
-        for model in json.loads(text)["models"]
-    ]
+    """All models by name.
+
+    Raises:
+        WeightsError: if the catalogue is missing, or is not what it should be.
+    """
+    return read_catalogue(MODELS_FOLDER / "catalogue.json")
+
+
+def read_catalogue(path: Path) -> dict[str, ModelEntry]:
+    """The models of a catalogue that fits its schema, catalogue.schema.json.
+
+    Raises:
+        WeightsError: if it does not; it names the place.
+    """
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        wrong = next(problems(said, _schema()), None)
+        entries = [] if wrong else [_entry(model) for model in said["models"]]
+        wrong = wrong or _contradiction(entries)
+    # The last ones: of a damaged schema.
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        re.error,
+    ) as error:
+        wrong = " ".join(str(error).split())
+    if wrong:
+        raise WeightsError(
+            f"The catalogue of models ({path}) was changed or damaged: {wrong}. Reinstall "
+            "SAMSegment."
+        )
     return {entry.name: entry for entry in entries}
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _schema() -> dict:
+    return json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+
+def _entry(model: dict) -> ModelEntry:
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in model.items()}
+    values["timings"] = tuple(Timing(**timing) for timing in values["timings"])
+    return ModelEntry(**values)
+
+
+def _contradiction(entries: list[ModelEntry]) -> str | None:
+    """What no schema can say: what entries must not have in common, or must."""
+    names: set[str] = set()
+    files: dict[str, ModelEntry] = {}
+    for entry in entries:
+        if entry.name in names:
+            return f"there are two models {entry.name}"
+        names.add(entry.name)
+        if _RESERVED.match(entry.file):
+            return f"{entry.file} is a name that Windows keeps for itself"
+        for other in entries:
+            # FILE.safetensors and the like are names of what is made of FILE.
+            if other.file.lower().startswith(f"{entry.file.lower()}."):
+                return f"{other.file} is the name of something that is made of {entry.file}"
+        # Windows and macOS do not tell a from A.
+        first = files.setdefault(entry.file.lower(), entry)
+        if (first.file, first.sha256, first.size) != (entry.file, entry.sha256, entry.size):
+            return f"{first.name} and {entry.name} mean different files by the same name"
+    return None
 
 
 def model_entry(name: str) -> ModelEntry:
@@ -176,7 +300,9 @@ def model_entry(name: str) -> ModelEntry:
         InputError: if there is none.
     """
     if name not in catalogue():
-        raise InputError(f"There is no model {name!r}: choose one of {', '.join(catalogue())}.")
+        near = difflib.get_close_matches(str(name), catalogue(), n=1)
+        guess = f"Did you mean {near[0]}? " if near else ""
+        raise InputError(f"There is no model {name!r}. {guess}There are {', '.join(catalogue())}.")
     return catalogue()[name]
 
 

@@ -40,6 +40,11 @@ class ChildLink:
         """Whether messages can be exchanged."""
         return self._channel is not None
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether a process that was killed has not ended yet, as far as `reap` knows."""
+        return bool(self._ended)
+
     def start(self) -> None:
         """Starts a process.
 

@@ -1,6 +1,7 @@
 """The child process: connects to the client that started it, and then imports what is heavy.
 
-Run as a script by `launch`; it leaves as soon as the client is gone, whatever it is doing.
+It runs models (`job_loop`) or works on their weights (`model_desk`), as its settings say. Run as a
+script by `launch`; it leaves as soon as the client is gone, whatever it is doing.
 """
 
 from __future__ import annotations
@@ -41,14 +42,24 @@ def _run(connection: socket.socket, settings: dict) -> None:
     key = bytes.fromhex(settings["key"])
     threading.Thread(target=_read, args=(connection, key, channel, desk), daemon=True).start()
     # Heavy imports from here on; the other thread notices meanwhile if the client leaves.
+    work = _work(channel, settings)
+    desk.hand_over(work.take)
+    # It returns if torch cannot be imported, or if all is done, and raises ClosedError if the
+    # client has left.
+    with contextlib.suppress(ClosedError):
+        work.run()
+    _leave(0)
+
+
+def _work(channel, settings: dict):
+    """What this process is for."""
+    if settings.get("task") == "models":
+        from SAMSegmentLib.worker.model_desk import ModelDesk
+
+        return ModelDesk(channel)
     from SAMSegmentLib.worker.job_loop import JobLoop
 
-    loop = JobLoop(channel, settings["device"], settings.get("engines"))
-    desk.hand_over(loop.take)
-    # It returns if torch cannot be imported, and raises ClosedError if the client has left.
-    with contextlib.suppress(ClosedError):
-        loop.run()
-    _leave(0)
+    return JobLoop(channel, settings["device"], settings.get("engines"))
 
 
 def _read(connection: socket.socket, key: bytes, channel, desk: _Desk) -> None:

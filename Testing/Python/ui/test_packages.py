@@ -102,12 +102,12 @@ def test_one_question_and_everything_is_installed(make_panel, without, extension
     questions = asked(True)
     service = IdleService()
     panel = make_panel(service)
-    assert panel.ui.missingLabel.text == "torch>=2.4, filelock>=3.12, safetensors>=0.4"
+    assert panel.ui.missingLabel.text == "torch>=2.4, filelock>=4.2, safetensors>=0.4"
     assert extension == pip == questions == []  # nothing without being asked
     panel.ui.installButton.click()
     assert len(questions) == 1 and "3 GB" in questions[0] and "safetensors>=0.4" in questions[0]
     assert extension == [(False, ">=2.4")]
-    assert pip == ["filelock>=3.12", "safetensors>=0.4"]
+    assert pip == ["filelock>=4.2", "safetensors>=0.4"]
     assert panel.ui.setupMessage.text == "All packages are installed."
     assert not panel.ui.installButton.isVisible() and not panel.ui.missingLabel.isVisible()
     assert service.stopped  # a running worker does not see the new packages

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import re
 
@@ -12,7 +13,13 @@ from SAMSegmentLib.core.errors import InputError, WeightsError
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
-from SAMSegmentLib.weights.catalogue import DEFAULT_MODEL, MODELS_FOLDER, catalogue, model_entry
+from SAMSegmentLib.weights.catalogue import (
+    DEFAULT_MODEL,
+    MODELS_FOLDER,
+    catalogue,
+    model_entry,
+    read_catalogue,
+)
 
 ROI = Roi.from_box((0, 0, 0), (10, 10, 10))
 POINT = Point((1, 2, 3))
@@ -43,8 +50,99 @@ def test_the_default_model_is_embedded():
 
 
 def test_an_unknown_model_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(InputError, match="litemedsam"):
-        model_entry("medsam")
+    with pytest.raises(InputError, match=r"Did you mean litemedsam\?"):
+        model_entry("litemedsm")
+    with pytest.raises(InputError, match=r"There is no model 'x'. There are litemedsam"):
+        model_entry("x")
+
+
+# A catalogue that somebody has edited
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """`edited(change)`: reads the catalogue after a change to its list of models."""
+    said = json.loads((MODELS_FOLDER / "catalogue.json").read_text(encoding="utf-8"))
+
+    def read(change):
+        change(said["models"])
+        (tmp_path / "catalogue.json").write_text(json.dumps(said))
+        return read_catalogue(tmp_path / "catalogue.json")
+
+    return read
+
+
+def test_a_catalogue_that_fits_is_read(edited):
+    assert list(edited(lambda models: models.pop())) == list(catalogue())[:-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda models: models[1].update(sha256="0"), r"models\[1\]\.sha256 does not look like"),
+        (lambda models: models[1].pop("size"), r"models\[1\] lacks size"),
+        (lambda models: models.append(models[0]), "two models litemedsam"),
+        (lambda models: models[1].update(size=1), "mean different files by the same name"),
+        (lambda models: models[1].update(file="SAM_MED3D_TURBO.pth"), "different files"),
+        (lambda models: models[1].update(file="../../evil.pth"), r"\.file does not look like"),
+        (lambda models: models[1].update(file="..\\evil.pth"), r"\.file does not look like"),
+        (lambda models: models[1].update(file="C:evil.pth"), r"\.file does not look like"),
+        (lambda models: models[1].update(file="nul.pth"), "Windows keeps for itself"),
+        (lambda models: models[1].update(name="../evil"), r"\.name does not look like"),
+        (lambda models: models[1].update(downloads=["http://a.org/x.pth"]), "downloads"),
+        (lambda models: models[1].update(downloads=["file:///etc/passwd"]), "downloads"),
+        (lambda models: models[1].update(downloads=[]), "downloads has fewer than 1"),
+        (lambda models: models[0].update(downloads=["https://a.org/x.pth"]), "more than 0"),
+        (lambda models: models[0].update(licence="mine"), "licence, which is not known"),
+        (lambda models: models[1].update(size=10**400), "size is above"),
+        (lambda models: models[1].update(title="a\x1b[31m"), "title does not look like"),
+        (lambda models: models[1].update(title="a\ud800"), "title does not look like"),
+        (lambda models: models[0].update(file="sam_med3d_turbo.pth.safetensors"), "made of sam_"),
+        (lambda models: models.clear(), "models has fewer than 1"),
+    ],
+)
+def test_an_edited_catalogue_is_refused_with_the_place(edited, change, says):
+    with pytest.raises(WeightsError, match=says) as raised:
+        edited(change)
+    assert str(raised.value).endswith("Reinstall SAMSegment.")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"version": 1}', "\x00"])
+def test_a_damaged_catalogue_is_refused(tmp_path, text):
+    (tmp_path / "catalogue.json").write_text(text)
+    with pytest.raises(WeightsError, match="changed or damaged"):
+        read_catalogue(tmp_path / "catalogue.json")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_does_not_know_is_refused(tmp_path, number):
+    text = (MODELS_FOLDER / "catalogue.json").read_text().replace("15,", f"{number},", 1)
+    (tmp_path / "catalogue.json").write_text(text)
+    with pytest.raises(WeightsError, match=f"{number} is no number"):
+        read_catalogue(tmp_path / "catalogue.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}x",
+        "3",
+        '{"$ref": "#/nothing"}',
+        '{"type": "nothing"}',
+        '{"properties": {"models": {"items": {"properties": {"name": {"pattern": "("}}}}}}',
+    ],
+)
+def test_a_damaged_schema_is_told_likewise(tmp_path, monkeypatch, text):
+    (tmp_path / "schema.json").write_text(text)
+    monkeypatch.setattr("SAMSegmentLib.weights.catalogue.SCHEMA", tmp_path / "schema.json")
+    with pytest.raises(WeightsError, match="changed or damaged"):
+        read_catalogue(MODELS_FOLDER / "catalogue.json")
+
+
+def test_a_missing_catalogue_is_told(tmp_path):
+    with pytest.raises(WeightsError, match="No such file"):
+        read_catalogue(tmp_path / "catalogue.json")
 
 
 def elsewhere(monkeypatch, folder):
@@ -77,13 +175,6 @@ def _sha256(data):
 OTHERS = [name for name, entry in catalogue().items() if not entry.embedded]
 
 
-@pytest.fixture
-def folder(monkeypatch, tmp_path):
-    """The user's folder of models; it does not exist yet."""
-    monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path / "models"))
-    return tmp_path / "models"
-
-
 def problem(check) -> str:
     """What a check of weights complains about."""
     with pytest.raises(WeightsError) as raised:
@@ -101,14 +192,27 @@ def test_they_lie_in_the_users_folder_which_is_not_made(folder, name):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_without_them_the_user_learns_what_to_get_from_where_and_where_to_put_it(folder, name):
+def test_without_them_the_user_learns_how_to_get_them(folder, name):
     entry = model_entry(name)
     message = problem(entry.verified_path)
     assert message == problem(entry.check_installed)
-    for fact in (entry.title, "not installed", entry.file, "402 MB", "licence Apache-2.0"):
+    for fact in (
+        f"{entry.title} is not installed",
+        "402 MB",
+        "licence Apache-2.0",
+        "button Download",
+        f'installModel("{name}")',
+        f"models install {name}",
+    ):
         assert fact in message
-    assert f" {entry.source} " in message and f" {folder} " in message
     assert not folder.exists()
+
+
+def test_the_cvpr_weights_know_boxes():
+    """Their two more point embeddings of 384 values."""
+    more = model_entry("sam-med3d-cvpr-coreset")
+    assert more.parameters - model_entry("sam-med3d-turbo").parameters == 2 * 384
+    assert more.architecture == "sam-med3d"
 
 
 def test_sam_med3d_turbo_takes_no_line_and_int8_is_the_same_file():
@@ -130,7 +234,7 @@ def test_they_are_installed_once_the_file_is_there_and_verified_by_its_content(f
     (folder / entry.file).write_bytes(b"weights, cut")
     assert entry.is_installed
     message = problem(entry.verified_path)
-    for fact in ("SHA-256 is not that of the catalogue", "Remove this file", entry.source):
+    for fact in ("SHA-256 is not that of the catalogue", "Remove them", "install it"):
         assert fact in message
     assert str(folder / entry.file) in message
 
@@ -173,12 +277,13 @@ def test_what_is_no_file_is_told_with_what_to_do(folder, make, says):
     assert says in message and str(entry.path) in message and "Remove it" in message
 
 
-def test_a_link_to_the_file_will_do(folder, tmp_path):
+def test_a_link_to_the_file_is_refused_too(folder, tmp_path):
     entry = dataclasses.replace(model_entry("sam-med3d-turbo"), sha256=_sha256(b"weights"))
     folder.mkdir()
     (tmp_path / "elsewhere").write_bytes(b"weights")
     entry.path.symlink_to(tmp_path / "elsewhere")
-    assert entry.is_installed and entry.verified_path() == entry.path
+    assert not entry.is_installed
+    assert "is a symbolic link. Remove it" in problem(entry.verified_path)
 
 
 def test_a_file_that_may_not_be_read_is_told(folder, monkeypatch):

@@ -35,7 +35,6 @@ def ask(pump, model) -> int:
 def test_a_variable_that_names_the_folder_reaches_the_child(pump, model):
     failed = pump.until(Failed, ask(pump, model)).error
     assert isinstance(failed, WeightsError) and "not installed" in str(failed)
-    assert str(model.path.parent) in str(failed)
     model.path.parent.mkdir()
     model.path.write_bytes(WEIGHTS)
     answer = pump.until(Answer, ask(pump, model))

@@ -1,0 +1,327 @@
+"""Fetches a file from the web: resumes what broke, tries several places, believes only its SHA-256.
+
+The only part of SAMSegment that opens a connection to another computer. Nothing about the user or
+the images is sent: a request holds the file's address, the part that is wanted and the name and
+version of this program.
+
+Settings of the user's network are followed as the package requests does it: HTTP_PROXY,
+HTTPS_PROXY, NO_PROXY, and REQUESTS_CA_BUNDLE for the certificates of a proxy that looks into
+encrypted connections. What the operating system trusts is trusted as well. SAMSEGMENT_MIRROR names
+a place to try first, such as one inside a hospital: https://server/folder, below which the files
+lie by their names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urljoin, urlsplit
+
+from .. import __version__
+from ..core.errors import InstallError, MissingPackageError
+from .answers import PlaceFailed, TryAgain, megabytes
+from .fetching import PATIENCE, Fetching, Patience, Wanted
+from .partial_file import BLOCK_BYTES, PartialFile
+from .speed import Telling
+from .transfer import Report
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["MIRROR", "Patience", "download", "host_of"]
+
+#: Environment variable with the address of a mirror of the user's own.
+MIRROR = "SAMSEGMENT_MIRROR"
+LONGEST_CHAIN = 10
+# urllib3 before 2.2 only hands out full blocks: small ones lose little when a connection breaks.
+SMALL_BLOCK_BYTES = 1 << 14
+# Slicer's launcher points OpenSSL at Slicer's own certificates (SSL_CERT_FILE, in Slicer's
+# CMake/SlicerBlockCTKAppLauncherSettings.cmake), so the system's have to be found where they
+# usually are. Source: Go's crypto/x509, root_linux.go and root_bsd.go.
+SYSTEM_CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def download(
+    places: Sequence[str],
+    partial: Path,
+    size: int,
+    sha256: str,
+    report: Report,
+    patience: Patience = PATIENCE,
+) -> None:
+    """Fetches a file; afterwards `partial` is whole, on the disk, and has that SHA-256.
+
+    What `partial` holds before is gone on with. Not for Slicer's main thread.
+
+    Args:
+        places: addresses of the file, http or https, tried in turn.
+        size: bytes of the file, roughly: other files are refused, and endless ones stopped.
+        report: is told some times a second; may raise Cancelled, which ends the download.
+
+    Raises:
+        InstallError: if no place gave the file, or it could not be written. What was fetched is
+            kept for the next time, unless its bytes are wrong.
+        MissingPackageError: if the package requests is not installed.
+        Cancelled: what was fetched is kept as well.
+    """
+    wanted, telling = Wanted(PartialFile(partial), size, sha256), Telling(report)
+    if wanted.is_there(telling):
+        return
+    failures = []
+    with _session() as session, _no_empty_file(wanted.file):
+        web = _Web(session, patience)
+        for place in _all_places(places):
+            try:
+                Fetching(web, place, host_of(place), wanted, telling, patience).run()
+                return
+            except PlaceFailed as failure:
+                failures.append(f"{host_of(place)} {failure}.")
+    raise InstallError(_words(places, failures, wanted.file.length))
+
+
+def host_of(address: str) -> str:
+    """The computer that an address names, without any password in it."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "an unreadable address"
+    return f"{host}:{port}" if port else host or "an address without a computer"
+
+
+def _all_places(places: Sequence[str]) -> list[str]:
+    base = os.environ.get(MIRROR, "").strip()
+    if not base or not places:
+        return list(places)
+    return [f"{base.rstrip('/')}/{_file_name(places[0])}", *places]
+
+
+def _file_name(address: str) -> str:
+    """As it stands in the address."""
+    return re.split(r"[?#]", address)[0].rsplit("/", 1)[-1]
+
+
+def _is_web_address(address: str) -> bool:
+    return address.lower().startswith(("http://", "https://"))
+
+
+def _next_address(address: str, target: str) -> str:
+    try:
+        following = urljoin(address, target)
+        host = host_of(following)
+    except ValueError as error:
+        raise PlaceFailed("sends on to an address that cannot be read") from error
+    if not _is_web_address(following):
+        raise PlaceFailed("sends on to an address that is neither http nor https")
+    if address.lower().startswith("https://") and not following.lower().startswith("https://"):
+        raise PlaceFailed(f"sends on to an unprotected address (http at {host})")
+    return following
+
+
+@contextmanager
+def _no_empty_file(file: PartialFile) -> Iterator[None]:
+    """Leaves nothing behind that holds nothing."""
+    try:
+        yield
+    finally:
+        with suppress(InstallError):
+            if file.length == 0:
+                file.remove()
+
+
+def _words(places: Sequence[str], failures: Sequence[str], kept: int) -> str:
+    name = unquote(_file_name(places[0])) if places else "The file"
+    reasons = " ".join(failures) or "No place is known to get it from."
+    later = f": the {megabytes(kept)} that were fetched are kept" if kept else ""
+    return (
+        f"{name} could not be downloaded. {reasons} Try again later{later}; if this network needs "
+        "a proxy, set the environment variable HTTPS_PROXY; or get the file on another computer "
+        "and install it from there."
+    )
+
+
+# ---- requests ------------------------------------------------------------------------------------
+
+
+class _Web:
+    """Asks places; see `fetching.Web`."""
+
+    def __init__(self, session: requests.Session, patience: Patience) -> None:
+        self._session = session
+        self._timeouts = (patience.connect_s, patience.read_s)
+
+    @contextmanager
+    def ask(self, place: str, offset: int) -> Iterator[_Reply]:
+        """The answer behind all redirections."""
+        address = place
+        if not _is_web_address(address):
+            raise PlaceFailed("has an address that is neither http nor https")
+        for _ in range(LONGEST_CHAIN):
+            response = self._get(address, place, offset)
+            try:
+                with _network_errors(place, address):
+                    target = self._session.target_of(response)
+                if target is None:
+                    yield _Reply(response, place)
+                    return
+            finally:
+                response.close()
+            address = _next_address(address, target)
+        raise PlaceFailed("sends on from address to address without an end")
+
+    def _get(self, address: str, place: str, offset: int) -> requests.Response:
+        with _network_errors(place, address):
+            return self._session.get(
+                address,
+                headers={"Range": f"bytes={offset}-"} if offset else {},
+                timeout=self._timeouts,
+                stream=True,
+                allow_redirects=False,
+            )
+
+
+class _Reply:
+    """See `fetching.Reply`."""
+
+    def __init__(self, response: requests.Response, place: str) -> None:
+        self.status, self.headers = response.status_code, response.headers
+        self._response, self._place = response, place
+
+    def read(self) -> bytes:
+        # Read as it comes: when the connection breaks, nothing that arrived is lost.
+        read1 = getattr(self._response.raw, "read1", None)
+        with _network_errors(self._place, self._response.url):
+            if read1 is not None:
+                return read1(BLOCK_BYTES, decode_content=False)
+            return self._response.raw.read(SMALL_BLOCK_BYTES, decode_content=False)
+
+
+def _session() -> requests.Session:
+    # Imported when something is to be fetched: Slicer's start must not pay for it.
+    try:
+        import requests
+        from requests.adapters import HTTPAdapter
+    except ImportError as error:
+        raise MissingPackageError(
+            "Downloading needs the Python package requests: install it (pip install requests)."
+        ) from error
+    from http.cookiejar import DefaultCookiePolicy
+
+    trust = _trust()
+
+    class TrustingAdapter(HTTPAdapter):
+        """Trusts what the system trusts, besides the certificates that requests brings."""
+
+        def init_poolmanager(self, *args, **kwargs):
+            super().init_poolmanager(*args, ssl_context=trust, **kwargs)
+
+        def proxy_manager_for(self, proxy, **kwargs):
+            if proxy.lower().startswith("https"):
+                kwargs["proxy_ssl_context"] = trust
+            return super().proxy_manager_for(proxy, ssl_context=trust, **kwargs)
+
+    class OwnWaySession(requests.Session):
+        """Leaves redirections to us: requests would read the whole body of each into memory."""
+
+        def get_redirect_target(self, resp):
+            return None
+
+        def target_of(self, response):
+            return super().get_redirect_target(response)
+
+    session = OwnWaySession()
+    session.mount("https://", TrustingAdapter())
+    session.mount("http://", TrustingAdapter())
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["User-Agent"] = f"SAMSegment/{__version__}"
+    # A coded body could neither be resumed nor checked while it comes.
+    session.headers["Accept-Encoding"] = "identity"
+    return session
+
+
+def _trust() -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context()
+    except (ssl.SSLError, OSError):
+        # A damaged certificate in the system's store; those of requests are still added.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for path in filter(os.path.exists, SYSTEM_CERTIFICATES):
+        with suppress(ssl.SSLError, OSError):
+            context.load_verify_locations(path)
+            break
+    return context
+
+
+@contextmanager
+def _network_errors(place: str, address: str) -> Iterator[None]:
+    """Sorts what can go wrong in a network by whether it is worth trying again.
+
+    Raises:
+        PlaceFailed, TryAgain: in words of our own: those of requests may hold a password.
+    """
+    from http.client import HTTPException
+
+    from requests import exceptions
+    from urllib3.exceptions import HTTPError
+
+    # What stands behind a place often is another computer.
+    where = "" if host_of(address) == host_of(place) else f" (at {host_of(address)})"
+    try:
+        yield
+    except (exceptions.RequestException, HTTPError, HTTPException, ValueError, OSError) as error:
+        raise _sorted(error, where) from error
+
+
+def _sorted(error: Exception, where: str) -> PlaceFailed | TryAgain:
+    from requests import exceptions
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+    chain = list(_chain(error))
+
+    def holds(*kinds: type) -> bool:
+        return any(isinstance(link, kinds) for link in chain)
+
+    if holds(ssl.SSLCertVerificationError):
+        return PlaceFailed(
+            f"shows a certificate that is not trusted{where}: if your network looks into encrypted "
+            "connections, let REQUESTS_CA_BUNDLE name a file with its certificate"
+        )
+    if "TLS CA certificate bundle" in str(error):
+        return PlaceFailed("cannot be asked: there is no file that REQUESTS_CA_BUNDLE names")
+    if holds(exceptions.ProxyError):
+        return TryAgain("cannot be reached: the proxy does not answer, or refuses")
+    if holds(exceptions.Timeout, ReadTimeoutError, TimeoutError):
+        return TryAgain(f"does not answer{where}: no byte came for too long")
+    if holds(socket.gaierror):
+        return TryAgain(f"cannot be found{where}: is this computer online?")
+    if holds(ConnectionRefusedError):
+        return TryAgain(f"refuses the connection{where}")
+    if holds(ssl.SSLError):
+        return TryAgain(f"fails to make a protected connection{where}")
+    if isinstance(error, ValueError) and not isinstance(error, HTTPError):
+        return PlaceFailed(f"cannot be asked: its address or the proxy settings are wrong{where}")
+    return TryAgain(f"broke the connection{where}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from: requests and urllib3 wrap it in several ways."""
+    seen: set[int] = set()
+    rest: list[object] = [error]
+    while rest:
+        link = rest.pop()
+        if isinstance(link, BaseException) and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            rest += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
