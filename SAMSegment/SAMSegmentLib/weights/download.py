@@ -87,7 +87,8 @@ def download(
                 Fetching(web, place, host_of(place), wanted, telling, patience).run()
                 return
             except PlaceFailed as failure:
-                failures.append(f"{host_of(place)} {failure}.")
+                end = "" if str(failure).endswith("?") else "."
+                failures.append(f"{host_of(place)} {failure}{end}")
     raise InstallError(_words(places, failures, wanted.file.length))
 
 
