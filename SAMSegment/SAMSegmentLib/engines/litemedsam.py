@@ -27,7 +27,6 @@ from . import box_search, from_content, object_finder, regions
 from .answers import Answer
 from .base import Embedding, Engine, Window
 from .cache import EmbeddingCache
-from .checkpoints import load_safetensors
 from .clicks import Section
 from .from_line import LineFit, at_line
 from .intensity import GreyLevels, possible_grey_levels
@@ -38,6 +37,7 @@ from .previews import Previews
 from .regions import voxel_of
 from .requests import Request
 from .slices import PixelGrid, RoiInStack, SliceStack, SliceWindow, box_on_window
+from .tensor_files.checkpoints import load_safetensors
 from .views import SURE_LOGIT, SliceMask
 
 #: Answers that are kept, so that a further click only costs its own correction.

@@ -29,7 +29,6 @@ from . import from_content, local_correction
 from .answers import Field
 from .base import Embedding, Engine, Window
 from .cache import EmbeddingCache
-from .checkpoints import check_network, load_tensors
 from .cube_masks import CubeMask, blended
 from .cube_picture import CubeWindow, clip_of
 from .cube_session import NOTHING, CubeAnswer, CubePrompt, CubeSession
@@ -37,6 +36,7 @@ from .cubes import Cube
 from .precision import computing_in, encoder_type
 from .requests import Request
 from .slices import RoiInStack, at_least_a_voxel
+from .tensor_files.checkpoints import check_network, load_tensors
 
 TITLE = "SAM-Med3D"
 NEEDS = (

@@ -2,7 +2,7 @@
 
 Whatever happens on the way, a failed network, a full disk, a process that is killed: there is what
 was installed before, or what was to be installed, whole. Nothing is converted here, see
-`engines.conversion`. Not for Slicer's main thread, but for `remove`.
+`engines.tensor_files.conversion`. Not for Slicer's main thread, but for `remove`.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ def _problem_of_object(keyword: str, wanted: Any, value: Any, schema: dict) -> s
     if wanted is not False:
         raise ValueError("The schema allows additional properties of a kind: not known here.")
     more = [name for name in value if name not in schema.get("properties", {})]
-    return f"has {', '.join(more)}, which is not known" if more else None
+    # They come from the file, and may hold anything.
+    return f"has {', '.join(map(ascii, more))}, which is not known" if more else None
 
 
 def _problem_of_array(keyword: str, wanted: Any, value: Any) -> str | None:

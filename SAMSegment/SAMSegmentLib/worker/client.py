@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 from ..core.checks import check_prompts_in_volume
 from ..core.errors import MissingPackageError
@@ -42,10 +43,11 @@ class InProcessClient:
             Cancelled, OutOfMemoryError, WeightsError, MissingPackageError: nothing was changed.
         """
         check_request(model, image, prompts)
-        weights = model.verified_path()
-        return self._start().predict(
+        model.check_installed()
+        predictor = self._start()
+        return predictor.predict(
             model.architecture,
-            weights,
+            prepared_weights(model),
             image,
             prompts,
             Watch(progress, cancel),
@@ -81,6 +83,16 @@ def start_predictor(device: str, engines: str | None = None):
         module, _, attribute = engines.partition(":")
         server.ENGINES = getattr(importlib.import_module(module), attribute)
     return server.Predictor(device)
+
+
+def prepared_weights(model: ModelEntry) -> Path:
+    """A model's weights, verified, and converted to safetensors where that can be; imports torch.
+
+    Raises:
+        WeightsError: if they are missing, damaged, or carry more than plain tensors.
+    """
+    conversion = importlib.import_module("..engines.tensor_files.conversion", __package__)
+    return conversion.prepared(model)
 
 
 def check_request(model: ModelEntry, image: Image, prompts: Prompts) -> None:

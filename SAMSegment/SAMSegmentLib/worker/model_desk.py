@@ -86,7 +86,7 @@ class ModelDesk:
             return ModelDone(str(path))
         self._report(Transfer(CONVERTING))
         try:
-            conversion = importlib.import_module("SAMSegmentLib.engines.conversion")
+            conversion = importlib.import_module("SAMSegmentLib.engines.tensor_files.conversion")
             converted = conversion.prepared(model)
         except WeightsError:
             raise
@@ -106,7 +106,7 @@ class ModelDesk:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """As `engines.checkpoints.is_checkpoint`, but without importing torch."""
+    """As `engines.tensor_files.checkpoints.is_checkpoint`, but without importing torch."""
     with path.open("rb") as file:
         return file.read(len(_ZIP)) == _ZIP
 

@@ -110,7 +110,7 @@ def test_a_line_break_at_the_end_of_a_name_is_refused_though_python_would_not_se
         (("models", 2, "size"), "remove", None, r"models\[2\] lacks size"),
         (("models", 0, "size"), "replace", 0, r"models\[0\]\.size is not at least 1"),
         (("models", 0), "replace", 7, r"models\[0\] is no object"),
-        (("models", 0, "name"), "add", 1, r"models\[0\] has something new, which is not known"),
+        (("models", 0, "name"), "add", 1, r"models\[0\] has 'something new', which is not known"),
         (("models", 0, "prompts", 0), "replace", "text", r"models\[0\]\.prompts\[0\] is none of"),
         (("models", 0, "timings", 0, "seconds"), "replace", 0, r"timings\[0\]\.seconds is not abo"),
         (("models",), "replace", [], "models has fewer than 1"),

@@ -56,7 +56,8 @@ def carry_out(monkeypatch):
         monkeypatch.setattr(model_desk, "verify", verify)
         conversion = types.ModuleType("conversion")
         conversion.prepared = prepared
-        monkeypatch.setitem(sys.modules, "SAMSegmentLib.engines.conversion", conversion)
+        name = "SAMSegmentLib.engines.tensor_files.conversion"
+        monkeypatch.setitem(sys.modules, name, conversion)
         channel = Channel()
         desk = ModelDesk(channel)
         desk.take(order)

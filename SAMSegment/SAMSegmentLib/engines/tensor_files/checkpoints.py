@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
 
-from ..core.errors import MissingPackageError, OutOfMemoryError, WeightsError
+from ...core.errors import MissingPackageError, OutOfMemoryError, WeightsError
+from .header_check import check_name, check_safetensors
+from .pickle_check import LARGEST_PICKLE, check_pickle
+from .pickle_names import NOTES
+from .unreadable import UnreadableError
+from .zip_records import Record, read_records
 
 # Under this name, training scripts keep the tensors beside their own notes.
 _WEIGHTS_KEY = "model_state_dict"
@@ -22,6 +26,28 @@ _REFUSED = (
 _HEAD_BYTES = 512
 _ZIP = b"PK\x03\x04"
 _PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+# What else people may take for weights, by where in the file it says so.
+_KINDS = (
+    (0, b"\x1f\x8b", "it is compressed with gzip: unpack it first"),
+    (0, b"BZh", "it is compressed with bzip2: unpack it first"),
+    (0, b"\xfd7zXZ", "it is compressed with xz: unpack it first"),
+    (0, b"7z\xbc\xaf", "it is a 7-Zip archive: unpack it first"),
+    (257, b"ustar", "it is a tar archive, as the first PyTorch versions wrote, and was not opened"),
+    (0, b"\x89HDF\r\n", "it is an HDF5 file, as Keras writes"),
+    (0, b"\x93NUMPY", "it is an array of NumPy"),
+    (0, b"GGUF", "it is a GGUF file"),
+    # ONNX: the version of the format, up to 31, and then the name of the program that wrote it.
+    *((0, bytes((8, version, 0x12)), "it is an ONNX model") for version in range(1, 32)),
+    (0, b"version https://git-lfs", "it only says where Git keeps the file"),
+)
+# The same in zip files, by the ends of the names in them.
+_KINDS_OF_ZIP = (
+    ("constants.pkl", "it is a TorchScript program, which carries code, and was not opened"),
+    (".npy", "it is a file of NumPy arrays"),
+    ("model.weights.h5", "it is a Keras model"),
+)
+# A checkpoint's own records, other than the pickle and the tensors, are numbers and words.
+_LARGEST_WORD = 4096
 # Of the differences of each kind, so many are named.
 _NAMED = 3
 
@@ -40,16 +66,8 @@ class _Note:
 # Options, and numbers and arrays of losses, as training scripts note them. Reading them needs none
 # of these: each is read as a _Note, so that no code of theirs runs on what a file says.
 _NOTES = [
-    type(name, (_Note,), {"__module__": module})
-    for module, name in (
-        ("argparse", "Namespace"),
-        ("numpy", "dtype"),
-        ("numpy", "ndarray"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "scalar"),
-        ("numpy._core.multiarray", "_reconstruct"),
-    )
+    type(name.rpartition(".")[2], (_Note,), {"__module__": name.rpartition(".")[0]})
+    for name in NOTES
 ]
 
 
@@ -58,7 +76,8 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
     Raises:
         MissingPackageError: without the safetensors package.
-        WeightsError: if the file is not a safetensors file.
+        WeightsError: if the file is not a safetensors file, or one of other than plain tensors.
+        OutOfMemoryError: if there is no room for it; the file may be good.
     """
     try:
         from safetensors import SafetensorError
@@ -69,8 +88,18 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
             "slicer.packaging.pip_install('safetensors'); elsewhere: pip install safetensors."
         ) from error
     try:
-        return load_file(path)
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        check_safetensors(path)
+        return {name: _aligned(value) for name, value in load_file(path).items()}
+    # A MemoryError, too: what it means is told apart there.
+    except (
+        UnreadableError,
+        SafetensorError,
+        OSError,
+        KeyError,
+        ValueError,
+        MemoryError,
+        RuntimeError,
+    ) as error:
         raise _why_unread(path, error) from error
 
 
@@ -99,8 +128,14 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     }
     if not tensors:
         raise _refused(path, "it holds no named tensors")
+    try:
+        for name in tensors:
+            check_name(name)
+    except UnreadableError as error:
+        raise _refused(path, str(error)) from error
     if odd := [name for name, value in tensors.items() if not _is_plain(value)]:
         raise _refused(path, f"{odd[0]} is not a plain tensor")
+    tensors = {name: _aligned(value) for name, value in tensors.items()}
     if all(name.startswith(_PARALLEL_PREFIX) for name in tensors):
         return {name.removeprefix(_PARALLEL_PREFIX): value for name, value in tensors.items()}
     return tensors
@@ -138,16 +173,29 @@ def check_network(
         )
 
 
-def _content(path: Path) -> object:
-    """What a file holds, as it was saved."""
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file may be a torch checkpoint, by its first bytes.
+
+    Raises:
+        WeightsError: if it cannot be read.
+    """
+    return _head(path).startswith(_ZIP)
+
+
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            return file.read(_HEAD_BYTES)
     except OSError as error:
         raise WeightsError(
             f"The weights file {path} cannot be read: {error.strerror}. Check its place and its "
             "access rights."
         ) from error
+
+
+def _content(path: Path) -> object:
+    """What a file holds, as it was saved."""
+    head = _head(path)
     if head.startswith(_ZIP):
         return _torch_content(path)
     # A safetensors file begins with the length of its header, and that is JSON.
@@ -164,9 +212,8 @@ def _torch_content(path: Path) -> object:
     in use, Windows neither removes nor replaces the file: whoever wants to must end the worker
     first.
     """
-    if reason := _why_no_checkpoint(path):
-        raise _refused(path, reason)
     try:
+        _check_checkpoint(path)
         with _notes_allowed():
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
@@ -176,25 +223,42 @@ def _torch_content(path: Path) -> object:
         raise _why_unread(path, error) from error
 
 
-def _why_no_checkpoint(path: Path) -> str | None:
-    """Why a zip file is not one of torch's whose tensors can be mapped; None if it is one."""
-    try:
-        if not zipfile.is_zipfile(path):  # which raises BadZipFile itself for some damage
-            return "it is cut off"
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except Exception as error:  # whatever zipfile meets in a damaged file
-        return f"it is damaged ({_first_line(error)})"
-    names = [member.filename.rpartition("/")[2] for member in members]
-    if "data.pkl" not in names:
-        return "it is a zip file, but not a PyTorch checkpoint"
-    if "constants.pkl" in names:
-        return "it is a TorchScript program, which carries code, and was not opened"
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        return "it was compressed by another program than PyTorch"
+def _check_checkpoint(path: Path) -> None:
+    """Finds out whether a zip file is one of torch's whose tensors can be mapped.
+
+    Raises:
+        UnreadableError: if not.
+    """
+    records = read_records(path)
+    for ending, reason in _KINDS_OF_ZIP:
+        if any(record.name.endswith(ending) for record in records):
+            raise UnreadableError(reason)
+    # torch goes by the folder of the first record.
+    folder = records[0].name.partition("/")[0] if records else ""
+    inside = {record.name.removeprefix(f"{folder}/"): record for record in records}
+    is_in_folder = all(record.name.startswith(f"{folder}/") for record in records)
+    if "data.pkl" not in inside or not is_in_folder:
+        raise UnreadableError("it is a zip file, but not a PyTorch checkpoint")
     if path.suffix == ".safetensors":  # torch.load goes by this name
-        return "it is a PyTorch checkpoint by another name: let its name end in .pth"
-    return None
+        raise UnreadableError(
+            "it is a PyTorch checkpoint by another name: let its name end in .pth"
+        )
+    pickled = inside.pop("data.pkl")
+    numbers = {}
+    for name, record in inside.items():
+        if name.startswith("data/"):
+            numbers[name.removeprefix("data/")] = record.size
+        elif record.size > _LARGEST_WORD:
+            raise UnreadableError("it holds records that PyTorch does not write")
+    check_pickle(_bytes_of(path, pickled), numbers, path.stat().st_size)
+
+
+def _bytes_of(path: Path, record: Record) -> bytes:
+    if record.size > LARGEST_PICKLE:
+        raise UnreadableError("its pickle is larger than that of any network")
+    with path.open("rb") as file:
+        file.seek(record.start)
+        return file.read(record.size)
 
 
 def _notes_allowed() -> AbstractContextManager[None]:
@@ -211,8 +275,9 @@ def _what_else(head: bytes) -> str:
         return "it is a pickle, which may carry code, and was not opened"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "it is a web page"
-    if head.startswith(b"version https://git-lfs"):
-        return "it only says where Git keeps the file"
+    for place, sign, reason in _KINDS:
+        if head.startswith(sign, place):
+            return reason
     return "it is neither a safetensors file nor a PyTorch checkpoint"
 
 
@@ -220,6 +285,11 @@ def _is_plain(tensor: torch.Tensor) -> bool:
     return (
         tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
     )
+
+
+def _aligned(tensor: torch.Tensor) -> torch.Tensor:
+    """The same, where a processor may read it as a whole: other programs may have packed it."""
+    return tensor.clone() if tensor.data_ptr() % tensor.element_size() else tensor
 
 
 def _why_unread(path: Path, error: Exception) -> Exception:

@@ -1,10 +1,15 @@
 """Weights files are read by what they hold; what is no weights file is refused, and never run."""
 
 import argparse
+import bz2
+import gzip
+import io
 import json
+import lzma
 import os
 import pickle
 import struct
+import tarfile
 import zipfile
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -17,7 +22,11 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from SAMSegmentLib.core.errors import OutOfMemoryError, WeightsError
-from SAMSegmentLib.engines.checkpoints import check_network, load_safetensors, load_tensors
+from SAMSegmentLib.engines.tensor_files.checkpoints import (
+    check_network,
+    load_safetensors,
+    load_tensors,
+)
 
 TENSORS = OrderedDict(
     [
@@ -188,6 +197,26 @@ def test_tensors_are_mapped_and_changing_them_leaves_the_file_alone(saved):
     assert same(load_tensors(path))
 
 
+def test_views_of_larger_tensors_are_read(saved):
+    base = torch.arange(24.0)
+    views = {"part": base[4:10], "turned": base.reshape(4, 6).T, "every": base[::5], "all": base}
+    assert same(load_tensors(saved(views)), views)
+
+
+def test_numbers_that_lie_at_odd_places_are_copied_to_even_ones(saved):
+    """As another program than torch packs them: nothing says that processors can read them so."""
+    path = saved(TENSORS)
+    with_pickle_changed(path, lambda data: data)
+    found = load_tensors(path)
+    assert same(found)
+    assert all(value.data_ptr() % value.element_size() == 0 for value in found.values())
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "half a \ud800", "w" * 301, "__metadata__"])
+def test_names_that_nobody_can_be_shown_or_that_mean_something_else_are_refused(saved, name):
+    assert "has the name" in refused(saved({name: torch.ones(1)}))
+
+
 # What is refused
 
 
@@ -203,10 +232,32 @@ def test_tensors_are_mapped_and_changing_them_leaves_the_file_alone(saved):
         (b"PK", "neither"),
         (b"PK\x03\x04", "cut off"),
         (b"\x08\0\0\0\0\0\0\0{]      ", "header"),
+        (gzip.compress(b"weights"), "gzip"),
+        (bz2.compress(b"weights"), "bzip2"),
+        (lzma.compress(b"weights"), "compressed with xz"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "7-Zip"),
+        (b"\x89HDF\r\n\x1a\n", "Keras"),
+        (b"GGUF\3\0\0\0", "GGUF"),
+        (b"\x08\x07\x12\x07pytorch", "ONNX"),
     ],
 )
 def test_what_is_no_weights_file_is_refused_with_the_reason(written, data, says):
     assert says in refused(written(data))
+
+
+def test_files_of_other_programs_are_refused_by_name(tmp_path, written):
+    array = io.BytesIO()
+    np.save(array, np.ones(3))
+    assert "array of NumPy" in refused(written(array.getvalue()))
+    np.savez(tmp_path / "w.npz", w=np.ones(3))
+    assert "file of NumPy arrays" in refused(tmp_path / "w.npz")
+    with tarfile.open(tmp_path / "w.tar", "w") as archive:
+        archive.add(tmp_path / "w.npz", "tensors")
+    assert "tar archive" in refused(tmp_path / "w.tar")
+    with zipfile.ZipFile(tmp_path / "w.keras", "w") as archive:
+        for name in ("metadata.json", "config.json", "model.weights.h5"):
+            archive.writestr(name, b"{}")
+    assert "Keras model" in refused(tmp_path / "w.keras")
 
 
 def test_a_missing_file_and_a_folder_cannot_be_read(tmp_path):
@@ -260,16 +311,19 @@ def test_a_checkpoint_without_named_tensors_is_refused(saved, content):
     assert "no named tensors" in refused(saved(content))
 
 
+@pytest.mark.filterwarnings("ignore")  # that torch will give some of these kinds up
 @pytest.mark.parametrize(
-    "tensor",
+    "make",
     [
-        torch.eye(3).to_sparse(),
-        torch.empty(2, 2, device="meta"),
+        lambda: torch.eye(3).to_sparse(),
+        lambda: torch.empty(2, 2, device="meta"),
+        lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+        lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
     ],
-    ids=["sparse", "meta"],
+    ids=["sparse", "meta", "quantised", "nested"],
 )
-def test_tensors_that_no_network_is_made_of_are_refused(saved, tensor):
-    assert "odd is not a plain tensor" in refused(saved({**TENSORS, "odd": tensor}))
+def test_tensors_that_no_network_is_made_of_are_refused(saved, make):
+    assert "a tensor that is not plain" in refused(saved({**TENSORS, "odd": make()}))
 
 
 def headers(header: bytes, data: bytes = b"\0" * 8, length: int | None = None) -> bytes:
