@@ -16,7 +16,8 @@ from SAMSegmentLib.engines.cache import EmbeddingCache
 from SAMSegmentLib.evaluation.protocol import PROTOCOLS, ROI_ALONE, Protocol
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.worker.client import check_request
-from SAMSegmentLib.worker.server import ENGINES, choose_device
+from SAMSegmentLib.worker.devices import choose_device
+from SAMSegmentLib.worker.server import ENGINES
 
 PLAIN_RULE = "plain-rule"
 #: Unless others are asked for: all but the ROI alone, which is a step of another.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 from SlicerHost.pythonqt import qt
@@ -47,11 +48,21 @@ def _missing_width(widget) -> int:
     if isinstance(widget, qt.QAbstractItemView):
         return widget.sizeHintForColumn(0) - widget.viewport().width
     if isinstance(widget, qt.QLabel) and widget.wordWrap:
-        longest = max(widget.text.split(), key=len, default="")
+        longest = max(_words(widget), key=len, default="")
         return _text_width(widget, longest) - widget.width
     if isinstance(widget, qt.QLabel | qt.QAbstractButton | qt.QAbstractSpinBox):
         return _least(widget).width() - widget.width
     return 0
+
+
+def _words(label) -> list[str]:
+    """What stays on one line: Qt begins another one at a space, and within a path."""
+    text = label.text
+    if label.textFormat == qt.Qt.RichText:
+        document = qt.QTextDocument()
+        document.setHtml(text)
+        text = document.toPlainText()
+    return re.sub("([/\u200b])", r"\1 ", text).split()
 
 
 def _missing_height(widget) -> int:

@@ -117,15 +117,20 @@ def longer(text: str) -> str:
     return " ".join(w + "ë" * round((LONGER - 1) * len(w)) if w.isalpha() else w for w in words)
 
 
-def _use_long_texts(panel) -> None:
-    """Makes all that the panel says longer, now and later."""
+def lengthen(widget) -> None:
+    """Makes longer what all labels, buttons and selectors in a widget say."""
     for kind in (qt.QLabel, qt.QAbstractButton):
-        for widget in panel.widget.findChildren(kind):
-            if not isinstance(widget.parent(), qt.QAbstractSpinBox):
-                widget.setText(longer(widget.text))
-    for combo in panel.widget.findChildren(qt.QComboBox):
+        for child in widget.findChildren(kind):
+            if not isinstance(child.parent(), qt.QAbstractSpinBox):
+                child.setText(longer(child.text))
+    for combo in widget.findChildren(qt.QComboBox):
         for index in range(combo.count):
             combo.setItemText(index, longer(combo.itemText(index)))
+
+
+def _use_long_texts(panel) -> None:
+    """Makes all that the panel says longer, now and later."""
+    lengthen(panel.widget)
     show = panel.show
 
     def show_longer(state) -> None:

@@ -1,7 +1,7 @@
 """Draws the effect for looking at it: its panel in all states, and the views of real images.
 
     python Testing/Pictures/render.py            everything
-    python Testing/Pictures/render.py panel      only the panel: 2 minutes
+    python Testing/Pictures/render.py panel      only the panels: 4 minutes
     python Testing/Pictures/render.py views      only the views, with the real model: 3 minutes
     python Testing/Pictures/render.py --readme   and renews the picture in the README
 
@@ -20,7 +20,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PIL import Image
 
-from Pictures import panel_pictures, view_pictures
+from Pictures import model_pictures, panel_pictures, view_pictures
 from Pictures.stories import STORIES
 
 ROOT = Path(__file__).parents[2]
@@ -47,13 +47,17 @@ def main(arguments=None) -> int:
 
 
 def draw_panel() -> int:
-    """The panel in all states and looks; 1 if something is cut or overlaps."""
+    """The panels in all states and looks; 1 if something is cut or overlaps."""
     if SCALE_VARIABLE in os.environ:
-        _, wrong = panel_pictures.draw(OUTPUT, f"-{os.environ[SCALE_VARIABLE]}x", ["usual"])
+        suffix = f"-{os.environ[SCALE_VARIABLE]}x"
+        _, wrong = panel_pictures.draw(OUTPUT, suffix, ["usual"])
+        wrong += model_pictures.draw(OUTPUT, suffix, ["usual"])[1]
         status = 0
     else:
         print("The panel ...", flush=True)
         _, wrong = panel_pictures.draw(OUTPUT)
+        print("The models ...", flush=True)
+        wrong += model_pictures.draw(OUTPUT)[1]
         command = [sys.executable, __file__, "panel"]
         environment = {**os.environ, SCALE_VARIABLE: SCALE}
         status = subprocess.run(command, env=environment).returncode

@@ -30,6 +30,7 @@ from . import (
     i18n,
     layout,
     mrml_widgets,
+    outside,
     packaging,
     place_widget,
     sample_data,
@@ -53,11 +54,13 @@ class Application(HeadlessScene):
             and effects' callbacks, critical messages, VTK's errors. A list of `errors.Problem`.
         warnings: the same, of warnings.
         views: the views of SlicerHost.views that were added.
+        opened: addresses that Slicer gave to the system to open.
     """
 
     def __init__(self, main_window: bool = True) -> None:
         super().__init__()
         self.errors, self.warnings = errors.errors, errors.warnings
+        self.opened = outside.opened
         self._recorder = errors.Recorder()
         self._recorder.install()
         self._replaced: list[tuple] = []
@@ -158,6 +161,10 @@ class Application(HeadlessScene):
         """What the user will answer to the next message boxes of Slicer, in order."""
         ctk_widgets.ctkMessageBox.answers.extend(int(button) for button in buttons)
 
+    def choose(self, *paths) -> None:
+        """What the user will choose in the next dialogs for a file or folder; "" is Cancel."""
+        outside.choices.extend(str(path) for path in paths)
+
     # Ending
 
     def close_scene(self) -> None:
@@ -229,6 +236,7 @@ class Application(HeadlessScene):
         for name in ("Segmentations", "Markups", "Volumes"):
             slicer.app.moduleManager()._modules[name] = getattr(slicer.modules, name.lower())
         ui_loader.install()
+        outside.install()
 
     def _uninstall(self) -> None:
         for place, name, before in reversed(self._replaced):
@@ -245,6 +253,7 @@ class Application(HeadlessScene):
         for name in ("i18n", "packaging", "ScriptedLoadableModule"):
             vars(slicer).pop(name, None)
         ui_loader.uninstall()
+        outside.uninstall()
         for names in (scripted_modules.loaded, effect_core.loaded):
             for name in names:
                 sys.modules.pop(name, None)

@@ -20,10 +20,6 @@ class OutOfMemoryError(SAMSegmentError, MemoryError):
     """Image or model do not fit into memory. Nothing was changed."""
 
 
-class DeviceError(SAMSegmentError):
-    """A graphics card has failed. Nothing was changed."""
-
-
 class MissingPackageError(SAMSegmentError, ImportError):
     """A Python package that a model needs is not installed."""
 

@@ -53,10 +53,21 @@ class ConvBatchNorm(nn.Sequential):
 
         Computed in double precision and rounded once, so folding adds no error of its own.
         """
-        scale = self.bn.weight.double() / (self.bn.running_var.double() + self.bn.eps).sqrt()
-        weight = self.c.weight.double() * scale[:, None, None, None]
-        bias = self.bn.bias.double() - self.bn.running_mean.double() * scale
-        return weight.to(self.c.weight.dtype), bias.to(self.c.weight.dtype)
+        # On the CPU: Apple's graphics cards have no double precision.
+        norm = self.bn
+        kernel, gain, shift, mean, variance = (
+            tensor.detach().cpu().double()
+            for tensor in (
+                self.c.weight,
+                norm.weight,
+                norm.bias,
+                norm.running_mean,
+                norm.running_var,
+            )
+        )
+        scale = gain / (variance + norm.eps).sqrt()
+        weight, bias = kernel * scale[:, None, None, None], shift - mean * scale
+        return weight.to(self.c.weight), bias.to(self.c.weight)
 
     def as_conv(self) -> nn.Conv2d:
         """The convolution with bias that equals this pair in eval mode."""

@@ -55,6 +55,7 @@ class Asking:
     Attributes:
         shown: the proposal to show; None if there is none.
         status, status_kind, progress: for the panel, see PanelState.
+        error: of which the status tells; None if it tells of something else.
 
     Args:
         changed: called after any of these has changed.
@@ -68,6 +69,7 @@ class Asking:
         self._number: int | None = None
         self.shown: Shown | None = None
         self.status, self.status_kind, self.progress = "", HINT, None
+        self.error: Exception | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -128,7 +130,7 @@ class Asking:
     def fail(self, error: Exception) -> None:
         """Tells the user what went wrong; the last good proposal stays."""
         self._pending = self._number = None
-        self._say(str(error), ERROR, None)
+        self._say(str(error), ERROR, None, error)
 
     def say(self, text: str, kind: str = HINT) -> None:
         """A line for the user, if nothing is under way."""
@@ -218,8 +220,11 @@ class Asking:
         work = occupied.without_steps(proposal, target.segmentation, others, place.volume_to_world)
         self._steps.run(LIMIT, work, show)
 
-    def _say(self, text: str, kind: str, progress: float | None) -> None:
+    def _say(
+        self, text: str, kind: str, progress: float | None, error: Exception | None = None
+    ) -> None:
         self.status, self.status_kind, self.progress = text, kind, progress
+        self.error = error
         self._changed()
 
 

@@ -56,6 +56,7 @@ def _facts(client) -> Iterator[tuple[str, str]]:
     yield "Processor", f"{cpu_name()}, {os.cpu_count()} logical cores"
     yield "Memory", f"{_gib(memory.total_bytes())}, free {_gib(memory.available_bytes())}"
     yield "Device setting", settings.device()
+    yield "Devices", _devices(client)
     yield "Worker", _worker(client)
     for entry in catalogue().values():
         yield f"Model {entry.name}", f"{_weights(entry)}, SHA-256 {entry.sha256}"
@@ -71,7 +72,24 @@ def _worker(client) -> str:
     return (
         f"{client.state.value}, device {device}, torch {info.torch}, Python {info.python},"
         f" {info.threads} threads, cache {_gib(info.cache_bytes)}"
+        + (f"; {info.notice}" if info.notice else "")
     )
+
+
+def _devices(client) -> str:
+    """What the worker found; what it did not try counts as usable."""
+    info = None if client is None else client.info
+    if info is None or not info.devices:
+        return "not told yet"
+    return "; ".join(_device(one, one.name == info.automatic) for one in info.devices)
+
+
+def _device(device, is_automatic: bool) -> str:
+    told = [f"{device.name} {device.title}".strip(), _gib(device.memory_bytes)]
+    told += ["automatic"] * is_automatic
+    if not device.usable:
+        told.append(f"not usable ({device.reason})")
+    return ", ".join(told)
 
 
 def _weights(entry) -> str:

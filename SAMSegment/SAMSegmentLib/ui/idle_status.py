@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 
 from ..core.errors import WeightsError
 from ..weights.catalogue import model_entry
-from .panel_state import ERROR, HINT
+from .panel_state import ERROR, HINT, WARNING
 from .parameters import Parameters
 from .target import Target
 
@@ -17,8 +17,23 @@ def idle_status(target: Target | None, parameters: Parameters | None) -> tuple[s
         return _("Select a source volume and a segment."), HINT
     if parameters is None:
         return "", HINT
+    model = model_entry(parameters.model)
     try:
-        model_entry(parameters.model).check_installed()
+        model.check_installed()
     except WeightsError as error:
-        return str(error), ERROR
+        if model.embedded:
+            return str(error), ERROR
+        # All else is said where the model is chosen.
+        text = _("{model} is not installed: see Options, or choose another model.")
+        return text.format(model=model.title), WARNING
     return "", HINT
+
+
+def can_be_loaded(model: str) -> bool:
+    """Whether to ask the worker for it. Of one that comes with SAMSegment, the worker says why not.
+
+    Args:
+        model: name in the catalogue.
+    """
+    entry = model_entry(model)
+    return entry.embedded or entry.is_installed

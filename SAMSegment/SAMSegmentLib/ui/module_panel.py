@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from html import escape
 from pathlib import Path
 
 import qt
@@ -12,11 +11,13 @@ from slicer.i18n import tr as _
 
 from .. import __version__
 from ..core.errors import SAMSegmentError
-from ..weights.catalogue import ModelEntry, catalogue
 from . import packages, settings
 from .connections import Connections
+from .device_selector import DeviceSelector
 from .diagnostics import diagnostics
 from .model_check import ModelCheck
+from .model_list import ModelList
+from .model_store import shared_model_store
 from .panel_state import ERROR, GOOD, HINT
 from .status_style import say
 
@@ -24,7 +25,6 @@ UI_FILE = Path(__file__).parents[2] / "Resources" / "UI" / "SAMSegment.ui"
 EFFECT = "SAM Segment"
 # What the worker says is looked at this often while the panel is open.
 LOOK_INTERVAL_MS = 500
-MB = 1e6
 
 CONSOLE_EXAMPLE = """\
 from SAMSegment import SAMSegmentLogic
@@ -51,9 +51,10 @@ class ModulePanel:
 
     Args:
         service: the shared WorkerService; the panel starts no worker by itself.
+        store: the ModelStore; Slicer's own if left out.
     """
 
-    def __init__(self, service) -> None:
+    def __init__(self, service, store=None) -> None:
         self._service = service
         self._connections = Connections()
         self._check = ModelCheck(service, self._show_check)
@@ -63,6 +64,8 @@ class ModulePanel:
         self._timer = qt.QTimer()
         self._timer.setInterval(LOOK_INTERVAL_MS)
         self._fill()
+        self._devices = DeviceSelector(self.ui.deviceSelector, self._on_device)
+        self._models = ModelList(self.ui, store or shared_model_store())
         self._connect()
         self.refresh()
 
@@ -79,6 +82,8 @@ class ModulePanel:
         """Lets go of everything."""
         self._timer.stop()
         self._check.stop()
+        self._models.release()
+        self._devices.release()
         self._connections.disconnect()
 
     def refresh(self) -> None:
@@ -92,11 +97,8 @@ class ModulePanel:
         ui.missingLabel.setVisible(bool(missing))
         ui.missingLabel.setText(", ".join(missing))
         ui.installButton.setVisible(bool(missing))
-        index = ui.deviceSelector.findData(settings.device())
-        was_blocked = ui.deviceSelector.blockSignals(True)
-        ui.deviceSelector.setCurrentIndex(index)
-        ui.deviceSelector.blockSignals(was_blocked)
-        ui.modelsLabel.setText(models_table(catalogue().values()))
+        self._devices.refresh()
+        self._models.refresh()
         self._show_worker()
         self._show_check()
 
@@ -105,8 +107,6 @@ class ModulePanel:
     def _fill(self) -> None:
         ui = self.ui
         ui.guideLabel.setText(_guide())
-        for name, text in settings.device_names().items():
-            ui.deviceSelector.addItem(text, name)
         example = ui.consoleExample
         example.setPlainText(CONSOLE_EXAMPLE)
         example.setFont(qt.QFontDatabase.systemFont(qt.QFontDatabase.FixedFont))
@@ -121,7 +121,6 @@ class ModulePanel:
         connect(ui.openEditorButton.clicked, self._open_editor)
         connect(ui.sampleDataButton.clicked, self._open_sample_data)
         connect(ui.installButton.clicked, self._install)
-        connect(ui.deviceSelector.currentIndexChanged, self._on_device)
         connect(ui.testButton.clicked, self._test)
         connect(ui.diagnosticsButton.clicked, self._copy_diagnostics)
         connect(self._timer.timeout, self._show_worker)
@@ -160,8 +159,8 @@ class ModulePanel:
         self.refresh()
         _say(self.ui.setupMessage, text, kind)
 
-    def _on_device(self, index) -> None:
-        settings.set_device(self.ui.deviceSelector.itemData(index))
+    def _on_device(self, name: str) -> None:
+        settings.set_device(name)
         if self._service.client is not None:
             self._service.restart_if_device_changed()
         self._show_worker()
@@ -202,37 +201,10 @@ def worker_text(client) -> str:
             "starting": _("starting ..."),
             "failed": _("cannot be started"),
         }.get(client.state.value, "")
-    names = settings.device_names()
-    device = info.device_name or names.get(info.device, info.device)
+    device = info.device_name or settings.device_name(info.device)
     text = _("{device}, PyTorch {torch}, {threads} threads")
-    return text.format(device=device, torch=info.torch, threads=info.threads)
-
-
-def models_table(entries) -> str:
-    """The models as a table of rich text, which wraps at any width."""
-    heads = (_("Model"), _("Size"), _("Licence"), _("Prompts"), _("Weights"))
-    rows = "".join(_row("td", _cells(entry)) for entry in entries)
-    return f'<table width="100%" cellspacing="4">{_row("th", heads)}{rows}</table>'
-
-
-def _row(tag: str, cells) -> str:
-    inside = "".join(f'<{tag} align="left">{escape(cell)}</{tag}>' for cell in cells)
-    return f"<tr>{inside}</tr>"
-
-
-def _cells(entry: ModelEntry) -> tuple[str, ...]:
-    prompts = {"roi": _("ROI"), "points": _("points"), "line": _("line")}
-    if entry.embedded:
-        weights = _("included") if entry.is_installed else _("missing")
-    else:
-        weights = _("installed") if entry.is_installed else _("not installed")
-    return (
-        entry.title,
-        f"{entry.size / MB:.0f} MB",
-        entry.weights_licence,
-        ", ".join(prompts.get(kind, kind) for kind in entry.prompts),
-        weights,
-    )
+    text = text.format(device=device, torch=info.torch, threads=info.threads)
+    return f"{text}. {info.notice}" if info.notice else text
 
 
 def _guide() -> str:

@@ -9,9 +9,11 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from . import settings
 from .connections import Connections
+from .device_selector import DeviceSelector
 from .icons import REDO, UNDO, icon
+from .model_offer import ModelOffer
+from .model_store import shared_model_store
 from .panel_state import NEGATIVE, POSITIVE, ROI, PanelState
 from .status_style import say
 
@@ -36,6 +38,7 @@ class Commands(Protocol):
     def apply(self) -> None: ...
     def set_parameter(self, name: str, value) -> None: ...
     def set_device(self, name: str) -> None: ...
+    def models_changed(self, names: tuple[str, ...]) -> None: ...
 
 
 class Panel:
@@ -43,27 +46,40 @@ class Panel:
 
     Attributes:
         widget: the QWidget that goes into the Segment Editor's options frame.
+
+    Args:
+        models: the ModelEntrys to choose from.
+        store: their ModelStore; Slicer's own if left out.
     """
 
-    def __init__(self, commands: Commands, models) -> None:
+    def __init__(self, commands: Commands, models, store=None) -> None:
         self._commands = commands
+        self._store = store or shared_model_store()
         self._state = PanelState()
         self._connections = Connections()
         self.widget = slicer.util.loadUI(str(UI_FILE))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self._models = {model.name: model for model in models}
+        self._chosen = ""
+        self._offer = ModelOffer(self.ui, self._store)
         self._line_tip = self.ui.lineSelector.property("toolTip")
         self._fill_selectors()
+        self._devices = DeviceSelector(self.ui.deviceSelector, commands.set_device)
         self._set_icons()
         self._connect()
         self.show(self._state)
+        self._store.add(self)
 
     def release(self) -> None:
         """Lets go of all widgets."""
+        self._store.drop(self)
+        self._offer.release()
+        self._devices.release()
         self._connections.disconnect()
 
     def show(self, state: PanelState) -> None:
         """Draws a state."""
+        refused = self._state.refused
         self._show_rows(state)
         self._show_status(state)
         ui = self.ui
@@ -80,6 +96,16 @@ class Panel:
         ui.alternativeButton.setVisible(state.alternatives > 0)
         self._state = state
         self._enable_edit_buttons()
+        if state.refused != refused:
+            self._show_refused(state.refused)
+
+    def on_model_progress(self) -> None:
+        """See model_store.Listener; the offer shows it."""
+
+    def on_models_changed(self, names: tuple[str, ...]) -> None:
+        """See model_store.Listener."""
+        self._show_models(self._chosen)
+        self._commands.models_changed(names)
 
     def show_parameters(self, parameters) -> None:
         """Draws the parameters of the parameter node, see ui.parameters."""
@@ -88,9 +114,9 @@ class Panel:
         _set_quietly(ui.opacitySlider, "setValue", parameters.opacity)
         _set_quietly(ui.keepOutBox, "setChecked", parameters.keep_out)
         _select_data(ui.modelSelector, parameters.model)
-        self._show_models(parameters.model)
+        self._choose_model(parameters.model)
         _select_data(ui.startSelector, parameters.start_from)
-        _select_data(ui.deviceSelector, settings.device())
+        self._devices.refresh()
         _set_quietly(ui.roiSelector, "setCurrentNode", parameters.roi)
         _set_quietly(ui.lineSelector, "setCurrentNode", parameters.line)
 
@@ -118,14 +144,27 @@ class Panel:
             (_("segment, refined"), "refine"),
         ):
             ui.startSelector.addItem(text, value)
-        for name, text in settings.device_names().items():
-            self.ui.deviceSelector.addItem(text, name)
+
+    def _choose_model(self, chosen: str) -> None:
+        is_other, self._chosen = chosen != self._chosen, chosen
+        self._offer.show(self._models.get(chosen))
+        self._show_models(chosen)
+        if is_other and self._offer.is_needed:
+            # Slicer's Python has the property of this CTK class, not its setter.
+            self.ui.optionsSection.collapsed = False
+
+    def _show_refused(self, name: str) -> None:
+        # Only when the worker says so anew: the file may have been replaced since.
+        if name in self._models:
+            self._store.mark_damaged(self._models[name])
+        else:
+            self._offer.show(self._models.get(self._chosen))
 
     def _show_models(self, chosen: str) -> None:
         """Which models are installed by now, and what the chosen one takes."""
         ui, selector = self.ui, self.ui.modelSelector
         for index, model in enumerate(self._models.values()):
-            # Of the chosen one, the status line says it, at length: there is no room here.
+            # Of the chosen one, the offer below says it: there is no room here.
             is_plain = model.is_installed or model.name == chosen
             missing = _("{model} (not installed)").format(model=model.title)
             selector.setItemText(index, model.title if is_plain else missing)
@@ -175,7 +214,6 @@ class Panel:
         connect(ui.keepOutBox.toggled, self._on_keep_out)
         connect(ui.startSelector.currentIndexChanged, self._on_start)
         connect(ui.modelSelector.currentIndexChanged, self._on_model)
-        connect(ui.deviceSelector.currentIndexChanged, self._on_device)
         connect(ui.roiSelector.currentNodeChanged, self._on_roi_node)
         connect(ui.lineSelector.currentNodeChanged, self._on_line_node)
 
@@ -220,9 +258,6 @@ class Panel:
 
     def _on_model(self, index) -> None:
         self._commands.set_parameter("Model", self.ui.modelSelector.itemData(index))
-
-    def _on_device(self, index) -> None:
-        self._commands.set_device(self.ui.deviceSelector.itemData(index))
 
     def _on_roi_node(self, node) -> None:
         self._commands.set_parameter("ROI", node)

@@ -41,6 +41,7 @@ class PanelState:
         progress: 0 to 1; -1 if it is not known; None if nothing runs.
         placing: POSITIVE, NEGATIVE, ROI, or None.
         alternatives: how many other readings the prompts have.
+        refused: name of the model whose weights could not be used; "" if they can.
     """
 
     rows: tuple[PromptRow, ...] = ()
@@ -55,3 +56,4 @@ class PanelState:
     can_apply: bool = False
     can_cancel: bool = False
     alternatives: int = 0
+    refused: str = ""

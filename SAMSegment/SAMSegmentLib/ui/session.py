@@ -19,14 +19,15 @@ from .applying import Applier
 from .asking import Asking
 from .delay import Delay
 from .gaze import Gaze
-from .idle_status import idle_status
-from .keeping import keep, time_note
-from .panel_state import ERROR, GOOD, HINT, NEGATIVE, POSITIVE, WARNING, PanelState
+from .idle_status import can_be_loaded
+from .keeping import keep
+from .panel_state import ERROR, GOOD, HINT, NEGATIVE, POSITIVE, WARNING
 from .parameters import LINE_NODE, ROI_NODE, Parameters, parameters_of
 from .prompt_editor import PromptEditor
 from .proposal_view import ProposalView
 from .steps import Steps
 from .target import Target, TargetWatch, place_of, target_of
+from .telling import panel_state_of
 
 
 class Session:
@@ -216,6 +217,16 @@ class Session:
         self._service.restart_if_device_changed()
         self._ask_soon()
 
+    def models_changed(self, names: tuple[str, ...]) -> None:
+        """Files of these models came or went, or were replaced; the worker may have been ended."""
+        if not self.is_active or self._parameters is None or not names:
+            return
+        model = model_entry(self._parameters.model)
+        self._service.acquire(self._asking, model)
+        if model.name in names:
+            self._ask_soon()
+        self._tell()
+
     # What happens in the scene
 
     def mouse_moved(self, ras, facing) -> None:
@@ -327,6 +338,11 @@ class Session:
     def _ask(self) -> None:
         if not self.is_active or self._target is None:
             return
+        if not can_be_loaded(self._parameters.model):
+            # The proposal stays, and the panel says how to get the model.
+            self._asking.stop()
+            self._asking.say("")
+            return
         prompts = self._prompts.prompts
         if not prompts.kinds and self._parameters.start_from != "refine":
             self._asking.drop()
@@ -348,32 +364,15 @@ class Session:
     def _look_ahead(self, ras) -> None:
         if not self.is_active or self._prompts.placing not in (POSITIVE, NEGATIVE):
             return
-        if self._target and model_entry(self._parameters.model).is_installed:
+        if self._target and can_be_loaded(self._parameters.model):
             self._guarded(self._asking.look, self._target, ras)
 
     def _tell(self) -> None:
         if not self.is_active:
             return
-        asking, prompts = self._asking, self._prompts
-        shown = asking.shown
-        ready = shown is not None and shown.complete and not asking.is_busy
-        status = asking.status, asking.status_kind
-        if not asking.status:
-            status = idle_status(self._target, self._parameters)
         self._show(
-            PanelState(
-                rows=prompts.rows,
-                note=time_note(self._target.volume, self._placed_at) if self._target else "",
-                status=status[0],
-                status_kind=status[1],
-                progress=asking.progress,
-                placing=prompts.placing,
-                can_place=self._target is not None,
-                can_undo=prompts.can_undo,
-                can_redo=prompts.can_redo,
-                can_apply=ready and shown.proposal.levels.size > 0,
-                can_cancel=asking.is_busy or shown is not None,
-                alternatives=shown.proposal.alternatives if ready else 0,
+            panel_state_of(
+                self._target, self._parameters, self._prompts, self._placed_at, self._asking
             )
         )
 

@@ -11,9 +11,9 @@ import qt
 
 from ..core.errors import Cancelled, SAMSegmentError
 from ..weights.catalogue import ModelEntry
-from ..worker.events import Answer, Failed, PredictionRequest, WorkerState
+from ..worker.events import Answer, Failed, PredictionRequest, Ready, WorkerState
 from ..worker.process_client import WorkerClient
-from . import settings
+from . import known_devices, settings
 from .connections import Connections
 
 BUSY_INTERVAL_MS = 15
@@ -147,6 +147,8 @@ class WorkerService:
         self._set_interval()
 
     def _pass_on(self, event) -> None:
+        if isinstance(event, Ready):
+            known_devices.tell_devices(event.info)
         number = getattr(event, "number", None)
         if number is None:
             for listener in list(self._users):

@@ -29,6 +29,25 @@ class WorkerState(enum.Enum):
 
 
 @dataclass(frozen=True)
+class DeviceInfo:
+    """Something that models can run on.
+
+    Attributes:
+        name: "cpu", "cuda:0" and so on, "mps".
+        title: what the maker calls a graphics card; "" for the CPU.
+        memory_bytes: its memory; None if it does not tell.
+        usable: False if it cannot be used. What was not tried counts as usable.
+        reason: why it cannot be used, in a sentence for users; "" if it can.
+    """
+
+    name: str
+    title: str = ""
+    memory_bytes: int | None = None
+    usable: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class WorkerInfo:
     """The worker's process.
 
@@ -36,10 +55,13 @@ class WorkerInfo:
         pid: of the Python that computes, not of a launcher before it.
         python: version of its Python.
         torch: version of its torch.
-        device: "cpu", "cuda", "mps".
+        device: on which it computes now, a DeviceInfo's name.
         device_name: what the maker calls a graphics card; "" for the CPU.
         threads: how many threads torch computes with.
         cache_bytes: memory for embeddings, at most.
+        devices: all that this computer has, the CPU last.
+        automatic: name of the one that "auto" stands for.
+        notice: why it computes on the CPU although another device was meant, for the user; else "".
     """
 
     pid: int
@@ -49,6 +71,9 @@ class WorkerInfo:
     device_name: str
     threads: int
     cache_bytes: int
+    devices: tuple[DeviceInfo, ...] = ()
+    automatic: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +104,11 @@ class PredictionRequest:
 
 @dataclass(frozen=True)
 class Ready:
-    """The worker has loaded torch and waits for requests; comes again after each restart."""
+    """The worker has loaded torch and takes requests.
+
+    It comes again after each restart, and when the worker goes over from a graphics card to the
+    CPU; that may be in the middle of a request, which goes on.
+    """
 
     info: WorkerInfo
 

@@ -14,7 +14,7 @@ from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.proposal import propose
 from .channel import ChildChannel, ClosedError
-from .client import start_predictor
+from .client import prepared_weights, start_predictor
 from .events import Progress, Ready, WorkerInfo
 from .job_queue import Job, JobQueue
 from .messages import (
@@ -49,7 +49,7 @@ class JobLoop:
     """Holds the models and works for one client.
 
     Args:
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
         engines: for tests, "module:attribute": a table of engines to use instead of the server's.
     """
 
@@ -87,6 +87,7 @@ class JobLoop:
         """Imports torch and works until the process ends; returns only if it cannot start."""
         try:
             self._predictor = start_predictor(self._device, self._engines)
+            self._predictor.on_new_device = self._tell_device
             info = self._info()
         except Exception as error:
             self._channel.send(CannotStart(trouble_of(error)))
@@ -119,7 +120,7 @@ class JobLoop:
 
     def _proposal(self, job: Job):
         order: Ask = job.order
-        weights = order.model.verified_path()
+        weights = prepared_weights(order.model)
         self._predictor.load(order.model.architecture, weights)
         self._queue.begin(job)
         self._time_left.start((order.model.name, order.prompts.kinds, len(order.prompts.points)))
@@ -168,7 +169,7 @@ class JobLoop:
         """Work ahead of need: if it fails, the request will say why."""
         order = job.order
         try:
-            weights = order.model.verified_path()
+            weights = prepared_weights(order.model)
             self._predictor.load(order.model.architecture, weights)
             if isinstance(order, Look):
                 self._queue.begin(job)
@@ -194,22 +195,29 @@ class JobLoop:
         else:
             self._predictor.forget_answers()
 
+    def _tell_device(self) -> None:
+        """Models run on another device now, where all takes another time."""
+        self._time_left = TimeLeft(time.monotonic)
+        self._channel.send(Ready(self._info()))
+
     def _info(self) -> WorkerInfo:
         torch = importlib.import_module("torch")
         if "OMP_NUM_THREADS" not in os.environ:
             # Torch's own choice may be all cores; Slicer needs one.
             torch.set_num_threads(max(1, min(torch.get_num_threads(), _cores() - 1)))
-        device = self._predictor.device
-        is_cuda = device.type == "cuda"
+        predictor, device = self._predictor, str(self._predictor.device)
         return WorkerInfo(
             pid=os.getpid(),
             python=platform.python_version(),
             # A plain one: its own class of strings would bring torch to the client.
             torch=str(torch.__version__),
-            device=str(device),
-            device_name=torch.cuda.get_device_name(device) if is_cuda else "",
+            device=device,
+            device_name=next((i.title for i in predictor.devices if i.name == device), ""),
             threads=torch.get_num_threads(),
-            cache_bytes=self._predictor.cache_bytes,
+            cache_bytes=predictor.cache_bytes,
+            devices=predictor.devices,
+            automatic=predictor.automatic,
+            notice=predictor.notice,
         )
 
 

@@ -78,7 +78,7 @@ class WorkerClient:
     """Asks a child process, which holds torch and the models. Not for use from several threads.
 
     Args:
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
         python: the command that runs Python; `worker_python()` if left out.
         engines: for tests, "module:attribute": a table of engines for the child.
         clock: seconds, running on.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 
-from ..core.errors import InputError, OutOfMemoryError
+from ..core.errors import OutOfMemoryError
 from ..core.image import Image
 from ..core.prediction import Prediction
 from ..core.progress import Watch
@@ -20,6 +23,8 @@ from ..engines.base import Engine
 from ..engines.cache import EmbeddingCache
 from ..engines.litemedsam import LiteMedSAMEngine
 from ..engines.sammed3d import SAMMed3DEngine
+from .device_troubles import first_line, has_failed, has_no_memory
+from .devices import CPU, find_device
 from .memory import share_of_memory
 
 ENGINES = {
@@ -39,21 +44,40 @@ OUT_OF_MEMORY = (
     "could not create a primitive",
     "could not create a memory",
 )
+TOO_SMALL = (
+    "{card} has too little free memory: the processor computes instead, though slower. Close other "
+    "programs that use the card; to use it again, choose the processor as device, then the card."
+)
+FAILED = (
+    "{card} has failed ({line}): the processor computes instead, though slower. To use the card "
+    "again, choose the processor as device, then the card."
+)
+STARTS_AGAIN = "Starting again on the processor"
+_Result = TypeVar("_Result")
 
 
 class Predictor:
-    """Engines kept warm on one device.
+    """Engines kept warm on one device; from a graphics card that fails, they go over to the CPU.
 
     Args:
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
         cache_bytes: memory for embeddings; by default CACHE_BYTES or an eighth of the computer's.
+
+    Attributes:
+        device: the torch device on which they run now.
+        devices, automatic, notice: see `events.WorkerInfo`.
+        on_new_device: called when they have to run on another device.
 
     Raises:
         InputError: if this computer has no such device.
     """
 
     def __init__(self, device: str = "auto", cache_bytes: int | None = None) -> None:
-        self.device = choose_device(device)
+        choice = find_device(device)
+        self.device, self.devices = choice.device, choice.devices
+        self.automatic, self.notice = choice.automatic, choice.notice
+        self.on_new_device: Callable[[], None] = lambda: None
+        self._untold = choice.notice
         if cache_bytes is None:
             cache_bytes = share_of_memory(CACHE_SHARE, CACHE_BYTES)
         self.cache_bytes = cache_bytes
@@ -66,8 +90,7 @@ class Predictor:
         Raises:
             OutOfMemoryError: if memory ran out.
         """
-        with self._out_of_memory():
-            self._engine(architecture, weights)
+        self._with_engine(architecture, weights, lambda engine: None)
 
     def predict(
         self,
@@ -81,14 +104,20 @@ class Predictor:
     ) -> Prediction:
         """The model's answer; see Engine.predict.
 
+        If it comes from another device than was meant, the first answer warns of that.
+
         Raises:
             OutOfMemoryError: if memory ran out; the embeddings kept so far are given up.
         """
         _ = image.value_range
         more = () if voxels is None else (voxels,)
-        with self._out_of_memory():
-            engine = self._engine(architecture, weights)
+
+        def work(engine: Engine) -> Prediction:
             return engine.predict(image, prompts, watch, intensity_range, *more)
+
+        prediction = self._with_engine(architecture, weights, work, watch)
+        untold, self._untold = self._untold, ""
+        return _with_warning(prediction, untold) if untold else prediction
 
     def prepare(
         self,
@@ -105,9 +134,11 @@ class Predictor:
             OutOfMemoryError: as `predict`.
         """
         _ = image.value_range
-        with self._out_of_memory():
-            engine = self._engine(architecture, weights)
+
+        def work(engine: Engine) -> None:
             engine.prepare(image, np.asarray(ras, dtype=float), watch, intensity_range)
+
+        self._with_engine(architecture, weights, work, watch)
 
     def forget_answers(self) -> None:
         """Gives up the engines' answers, and with them the voxels that those hold."""
@@ -118,6 +149,49 @@ class Predictor:
         """Gives models and embeddings up."""
         self._engines.clear()
         self._cache.clear()
+
+    def _with_engine(
+        self,
+        architecture: str,
+        weights: Path,
+        work: Callable[[Engine], _Result],
+        watch: Watch | None = None,
+    ) -> _Result:
+        """Does some work with a model; on the CPU, if a graphics card cannot."""
+        with self._out_of_memory():
+            try:
+                return work(self._engine(architecture, weights))
+            except (RuntimeError, TypeError) as error:
+                notice = self._card_trouble(error)
+                if not notice:
+                    raise
+            # Not above: until it is handled, the error holds on to all that fills the card.
+            self._go_over_to_cpu(notice)
+            if watch is not None:
+                watch.step(0, 1, STARTS_AGAIN)
+            return work(self._engine(architecture, weights))
+
+    def _card_trouble(self, error: Exception) -> str:
+        """What to tell the user, if it is because of a graphics card; else ""."""
+        if self.device.type == CPU:
+            return ""
+        titles = {info.name: info.title for info in self.devices}
+        card = titles.get(str(self.device)) or "The graphics card"
+        if has_no_memory(error):
+            return TOO_SMALL.format(card=card)
+        line = first_line(error).rstrip(".")
+        return FAILED.format(card=card, line=line) if has_failed(error) else ""
+
+    def _go_over_to_cpu(self, notice: str) -> None:
+        """For good: what was too large once will be again."""
+        card, self.device = self.device, torch.device(CPU)
+        self.notice = self._untold = notice
+        self.automatic = CPU
+        self.close()
+        gc.collect()
+        with suppress(RuntimeError):  # if it has failed, it cannot do that either
+            getattr(torch, card.type).empty_cache()
+        self.on_new_device()
 
     @contextmanager
     def _out_of_memory(self) -> Iterator[None]:
@@ -135,30 +209,19 @@ class Predictor:
     def _engine(self, architecture: str, weights: Path) -> Engine:
         key = (architecture, weights)
         if key not in self._engines:
+            # Of a file that was converted or removed since, nobody will ask again.
+            self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}
             self._engines[key] = ENGINES[architecture](weights, self.device, self._cache)
         return self._engines[key]
 
 
-def choose_device(name: str) -> torch.device:
-    """The torch device of that name; "auto" is CUDA where there is one, else the CPU.
-
-    Raises:
-        InputError: if this computer has no such device.
-    """
-    available = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if name == "auto":
-        return torch.device("cuda" if available["cuda"] else "cpu")
-    if not available.get(name.split(":")[0], False):
-        there = ", ".join(device for device, is_there in available.items() if is_there)
-        raise InputError(f"There is no device {name!r} here: choose auto, {there}.")
-    return torch.device(name)
+def _with_warning(prediction: Prediction, warning: str) -> Prediction:
+    others = tuple(_with_warning(other, warning) for other in prediction.alternatives)
+    warnings = (warning, *prediction.warnings)
+    return replace(prediction, warnings=warnings, alternatives=others)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return any(message in str(error) for message in OUT_OF_MEMORY)

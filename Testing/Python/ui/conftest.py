@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,16 @@ class EffectDesk:
         hierarchy = self.application.hierarchy
         item = hierarchy.GetItemByDataNode(self.volume)
         hierarchy.SetItemAttribute(item, "DICOM.Modality", modality or "CT")
+
+
+@pytest.fixture(autouse=True)
+def own_model_store():
+    """Slicer's store of models is another in each test; it is made when it is first asked for."""
+    yield
+    # Not imported before: there is no Qt without a test's application.
+    module = sys.modules.get("SAMSegmentLib.ui.model_store")
+    if module is not None:
+        module.close_shared_model_store()
 
 
 @pytest.fixture(scope="module")

@@ -198,16 +198,18 @@ def test_paths_are_taken_out_of_them_all_the_same(told):
 
 
 @pytest.mark.parametrize("place", ["home", "chosen folder"])
-def test_names_with_blanks_in_the_users_folders_are_taken_out(told, monkeypatch, place):
+def test_names_with_blanks_in_the_users_folders_are_taken_out(told, monkeypatch, tmp_path, place):
     from SAMSegmentLib.weights.catalogue import model_entry
 
-    user = Path("/srv/Users/Doe Jane MD")
+    user = tmp_path / "Doe Jane MD"
     if place == "home":
         monkeypatch.delenv("SAMSEGMENT_MODELS", raising=False)
         monkeypatch.setattr(Path, "home", lambda: user)
         error = WeightsError(f"{user}/Library/Application Support/SAMSegment/models/a.pth is cut.")
     else:
         monkeypatch.setenv("SAMSEGMENT_MODELS", str(user / "large files"))
+        model_entry("sam-med3d-turbo").path.parent.mkdir(parents=True)
+        model_entry("sam-med3d-turbo").path.write_bytes(b"damaged")
         with pytest.raises(WeightsError) as raised:
             model_entry("sam-med3d-turbo").verified_path()
         error = raised.value

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from SAMSegmentLib.core.errors import WeightsError
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
 from TestSupport.phantoms import ball, dice
 
@@ -92,15 +91,17 @@ def titles(desk) -> dict[str, str]:
 
 
 def is_error(desk) -> bool:
+    return is_meant(desk, "error")
+
+
+def is_meant(desk, kind: str) -> bool:
     from SAMSegmentLib.ui.status_style import COLORS
 
-    return any(color in desk.ui.statusLabel.styleSheet for color in COLORS["error"])
+    return any(color in desk.ui.statusLabel.styleSheet for color in COLORS[kind])
 
 
 def missing(model) -> str:
-    with pytest.raises(WeightsError) as raised:
-        model.check_installed()
-    return str(raised.value)
+    return f"{model.title} is not installed: see Options, or choose another model."
 
 
 def made_by(desk) -> str:
@@ -136,25 +137,28 @@ def test_the_selector_says_which_models_are_not_installed(desk, install):
     assert titles(desk)[f"{NAME}-int8"] == "SAM-Med3D int8"
 
 
-def test_choosing_one_says_at_once_how_to_get_it_and_asks_nothing_of_the_worker(
-    desk, model, told, folder
-):
+def test_choosing_one_says_at_once_how_to_get_it_and_asks_nothing_of_the_worker(desk, model, told):
+    assert not desk.ui.offerFrame.isVisible() and desk.ui.optionsSection.collapsed
     choose(desk, NAME)
-    assert desk.status == missing(model) and is_error(desk)
+    assert desk.status == missing(model) and is_meant(desk, "warning")
     assert desk.ui.modelSelector.currentText == "SAM-Med3D turbo"  # there is no room for more
-    assert str(folder) in desk.status and model.source in desk.status
+    assert desk.ui.offerFrame.isVisible() and not desk.ui.optionsSection.collapsed
+    assert desk.ui.offerLabel.text == "402 MB, Apache-2.0, from huggingface.co"
+    assert desk.ui.offerDownloadButton.text == "Download"
     desk.session.mouse_moved(BALL, (0.0, 0.0, 1.0))
     desk.application.wait(seconds=0.3)
     assert told == []
     choose(desk, "litemedsam")
     assert desk.status == "" and told == [("load", "litemedsam")]
+    assert not desk.ui.offerFrame.isVisible()
 
 
 def test_a_scene_that_comes_with_one_says_so_when_the_effect_is_chosen(desk, model):
     choose(desk, NAME)
     desk.choose_effect("Paint")
     desk.choose_effect()
-    assert desk.status == missing(model) and is_error(desk)
+    assert desk.status == missing(model) and is_meant(desk, "warning")
+    assert desk.ui.offerFrame.isVisible()
 
 
 def test_prompts_and_proposal_are_kept_and_the_proposal_stays_that_of_its_model(desk, model, told):
@@ -162,7 +166,7 @@ def test_prompts_and_proposal_are_kept_and_the_proposal_stays_that_of_its_model(
     del told[:]
     choose(desk, NAME)
     desk.wait(lambda: desk.status == missing(model))
-    assert is_error(desk) and not desk.is_asking and told == []
+    assert is_meant(desk, "warning") and not desk.is_asking and told == []
     assert len(desk.rows) == 1 and (desk.preview_mask() == mask).all()
     desk.apply()
     assert (desk.mask() == mask).all()
@@ -174,7 +178,7 @@ def test_prompts_that_are_placed_meanwhile_are_kept_for_a_model_that_is_there(de
     desk.place(BALL)
     desk.wait(lambda: len(desk.rows) == 1)
     desk.application.process_events()
-    assert desk.status == missing(model) and is_error(desk) and told == []
+    assert desk.status == missing(model) and is_meant(desk, "warning") and told == []
     assert desk.preview_mask() is None and not desk.ui.applyButton.isEnabled()
     choose(desk, "litemedsam")
     assert dice(desk.proposal(), TRUTH) > 0.95
@@ -220,14 +224,16 @@ def test_a_damaged_file_is_told_once_when_it_is_needed_and_nothing_is_lost(
     choose(desk, NAME)
     desk.wait(lambda: "SHA-256" in desk.status)
     assert told == [("load", NAME), ("ask", NAME)]
-    assert is_error(desk) and str(folder) in desk.status and "Remove this file" in desk.status
+    assert is_error(desk) and str(folder) in desk.status
+    assert desk.ui.offerMessage.text == "Its file is damaged, or another model's."
+    assert desk.ui.offerDownloadButton.text == "Download again"
     desk.application.wait(seconds=0.3)
     # The worker has met it twice, when it loaded and when it was asked; the user hears it once.
     assert len([r for r in caplog.records if "SHA-256" in r.getMessage()]) == 1
     assert len(desk.rows) == 1 and (desk.preview_mask() == mask).all()
     install()
     desk.propose((BALL[0] + 3, BALL[1], BALL[2]))
-    assert "SHA-256" not in desk.status
+    assert "SHA-256" not in desk.status and not desk.ui.offerFrame.isVisible()
 
 
 def test_slicer_reads_no_large_file_itself(desk, install, monkeypatch):

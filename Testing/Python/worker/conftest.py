@@ -42,10 +42,12 @@ class Pump:
         later: seconds by which the client's clock is ahead.
     """
 
-    def __init__(self, engines: str | None = "fake_engines:ENGINES", **options) -> None:
+    def __init__(
+        self, engines: str | None = "fake_engines:ENGINES", device: str = "cpu", **options
+    ) -> None:
         self.later = 0.0
         self.client = WorkerClient(
-            "cpu", engines=engines, clock=lambda: time.monotonic() + self.later, **options
+            device, engines=engines, clock=lambda: time.monotonic() + self.later, **options
         )
 
     def image(self, behaviour: str | None = None, voxels=VOXELS) -> Image:

@@ -96,6 +96,18 @@ def test_forgetting_answers_keeps_the_models(recording):
     assert Recording.made == 1
 
 
+def test_a_model_whose_file_is_gone_is_not_kept_beside_its_successor(monkeypatch, tmp_path):
+    monkeypatch.setitem(server.ENGINES, "recording", Recording)
+    predictor = server.Predictor("cpu")
+    old, other, new = (tmp_path / name for name in ("a.pth", "b.pth", "a.pth.safetensors"))
+    old.touch(), other.touch(), new.touch()
+    predictor.load("recording", old)
+    predictor.load("recording", other)
+    old.unlink()
+    predictor.load("recording", new)
+    assert [path for _, path in predictor._engines] == [other, new]
+
+
 def test_embeddings_take_an_eighth_of_a_small_memory(monkeypatch):
     monkeypatch.setattr(memory, "total_bytes", lambda: 2 * 2**30)
     assert server.Predictor("cpu").cache_bytes == 256 * 2**20

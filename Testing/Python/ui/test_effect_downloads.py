@@ -1,0 +1,267 @@
+"""Getting a model where it is chosen: with a real child process, from a server of this computer."""
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.weights.catalogue import catalogue
+from TestSupport.downloading import plain_network, sha256_of
+from TestSupport.phantoms import ball, dice
+from TestSupport.served_model import served_model
+from TestSupport.weights_server import WeightsServer, flipped, honest, slow, status
+
+from .conftest import BALL, GRID, RADIUS
+
+pytestmark = pytest.mark.mrml
+
+NAME = "sam-med3d-turbo"
+INT8 = f"{NAME}-int8"
+TRUTH = ball(GRID, BALL, RADIUS)
+CONTENT = np.random.default_rng(4).bytes(200_003)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The user's folder of models, for this process and its worker."""
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAMSEGMENT_MODELS", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def quick_worker(folder, quick_worker):
+    """The worker of this file's tests: it starts with the first request, after `folder`."""
+    return quick_worker
+
+
+@pytest.fixture
+def server(monkeypatch):
+    plain_network(monkeypatch)
+    with WeightsServer(CONTENT) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def model(folder, server, monkeypatch):
+    """SAM-Med3D turbo as the quick engine; its weights lie on the server."""
+    changes = {"architecture": "litemedsam", "file": "small.safetensors"}
+    entry = served_model(server, **changes)
+    monkeypatch.setitem(catalogue(), NAME, entry)
+    other = served_model(server, name=INT8, title="SAM-Med3D int8", **changes)
+    monkeypatch.setitem(catalogue(), INT8, other)
+    yield entry
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def choose(desk, name) -> None:
+    selector = desk.ui.modelSelector
+    selector.setCurrentIndex(selector.findData(name))
+    desk.application.process_events()
+
+
+def is_offered(desk) -> bool:
+    return desk.ui.offerFrame.isVisible()
+
+
+def has_ended(desk) -> bool:
+    return not desk.ui.offerProgressBox.isVisible()
+
+
+def from_file(desk) -> None:
+    """Presses "From file ..." and then "A file ..."."""
+    assert desk.ui.offerFileButton.isEnabled()
+    desk.ui.offerFileButton.menu().actions()[0].trigger()
+
+
+def from_folder(desk) -> None:
+    desk.ui.offerFileButton.menu().actions()[1].trigger()
+
+
+def test_a_download_ends_with_the_answer_of_the_model(desk, server, model, make_panel):
+    other, service = make_other_editor(desk), desk.session._service
+    panel = make_panel(service)
+    choose(desk, NAME)
+    desk.place(BALL)
+    desk.application.wait(seconds=0.3)
+    assert server.requests == []  # nothing is fetched before somebody has asked for it
+    assert is_offered(desk) and desk.preview_mask() is None and len(desk.rows) == 1
+    desk.button("offerDownloadButton")
+    assert not has_ended(desk)
+    desk.wait(lambda: desk.preview_mask() is not None)
+    assert dice(desk.preview_mask(), TRUTH) > 0.95
+    assert not is_offered(desk) and len(server.requests) == 1
+    assert model.path.read_bytes() == CONTENT
+    desk.apply()
+    assert desk.mask().any()
+    # All who show models know of it, of both that have the file.
+    for ui in (desk.ui, other.ui):
+        titles = [ui.modelSelector.itemText(i) for i in range(ui.modelSelector.count)]
+        assert {"SAM-Med3D turbo", "SAM-Med3D int8"} <= set(titles)
+    tree = panel.ui.modelTree
+    states = {tree.topLevelItem(i).text(0): tree.topLevelItem(i).text(1) for i in range(3)}
+    assert states["SAM-Med3D turbo"] == states["SAM-Med3D int8"] == "installed"
+
+
+def make_other_editor(desk):
+    """A second Segment Editor beside the first, with the effect."""
+    from .conftest import NAME as EFFECT_NAME
+
+    class Other:
+        editor = desk.application.open_segment_editor(desk.segmentation, desk.volume)
+        ui = editor.effectByName(EFFECT_NAME).self()._panel.ui
+
+    return Other
+
+
+def test_what_was_cancelled_is_carried_on_and_all_prompts_are_kept(desk, server, model):
+    server.otherwise = slow(drip_s=0.1, drip_bytes=5_000)
+    choose(desk, NAME)
+    desk.place(BALL)
+    desk.button("offerDownloadButton")
+    desk.wait(lambda: "0.1 of 0.2 MB" in desk.ui.offerProgressLabel.text)
+    assert 200 < desk.ui.offerProgressBar.value < 900
+    assert desk.ui.offerProgressLabel.text.startswith("Downloading from 127.0.0.1")
+    desk.button("offerCancelButton")
+    assert has_ended(desk) and not model.is_installed
+    assert desk.ui.offerMessage.text == "Cancelled. Download carries on from there."
+    assert desk.ui.offerDownloadButton.text == "Carry on" and len(desk.rows) == 1
+    server.otherwise = honest
+    desk.button("offerDownloadButton")
+    desk.wait(lambda: desk.preview_mask() is not None)
+    assert server.offsets[0] is None and 0 < server.offsets[1] < len(CONTENT)
+    assert model.path.read_bytes() == CONTENT
+
+
+def test_a_download_that_fails_says_why_and_can_be_tried_again(desk, server, model):
+    mask = desk.propose()
+    server._script.append(status(404))
+    choose(desk, NAME)
+    desk.button("offerDownloadButton")
+    desk.wait(lambda: has_ended(desk))
+    assert "404" in desk.ui.offerMessage.text and not model.is_installed
+    assert desk.ui.offerDownloadButton.text == "Try again"
+    assert len(desk.rows) == 1 and (desk.preview_mask() == mask).all()
+    desk.button("offerDownloadButton")
+    desk.wait(lambda: not is_offered(desk))
+    assert model.is_installed
+    desk.wait(lambda: not desk.is_asking)
+
+
+def test_a_damaged_download_is_never_installed(desk, server, model):
+    server.otherwise = flipped(7)
+    choose(desk, NAME)
+    desk.button("offerDownloadButton")
+    desk.wait(lambda: has_ended(desk))
+    assert "SHA-256" in desk.ui.offerMessage.text and not model.is_installed
+    assert is_offered(desk) and desk.ui.offerDownloadButton.text == "Try again"
+
+
+def test_another_model_works_meanwhile(desk, server, model):
+    server.otherwise = slow(drip_s=0.1, drip_bytes=5_000)
+    choose(desk, NAME)
+    desk.button("offerDownloadButton")
+    desk.wait(lambda: "0.1 of 0.2 MB" in desk.ui.offerProgressLabel.text)
+    choose(desk, "litemedsam")
+    assert not is_offered(desk)
+    assert dice(desk.propose(), TRUTH) > 0.95
+    choose(desk, INT8)  # the same file: its progress is shown, too
+    assert is_offered(desk) and not has_ended(desk)
+    desk.button("offerCancelButton")
+    assert desk.ui.offerDownloadButton.text == "Carry on"
+
+
+def test_a_download_goes_on_when_the_effect_is_left(desk, server, model):
+    choose(desk, NAME)
+    desk.button("offerDownloadButton")
+    desk.choose_effect("Paint")
+    desk.wait(lambda: model.is_installed)
+    desk.choose_effect()
+    desk.wait(lambda: not is_offered(desk))
+    assert dice(desk.propose(), TRUTH) > 0.95
+
+
+def test_a_file_that_is_there_already_needs_no_network(desk, server, model, tmp_path):
+    stick = tmp_path / "from the stick.safetensors"
+    stick.write_bytes(CONTENT)
+    choose(desk, NAME)
+    desk.place(BALL)
+    desk.application.choose(stick)
+    from_file(desk)
+    desk.wait(lambda: desk.preview_mask() is not None)
+    assert server.requests == [] and stick.read_bytes() == CONTENT
+    assert model.path.read_bytes() == CONTENT and not is_offered(desk)
+
+
+def test_a_file_of_another_model_is_refused_where_it_was_chosen(desk, server, model, tmp_path):
+    mask = desk.propose()
+    wrong = tmp_path / "another.pth"
+    wrong.write_bytes(b"another model")
+    choose(desk, NAME)
+    desk.application.choose(wrong)
+    from_file(desk)
+    desk.wait(lambda: has_ended(desk))
+    assert "is not the file of SAM-Med3D turbo" in desk.ui.offerMessage.text
+    assert not model.is_installed and wrong.exists() and server.requests == []
+    assert len(desk.rows) == 1 and (desk.preview_mask() == mask).all()
+
+
+def test_a_folder_without_the_file_is_refused_and_one_with_it_is_taken(desk, model, tmp_path):
+    choose(desk, NAME)
+    (tmp_path / "letters").mkdir()
+    desk.application.choose(tmp_path / "letters", tmp_path)
+    from_folder(desk)
+    desk.wait(lambda: has_ended(desk))
+    assert "is not in" in desk.ui.offerMessage.text
+    (tmp_path / "letters" / model.file).write_bytes(CONTENT)
+    from_folder(desk)
+    desk.wait(lambda: not is_offered(desk))
+    assert sha256_of(model.path.read_bytes()) == model.sha256
+
+
+def test_who_chooses_no_file_changes_nothing(desk, model):
+    choose(desk, NAME)
+    desk.application.choose("", "")
+    from_file(desk)
+    from_folder(desk)
+    assert has_ended(desk) and not desk.ui.offerMessage.isVisible()
+
+
+def test_a_damaged_file_that_the_worker_meets_can_be_downloaded_again(desk, server, model):
+    model.path.write_bytes(b"cut off")
+    choose(desk, NAME)
+    assert not is_offered(desk)
+    desk.place(BALL)
+    desk.wait(lambda: is_offered(desk))
+    assert desk.ui.offerDownloadButton.text == "Download again" and "SHA-256" in desk.status
+    desk.button("offerDownloadButton")
+    desk.wait(lambda: desk.preview_mask() is not None)
+    assert dice(desk.preview_mask(), TRUTH) > 0.95 and not is_offered(desk)
+
+
+def test_removing_the_model_in_use_keeps_prompts_and_proposal(desk, server, model):
+    from SAMSegmentLib.ui.model_store import shared_model_store
+
+    model.path.write_bytes(CONTENT)
+    choose(desk, NAME)
+    mask = desk.propose()
+    shared_model_store().remove(NAME)
+    desk.application.process_events()
+    assert is_offered(desk) and "is not installed" in desk.status and not model.path.exists()
+    assert len(desk.rows) == 1 and (desk.preview_mask() == mask).all()
+    desk.apply()
+    assert (desk.mask() == mask).all()
+
+
+def test_another_model_that_comes_or_goes_asks_nothing_anew(desk, server, model):
+    from SAMSegmentLib.ui.model_store import shared_model_store
+
+    desk.propose()
+    desk.apply()
+    shared_model_store().install(NAME)
+    desk.wait(lambda: model.is_installed and shared_model_store().under_way is None)
+    shared_model_store().remove(NAME)
+    desk.application.wait(seconds=0.2)
+    assert not desk.is_asking and desk.preview_mask() is None and desk.mask().any()
+    # The worker was ended for it, and is there again.
+    assert dice(desk.propose((BALL[0] + 3, BALL[1], BALL[2])), TRUTH) > 0.95
