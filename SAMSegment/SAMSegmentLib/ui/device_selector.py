@@ -102,7 +102,8 @@ def _items(devices: tuple[DeviceInfo, ...], automatic: str) -> list[_Item]:
     for device in devices:
         title = device.title or settings.device_name(device.name)
         if device.name == automatic:
-            text = _("automatic ({device})").format(device=title)
+            # The box is narrow, and a processor is no surprise.
+            text = _("automatic ({device})").format(device=device.title or "CPU")
         if titles.count(device.title) > 1:
             title = f"{title} ({device.name})"
         items.append(_Item(device.name, title, _tip(device), device.usable))

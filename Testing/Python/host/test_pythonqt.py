@@ -169,8 +169,10 @@ def test_an_exception_in_a_virtual_method_is_kept(qt, application):
 
 
 def test_an_exception_in_an_observer_is_kept(application):
-    application.scene.AddObserver("ModifiedEvent", lambda *_: 1 / 0)
+    tag = application.scene.AddObserver("ModifiedEvent", lambda *_: 1 / 0)
     application.scene.Modified()
+    # The scene may live on into another test.
+    application.scene.RemoveObserver(tag)
     assert isinstance(application.errors[0].exception, ZeroDivisionError)
 
 

@@ -106,7 +106,7 @@ def test_cards_of_one_name_are_told_apart(make_selector, tell):
 def test_a_device_that_cannot_be_used_says_why_and_cannot_be_chosen(make_selector, tell):
     shown = make_selector()
     tell(info(BROKEN, PROCESSOR))
-    assert shown.texts == ["automatic (processor)", "NVIDIA A2", "processor"]
+    assert shown.texts == ["automatic (CPU)", "NVIDIA A2", "processor"]
     assert [shown.can_be_chosen(index) for index in range(3)] == [True, False, True]
     assert shown.tip(1) == "<p>PyTorch cannot compute on it: x &lt; y.</p>"
 
@@ -154,7 +154,7 @@ def test_a_later_slicer_knows_the_names_but_not_what_failed_then(make_selector, 
     tell(info(BROKEN, PROCESSOR, notice="NVIDIA A2 is not used."))
     monkeypatch.setattr(known_devices, "_told", None)  # as if it had just started
     shown = make_selector()
-    assert shown.texts == ["automatic (processor)", "NVIDIA A2", "processor"]
+    assert shown.texts == ["automatic (CPU)", "NVIDIA A2", "processor"]
     assert shown.can_be_chosen(1) and shown.tip(1) == "15 GB of memory"
     assert "not used" not in shown.combo.toolTip
 
@@ -189,7 +189,7 @@ def test_a_worker_that_leaves_the_card_is_told_in_the_tip(make_selector, tell):
     assert shown.combo.toolTip == "<p>Where the model runs</p>"
     tell(info(CARD, PROCESSOR, notice="NVIDIA A2 has too little free memory."))
     assert shown.combo.toolTip.endswith("<p>NVIDIA A2 has too little free memory.</p>")
-    assert shown.current == "automatic (processor)"
+    assert shown.current == "automatic (CPU)"
 
 
 def test_diagnostics_list_the_devices(application):
@@ -242,7 +242,7 @@ class TestInTheEffect:
         assert desk.status.startswith("Pretended card has too little free memory: the processor")
         assert len(desk.rows) == 1 and events.count(Ready) == 2
         for ui in (desk.ui, panel.ui):
-            assert ui.deviceSelector.currentText == "automatic (processor)"
+            assert ui.deviceSelector.currentText == "automatic (CPU)"
             assert "too little free memory" in ui.deviceSelector.toolTip
         panel.refresh()
         assert "processor, PyTorch" in panel.ui.workerLabel.text

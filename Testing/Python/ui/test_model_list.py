@@ -300,7 +300,7 @@ def test_a_path_of_windows_can_be_broken_into_lines(application):
 
     from SAMSegmentLib.ui.model_texts import breakable
 
-    path = r"C:\Users\radiologist\AppData\Local\SAMSegment\models"
+    path = r"D:\Models of the department\SAMSegment\models"
     label = qt.QLabel(breakable(path))
     label.setWordWrap(True)
     plain = qt.QLabel(path)
