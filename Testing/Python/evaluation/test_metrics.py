@@ -95,7 +95,8 @@ def test_what_lies_around_the_masks_does_not_matter():
 
 # Both count surface elements between voxels with the same table, MONAI in single precision.
 @settings(max_examples=15)
-@given(geometries(shapes=st.just((8, 12, 10))), seeds, st.sampled_from((0.5, 1.0, 2.0, 4.0)))
+# A distance that equals the tolerance may fall on either side: no spacing has these.
+@given(geometries(shapes=st.just((8, 12, 10))), seeds, st.sampled_from((0.53, 1.07, 2.11, 4.3)))
 def test_nsd_is_monais_also_in_oblique_and_anisotropic_grids(geometry, seed, tolerance):
     a = blob(seed, geometry.shape)
     noise = np.random.default_rng(seed).normal(size=a.shape)

@@ -61,6 +61,7 @@ def test_the_committed_file_has_the_published_keys_and_shapes(published):
     }
 
 
+@pytest.mark.slow
 @needs_shared_data
 def test_converted_weights_give_the_same_masks(fast, converted):
     _assert_agree(compare(fast, converted, list(labelled_slices(per_case=1))[::3]))

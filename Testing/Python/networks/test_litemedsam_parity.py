@@ -30,7 +30,17 @@ IMAGES = {
 }
 
 
-@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES.keys())
+# The others in `make parity`.
+ALWAYS = {"a chest CT slice", "noise that differs between the channels", "zeros"}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(image, id=name, marks=() if name in ALWAYS else pytest.mark.slow)
+        for name, image in IMAGES.items()
+    ],
+)
 def test_the_embedding_is_the_published_one_for(image, reference, plain, fast):
     image = image()
     expected = reference.image_encoder(image.expand(-1, 3, -1, -1))
@@ -38,6 +48,7 @@ def test_the_embedding_is_the_published_one_for(image, reference, plain, fast):
     assert relative_error(fast.encode(image), expected) <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared test data is not there")
 def test_embedding_and_mask_are_the_published_ones_on_ct_and_mr(reference, fast):
     for item in list(labelled_slices(per_case=1))[::3]:

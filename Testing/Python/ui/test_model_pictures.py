@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.mrml
+# Not marked mrml, so not run on the newer line as well: Qt draws, and that is the same.
 
 EFFECT = ["missing", "downloading", "failed", "partly", "damaged", "limited", "waiting"]
 PANEL = [*EFFECT, "installed"]
