@@ -34,11 +34,11 @@ def test_changed_files_are_read_or_refused_and_nothing_else(name, tmp_path):
     [
         ("runs code", "code in the file was run"),
         ("crashes", "signal 11"),
-        ("hangs", "Timeout"),
+        pytest.param("hangs", "Timeout", marks=pytest.mark.slow),
         ("blows up", "MemoryError"),
-        ("raises", "KeyError"),
-        ("writes", "more than read"),
-        ("loses", "no longer good"),
+        pytest.param("raises", "KeyError", marks=pytest.mark.slow),
+        pytest.param("writes", "more than read", marks=pytest.mark.slow),
+        pytest.param("loses", "no longer good", marks=pytest.mark.slow),
     ],
 )
 def test_a_faulty_reader_is_found_and_its_file_kept(fault, says, tmp_path):

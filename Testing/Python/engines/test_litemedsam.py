@@ -54,7 +54,11 @@ def test_a_lung_is_found_in_the_chest_ct(engine):
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("ct_abdomen_3mm", GALLBLADDER), ("mr_abdomen_3mm", LEFT_KIDNEY)]
+    ("name", "label"),
+    [
+        ("mr_abdomen_3mm", LEFT_KIDNEY),
+        pytest.param("ct_abdomen_3mm", GALLBLADDER, marks=pytest.mark.slow),
+    ],
 )
 def test_organs_are_found_in_ct_and_mr(engine, name, label):
     case = shared_case(name)

@@ -1,5 +1,6 @@
 """The plain network can be trained, and training and inference do not get in each other's way."""
 
+import pytest
 import torch
 
 from SAMSegmentLib.networks.litemedsam import LiteMedSAM
@@ -37,6 +38,7 @@ def test_a_gradient_reaches_the_embedding_and_every_kind_of_prompt():
     assert all(tensor.grad.abs().sum() > 0 for tensor in trained)
 
 
+@pytest.mark.slow
 def test_training_ends_the_use_of_prepared_weights(random_encoder):
     model = LiteMedSAM()
     model.image_encoder.load_state_dict(random_encoder.state_dict())

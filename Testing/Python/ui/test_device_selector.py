@@ -6,7 +6,7 @@ from SAMSegmentLib.worker.events import Answer, DeviceInfo, Ready, WorkerInfo
 
 from .conftest import BALL, PATIENCE_S
 
-pytestmark = pytest.mark.mrml
+# Not marked mrml: nothing here depends on the line of slicer-core.
 
 GIB = 2**30
 CARD = DeviceInfo("cuda:0", "NVIDIA A2", 15 * GIB)

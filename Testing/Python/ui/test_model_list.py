@@ -16,7 +16,7 @@ from TestSupport.played_job import PlayedJobs
 from TestSupport.served_model import served_model
 from TestSupport.weights_server import WeightsServer
 
-pytestmark = pytest.mark.mrml
+# Not marked mrml: nothing here depends on the line of slicer-core.
 
 NAME, INT8, LIMITED = "sam-med3d-turbo", "sam-med3d-turbo-int8", "sam-med3d-cvpr-coreset"
 CONTENT = bytes(range(256)) * 800

@@ -12,7 +12,7 @@ from TestSupport.idle_service import IdleService
 
 ROOT = Path(__file__).parents[3]
 
-pytestmark = pytest.mark.mrml
+# Not marked mrml: nothing here depends on the line of slicer-core.
 
 
 @pytest.fixture
