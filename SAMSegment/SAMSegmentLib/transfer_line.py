@@ -59,7 +59,7 @@ def in_words(look: Transfer) -> str:
     """Such as "Downloading from huggingface.co: 120 of 402 MB, 8.1 MB/s, 35 s left"."""
     facts = []
     if look.total > 0:
-        facts.append(f"{_number(look.done, look.total)} of {megabytes(look.total)}")
+        facts.append(f"{in_megabytes(look.done, look.total)} of {megabytes(look.total)}")
     elif look.done > 0:
         facts.append(megabytes(look.done))
     if look.bytes_per_s is not None:
@@ -71,10 +71,10 @@ def in_words(look: Transfer) -> str:
 
 def megabytes(count: int) -> str:
     """A number of bytes, in megabytes of 10^6 bytes."""
-    return f"{_number(count, count)} MB"
+    return f"{in_megabytes(count, count)} MB"
 
 
-def _number(count: int, of: int) -> str:
+def in_megabytes(count: int, of: int) -> str:
     """With the digits that suit the larger number `of`."""
     return f"{count / 1e6:.{0 if of >= 20e6 else 1}f}"
 

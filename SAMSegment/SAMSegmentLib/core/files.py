@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from .errors import InputError, WriteError
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
+from .whole_file import umask
 
 SEGMENTATION_SUFFIX = ".seg.nrrd"
 # Cosine between two axes above which a grid counts as sheared.
@@ -176,16 +177,9 @@ def replaced_when_whole(path: Path):
         raise WriteError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         yield Path(unfinished)
-        os.chmod(unfinished, 0o666 & ~_umask())
+        os.chmod(unfinished, 0o666 & ~umask())
         os.replace(unfinished, path)
     except (OSError, RuntimeError) as error:
         raise WriteError(f"{path} could not be written: {_reason(error)}") from error
     finally:
         Path(unfinished).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's file mode mask; there is no way to read it but to set it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

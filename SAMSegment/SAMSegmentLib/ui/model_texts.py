@@ -8,6 +8,7 @@ from itertools import groupby
 
 from slicer.i18n import tr as _
 
+from ..transfer_line import in_megabytes
 from ..weights.catalogue import ModelEntry
 from ..weights.download import MIRROR, host_of
 from ..weights.transfer import Transfer
@@ -18,12 +19,14 @@ MB = 1e6
 
 def megabytes(count: int) -> str:
     """A number of bytes, in MB of 10^6 bytes."""
-    return _("{count} MB").format(count=_number(count, count))
+    return _("{count} MB").format(count=in_megabytes(count, count))
 
 
 def amount(done: int, total: int) -> str:
     """How much of it is there."""
-    return _("{done} of {total} MB").format(done=_number(done, total), total=_number(total, total))
+    return _("{done} of {total} MB").format(
+        done=in_megabytes(done, total), total=in_megabytes(total, total)
+    )
 
 
 def duration(seconds: float) -> str:
@@ -159,8 +162,3 @@ def _timings(entry: ModelEntry) -> list[str]:
         took = [each.format(what=one.what, seconds=f"{one.seconds:.2g}") for one in timings]
         lines.append(_("{took} ({computer})").format(took=", ".join(took), computer=computer))
     return lines
-
-
-def _number(count: int, of: int) -> str:
-    """With the digits that suit the larger number `of`."""
-    return f"{count / MB:.{0 if of >= 20 * MB else 1}f}"

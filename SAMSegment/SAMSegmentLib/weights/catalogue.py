@@ -23,10 +23,7 @@ MODELS_FOLDER = Path(__file__).parents[2] / "Resources" / "Models"
 SCHEMA = MODELS_FOLDER / "catalogue.schema.json"
 DEFAULT_MODEL = "litemedsam"
 
-
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\.", re.IGNORECASE)
-
-
 # What reading a damaged catalogue raises, and from LookupError on, a damaged schema.
 _DAMAGE = (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, re.error)
 
@@ -141,10 +138,7 @@ class ModelEntry:
             path = self.path
             is_right = path.is_file() and file_sha256(path) == self.sha256_of(path)
         except OSError as error:
-            raise WeightsError(
-                f"The weights of {self.title} ({path}) cannot be read: {error.strerror}. "
-                "Check its place and its access rights."
-            ) from error
+            raise self.unreadable(path, error) from error
         if not is_right:
             self.raise_damaged(path)
         return path
@@ -155,6 +149,13 @@ class ModelEntry:
             return self.sha256
         receipt = installed.read_receipt(self)
         return receipt and receipt.sha256
+
+    def unreadable(self, path: Path, error: OSError) -> WeightsError:
+        """What to raise about an installed file that cannot be read."""
+        return WeightsError(
+            f"The weights of {self.title} ({path}) cannot be read: {error.strerror}. Check its "
+            "place and its access rights."
+        )
 
     def raise_damaged(self, path: Path) -> NoReturn:
         """Raises the WeightsError about an installed file that is not what it should be."""
@@ -239,16 +240,7 @@ def read_catalogue(path: Path) -> dict[str, ModelEntry]:
         wrong = next(problems(said, _schema()), None)
         entries = [] if wrong else [_entry(model) for model in said["models"]]
         wrong = wrong or _contradiction(entries)
-    # The last ones: of a damaged schema.
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        re.error,
-    ) as error:
+    except _DAMAGE as error:
         wrong = " ".join(str(error).split())
     if wrong:
         raise WeightsError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
@@ -10,7 +9,7 @@ from io import FileIO
 from pathlib import Path
 
 from ..core.errors import InstallError
-from .partial_file import BLOCK_BYTES, disk_errors
+from .partial_file import BLOCK_BYTES, disk_errors, sha256_of
 from .speed import Telling
 from .transfer import Report
 
@@ -40,15 +39,8 @@ def hash_of(path: Path, report: Report) -> str:
     Raises:
         OSError: if it cannot be read.
     """
-    telling, digest = Telling(report), hashlib.sha256()
     with path.open("rb", buffering=0) as file:
-        size, done = os.fstat(file.fileno()).st_size, 0
-        telling.begin("Checking", 0, size)
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            done += len(block)
-            telling.step(len(block), done, size)
-    return digest.hexdigest()
+        return sha256_of(file, Telling(report))
 
 
 def copy(source: Path, target: Path, report: Report) -> str:

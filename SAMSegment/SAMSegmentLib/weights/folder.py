@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..core.errors import InstallError
+from ..core.whole_file import write_whole
 
 #: Environment variable that names another folder, such as one on a disk with more room.
 VARIABLE = "SAMSEGMENT_MODELS"
@@ -75,7 +76,7 @@ def set_models_folder(folder: str | os.PathLike | None) -> Path:
             pass
     with _telling(home):
         home.mkdir(parents=True, exist_ok=True)
-        _write(choice, str(chosen))
+        write_whole(choice, f"{chosen}\n")
     return models_folder()
 
 
@@ -100,18 +101,6 @@ def _can_be_kept(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return bool(path.strip()) and not any(unicodedata.category(c) in _NOT_IN_PATHS for c in path)
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 @contextlib.contextmanager

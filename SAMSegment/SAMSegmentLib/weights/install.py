@@ -79,10 +79,7 @@ def _verified(entry: ModelEntry, report: Report) -> Path:
     try:
         found = hash_of(path, report)
     except OSError as error:
-        raise WeightsError(
-            f"The weights of {entry.title} ({path}) cannot be read: {error.strerror}. Check its "
-            "place and its access rights."
-        ) from error
+        raise entry.unreadable(path, error) from error
     if found == entry.sha256_of(path):
         return path
     entry.raise_damaged(path)

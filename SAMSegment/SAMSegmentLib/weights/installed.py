@@ -12,16 +12,15 @@ For weights published as FILE there are, at most:
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
+from ..core.whole_file import write_whole
 from .folder import models_folder
 
 if TYPE_CHECKING:
@@ -117,24 +116,4 @@ def write_receipt(entry: ModelEntry, receipt: Receipt) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    path = receipt_path(entry)
-    descriptor, temporary = tempfile.mkstemp(prefix=path.name, suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(receipt), file)
-            _share(file.fileno())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _share(descriptor: int) -> None:
-    """A temporary file is for its owner alone; a folder of models may be for several users."""
-    if hasattr(os, "fchmod"):
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(descriptor, 0o666 & ~mask)
+    write_whole(receipt_path(entry), json.dumps(asdict(receipt)))

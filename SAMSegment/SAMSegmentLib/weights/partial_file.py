@@ -119,16 +119,10 @@ class OpenPartialFile:
 
     def sha256(self, telling: Telling) -> str:
         """SHA-256 in hexadecimal; what was written is on the disk first, then read back."""
-        digest = hashlib.sha256()
         with disk_errors(self._path):
             os.fsync(self._file.fileno())
-        telling.begin("Checking", 0, self.length)
-        position = 0
-        while block := self._read(position, BLOCK_BYTES):
-            digest.update(block)
-            position += len(block)
-            telling.step(len(block), position, self.length)
-        return digest.hexdigest()
+            self._file.seek(0)
+            return sha256_of(self._file, telling)
 
     def _read(self, position: int, count: int) -> bytes:
         with disk_errors(self._path):
@@ -144,6 +138,21 @@ class OpenPartialFile:
                 written = self._file.write(rest)
                 position, rest = position + written, rest[written:]
                 self.length = max(self.length, position)
+
+
+def sha256_of(file: FileIO, telling: Telling) -> str:
+    """SHA-256 in hexadecimal of what follows in a file, with progress.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    digest, done, size = hashlib.sha256(), 0, os.fstat(file.fileno()).st_size
+    telling.begin("Checking", 0, size)
+    while block := file.read(BLOCK_BYTES):
+        digest.update(block)
+        done += len(block)
+        telling.step(len(block), done, size)
+    return digest.hexdigest()
 
 
 @contextmanager
