@@ -1,0 +1,360 @@
+"""SAMSegment 3D: a small convolutional network with SAM's division of labour, for volumes.
+
+The encoder sees a window once and keeps what it saw at four resolutions. The decoder is a small
+U-Net that a click pays for: it gets the prompts as maps, how alike each place is to the places
+clicked on, and its own last mask; it answers with three masks and how good it expects each to be.
+
+Half of the resolution is kept in channels, at both ends (2 x 2 x 2 voxels are eight channels), so
+that no layer runs on single voxels and the mask still has them. There is no normalisation layer:
+training standardises the weights instead, and the weights that ship are plain.
+
+Sources: Kirillov et al., Segment Anything, arXiv:2304.02643 (2023), for the division and the choice
+    of three masks; Sofiiuk et al., Reviving Iterative Training with Mask Guidance, arXiv:2102.06583
+    (2021), for clicks as maps and the last mask as input; Brock et al., High-Performance Large-
+    Scale Image Recognition Without Normalization, arXiv:2102.06171 (2021), for networks without
+    normalisation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: Grey levels as they are, and by rank.
+PICTURE_CHANNELS = 2
+#: Masks of one answer.
+MASKS = 3
+#: Edge lengths of a window are multiples of this number of voxels.
+MULTIPLE = 16
+#: Maps that prompts become: see `prompt_maps`.
+PROMPT_MAPS = 8
+# Voxels within which a click's narrow map falls off, and the same for its wide one.
+NARROW, WIDE = 2.0, 12.0
+# Voxels in one channel group of which likeness to a click is told.
+HEAD = 8
+# Keeps the variance of what a rectifier passes (Brock et al. 2021, 2.1).
+GAIN = 1.7139588594436646
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the encoder saw, ready for the decoder.
+
+    Attributes:
+        levels: four tensors (B, C, D/n, H/n, W/n) for a window of (D, H, W) voxels, n from 2 to 16.
+        likeness: two, at 1/2 and 1/4, of unit vectors of HEAD channels.
+    """
+
+    levels: tuple[Tensor, Tensor, Tensor, Tensor]
+    likeness: tuple[Tensor, Tensor]
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them."""
+        return (*self.levels, *self.likeness)
+
+    def map(self, function) -> Features:
+        """The same with each tensor replaced by what a function makes of it."""
+        return Features(
+            tuple(function(level) for level in self.levels),
+            tuple(function(vectors) for vectors in self.likeness),
+        )
+
+
+@dataclass(frozen=True)
+class PromptTensors:
+    """What the decoder is told of a window.
+
+    Attributes:
+        clicks: (B, N, 3), voxels along the window's three axes, the newest last; fractions are
+            allowed.
+        signs: (B, N), 1 on the object, -1 beside it, 0 where there is no click.
+        roi: (B, 1, D/2, H/2, W/2), 1 inside, -1 outside, 0 everywhere if there is none.
+        mask: (B, 1, D/2, H/2, W/2), the mask before, -1 to 1; 0 everywhere if there is none.
+    """
+
+    clicks: Tensor
+    signs: Tensor
+    roi: Tensor
+    mask: Tensor
+
+
+class SAMSegment3D(nn.Module):
+    """Encoder and decoder; `encode` once for a window, `decode` for each click.
+
+    Args:
+        widths: channels of the encoder at 1/2, 1/4, 1/8 and 1/16 of the resolution.
+        decoder_widths: the same for the decoder.
+        heads: groups of channels in which likeness to clicks is told, at 1/2 and 1/4.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (32, 64, 128, 192),
+        decoder_widths: tuple[int, ...] = (16, 32, 64, 96),
+        heads: tuple[int, int] = (2, 4),
+    ) -> None:
+        super().__init__()
+        self.encoder = Encoder(widths)
+        self.bridge = Bridge(widths, decoder_widths, heads)
+        self.decoder = Decoder(decoder_widths, heads)
+
+    def encode(self, picture: Tensor) -> Features:
+        """What is to be seen in windows of (B, PICTURE_CHANNELS, D, H, W)."""
+        return self.bridge(self.encoder(folded(picture)))
+
+    def decode(self, features: Features, prompts: PromptTensors) -> tuple[Tensor, Tensor]:
+        """Three masks and their expected quality.
+
+        Returns:
+            logits (B, MASKS, 8, D/2, H/2, W/2), for `unfolded`; logits (B, MASKS) of the expected
+            Dice.
+        """
+        return self.decoder(features, prompts)
+
+
+class Encoder(nn.Module):
+    """A residual U-Net without prompts: what is seen at four resolutions, and around it."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.stem = conv3(8 * PICTURE_CHANNELS, widths[0])
+        self.down = nn.ModuleList(conv3(a, b, 2) for a, b in pairwise(widths))
+        blocks = (1, 1, 2, 2)
+        self.seen = nn.ModuleList(
+            nn.Sequential(*(Block(width) for _ in range(n)))
+            for width, n in zip(widths, blocks, strict=True)
+        )
+        self.up = nn.ModuleList(conv1(b, a) for a, b in pairwise(widths))
+        self.joined = nn.ModuleList([nn.Identity(), Block(widths[1]), Block(widths[2])])
+
+    def forward(self, folded_picture: Tensor) -> list[Tensor]:
+        levels = [self.seen[0](self.stem(folded_picture))]
+        for down, seen in zip(self.down, self.seen[1:], strict=True):
+            levels.append(seen(down(rectified(levels[-1]))))
+        for level in (2, 1, 0):
+            wider = enlarged(self.up[level](rectified(levels[level + 1])))
+            levels[level] = self.joined[level](levels[level] + wider)
+        return levels
+
+
+class Bridge(nn.Module):
+    """What the decoder needs of the encoder's features, computed once for all clicks."""
+
+    def __init__(self, widths, decoder_widths, heads) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            conv1(a, b) for a, b in zip(widths, decoder_widths, strict=True)
+        )
+        self.likeness = nn.ModuleList(
+            conv1(width, HEAD * n) for width, n in zip(widths, heads, strict=False)
+        )
+
+    def forward(self, levels: list[Tensor]) -> Features:
+        levels = [rectified(level) for level in levels]
+        return Features(
+            tuple(conv(level) for conv, level in zip(self.levels, levels, strict=True)),
+            tuple(
+                unit_vectors(conv(level))
+                for conv, level in zip(self.likeness, levels, strict=False)
+            ),
+        )
+
+
+class Decoder(nn.Module):
+    """A small U-Net on what was seen and what was asked."""
+
+    def __init__(self, widths: tuple[int, ...], heads: tuple[int, int]) -> None:
+        super().__init__()
+        self.told = nn.ModuleList(
+            [
+                conv1(PROMPT_MAPS + 2 * heads[0], widths[0]),
+                conv3(PROMPT_MAPS + 2 * heads[1], widths[1]),
+            ]
+        )
+        self.first = Block(widths[1], convolutions=1)
+        self.down = nn.ModuleList([conv3(widths[1], widths[2], 2), conv3(widths[2], widths[3], 2)])
+        self.seen = nn.ModuleList([Block(widths[2]), Block(widths[3])])
+        self.up = nn.ModuleList(conv1(b, a) for a, b in pairwise(widths))
+        self.joined = nn.ModuleList([Block(widths[0], 1), Block(widths[1], 1), Block(widths[2], 1)])
+        self.masks = conv1(widths[0], 8 * MASKS)
+        self.quality = nn.Sequential(nn.Linear(2 * widths[3], 64), nn.ReLU(), nn.Linear(64, MASKS))
+
+    def forward(self, features: Features, prompts: PromptTensors) -> tuple[Tensor, Tensor]:
+        seen2, seen4, seen8, seen16 = features.levels
+        maps = prompt_maps(prompts)
+        alike2, alike4 = (
+            likeness_to_clicks(vectors, prompts, size)
+            for vectors, size in zip(features.likeness, (2, 4), strict=True)
+        )
+        told4 = self.told[1](torch.cat([F.avg_pool3d(maps, 2), alike4], 1).to(seen4.dtype))
+        x4 = self.first(seen4 + told4)
+        x8 = self.seen[0](seen8 + self.down[0](rectified(x4)))
+        x16 = self.seen[1](seen16 + self.down[1](rectified(x8)))
+        y8 = self.joined[2](x8 + enlarged(self.up[2](rectified(x16))))
+        y4 = self.joined[1](x4 + enlarged(self.up[1](rectified(y8))))
+        told2 = self.told[0](torch.cat([maps, alike2], 1).to(seen2.dtype))
+        y2 = seen2 + told2 + enlarged(self.up[0](rectified(y4)))
+        y2 = self.joined[0](y2)
+        masks = self.masks(rectified(y2)).float()
+        whole = torch.cat([x16.mean((2, 3, 4)), x16.amax((2, 3, 4))], 1)
+        return masks.unflatten(1, (MASKS, 8)), self.quality(whole).float()
+
+
+class Block(nn.Module):
+    """A residual block: rectify and convolve, once or twice, and add."""
+
+    def __init__(self, width: int, convolutions: int = 2) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(conv3(width, width) for _ in range(convolutions))
+        self.share = nn.Parameter(torch.tensor(0.2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for conv in self.convs:
+            y = conv(rectified(y))
+        return torch.addcmul(x, self.share.to(x.dtype), y)
+
+
+class Conv3(nn.Conv3d):
+    """A convolution over 3 x 3 x 3 that takes oneDNN's path on a CPU.
+
+    For a single window at low resolution PyTorch takes another, which is several times slower: it
+    looks at C * D * H, not at the whole size.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, 3, stride, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or not _has_onednn(x) or self.weight.dtype != x.dtype:
+            return super().forward(x)
+        return torch.mkldnn_convolution(
+            x, self.weight, self.bias, self.padding, self.stride, self.dilation, 1
+        )
+
+
+class Conv1(nn.Linear):
+    """A convolution over single voxels: a matrix product, where channels lie last in memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        voxels = x.movedim(1, -1)
+        return super().forward(voxels.flatten(0, 3)).unflatten(0, voxels.shape[:4]).movedim(-1, 1)
+
+
+def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv3d:
+    """A convolution over 3 x 3 x 3."""
+    return Conv3(inputs, outputs, stride)
+
+
+def conv1(inputs: int, outputs: int) -> nn.Linear:
+    """A convolution over single voxels."""
+    return Conv1(inputs, outputs)
+
+
+def _has_onednn(x: Tensor) -> bool:
+    onednn = torch.backends.mkldnn
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and onednn.is_available()
+        and onednn.enabled
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def rectified(x: Tensor) -> Tensor:
+    """Half of it; the gain is in the weights."""
+    return F.relu(x)
+
+
+def enlarged(x: Tensor) -> Tensor:
+    """Twice the resolution, each voxel eight times."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def unit_vectors(x: Tensor) -> Tensor:
+    """Each HEAD channels of (B, heads * HEAD, D, H, W) as a vector of length 1."""
+    vectors = x.unflatten(1, (-1, HEAD))
+    return (
+        (vectors * (vectors.float().square().sum(2, keepdim=True) + 1e-4).rsqrt())
+        .to(x.dtype)
+        .flatten(1, 2)
+    )
+
+
+def folded(picture: Tensor) -> Tensor:
+    """(B, C, D, H, W) as (B, 8 C, D/2, H/2, W/2): 2 x 2 x 2 voxels become channels."""
+    b, c, d, h, w = picture.shape
+    parts = picture.reshape(b, c, d // 2, 2, h // 2, 2, w // 2, 2)
+    parts = parts.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(b, 8 * c, d // 2, h // 2, w // 2)
+    return parts.contiguous(memory_format=torch.channels_last_3d)
+
+
+def unfolded(mask: Tensor) -> Tensor:
+    """(..., 8, D/2, H/2, W/2) as (..., D, H, W): the inverse of `folded` for one channel."""
+    *first, _, d, h, w = mask.shape
+    parts = mask.reshape(-1, 2, 2, 2, d, h, w).permute(0, 4, 1, 5, 2, 6, 3)
+    return parts.reshape(*first, 2 * d, 2 * h, 2 * w)
+
+
+def prompt_maps(prompts: PromptTensors) -> Tensor:
+    """Prompts as (B, PROMPT_MAPS, D/2, H/2, W/2).
+
+    Narrow and wide maps of positive and of negative clicks, of the newest click with its sign, the
+    ROI, the mask before, and whether there is one.
+    """
+    shape = prompts.mask.shape[2:]
+    narrow = _bumps(prompts.clicks, shape, NARROW)
+    wide = _bumps(prompts.clicks, shape, WIDE)
+    signs = prompts.signs[:, :, None, None, None]
+    positive, negative = signs > 0, signs < 0
+    maps = [(bumps * chosen).amax(1) for chosen in (positive, negative) for bumps in (narrow, wide)]
+    maps.append((narrow * signs)[:, -1])
+    present = prompts.mask.abs().amax((2, 3, 4), keepdim=True) > 0
+    maps += [prompts.roi[:, 0], prompts.mask[:, 0], present[:, 0].expand_as(prompts.mask[:, 0])]
+    stacked = torch.stack([each.to(prompts.mask.dtype) for each in maps], 1)
+    return stacked.contiguous(memory_format=torch.channels_last_3d)
+
+
+def _bumps(clicks: Tensor, shape, reach: float) -> Tensor:
+    """Gaussians around clicks (B, N, D/2, H/2, W/2), 1 at their middle; `reach` in voxels."""
+    factors = []
+    for axis, n in enumerate(shape):
+        # The middle of the n-th pair of voxels.
+        middles = 2.0 * torch.arange(n, device=clicks.device, dtype=torch.float32) + 0.5
+        distance = (middles - clicks[..., axis, None].float()) / reach
+        factors.append(torch.exp(-0.5 * distance.square()))
+    d, h, w = factors
+    return d[..., :, None, None] * h[..., None, :, None] * w[..., None, None, :]
+
+
+def likeness_to_clicks(vectors: Tensor, prompts: PromptTensors, size: int) -> Tensor:
+    """How alike each place is to the most alike click: (B, 2 heads, ...), positive ones first.
+
+    Args:
+        vectors: unit vectors (B, heads * HEAD, D/size, ...).
+    """
+    b, c, d, h, w = vectors.shape
+    limit = torch.tensor([d, h, w], device=vectors.device) - 1
+    place = torch.minimum((prompts.clicks / size).long().clamp(min=0), limit)
+    index = (place[..., 0] * h + place[..., 1]) * w + place[..., 2]
+    places = vectors.movedim(1, -1).reshape(b, -1, c)
+    found = [
+        _most_alike(one, at[signs == sign])
+        for one, at, signs in zip(places, index, prompts.signs, strict=True)
+        for sign in (1, -1)
+    ]
+    return torch.stack(found).reshape(b, -1, d, h, w)
+
+
+def _most_alike(places: Tensor, clicked: Tensor) -> Tensor:
+    """(heads, V): the largest product with places that were clicked on, -1 to 1, of (V, C)."""
+    heads = places.unflatten(1, (-1, HEAD)).movedim(1, 0)
+    if not clicked.numel():
+        # The least that unit vectors have in common: as if nothing there is meant.
+        return heads.new_full(heads.shape[:2], -1.0)
+    return torch.bmm(heads, heads[:, clicked].transpose(1, 2)).amax(2)
