@@ -14,6 +14,7 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.image import Image
 from ..core.sampling import sample_linear
+from ..core.window_picture import ONE_INTENSITY
 from .cubes import Cube
 from .intensity import PERCENTILES, is_ct
 
@@ -96,10 +97,7 @@ def normalised(values: np.ndarray, outside: np.ndarray) -> np.ndarray:
     if counted.size < 2 or counted.min() == counted.max():
         counted = values[~outside]
     if counted.size < 2 or counted.min() == counted.max():
-        raise InputError(
-            "All voxels around the prompt have the same intensity: there is nothing to segment. "
-            "Check the volume there, or set a wider intensity range."
-        )
+        raise InputError(ONE_INTENSITY)
     values -= counted.mean(dtype=np.float64)
     values /= counted.std(dtype=np.float64, ddof=1)
     return values

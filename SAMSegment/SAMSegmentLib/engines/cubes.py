@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from ..core.geometry import Geometry
-from ..core.orientation import towards_ras
 from ..networks.sammed3d import IMAGE_SIZE, MASK_SIZE
+from .volume_frame import VolumeFrame, on_lattice
 
 #: Side of a cube: 128 voxels of 1.5 mm, as the network was trained.
 CUBE_MM = 192.0
@@ -21,38 +21,17 @@ VOXEL_MM = CUBE_MM / IMAGE_SIZE
 # that clicks near each other share what was encoded. The point meant stays within 6 mm of the
 # middle, and the last cube ends where the volume does.
 LATTICE_MM = 12.0
-# Which of two places that are equally near is taken must not hang on rounding.
-_SLIGHTLY = 1e-6
 #: Starts of cubes are rounded to 0.001 mm: a volume's face may lie that far outside.
 ROUNDING_MM = 1e-3
 
 
-class CubeFrame:
-    """A volume's axes x, y, z: those of its grid that run closest to R, A and S.
-
-    So the network sees volumes as in training, where they were made canonical (RAS+), not turned.
-    The axes of a sheared grid are made perpendicular, so that cubes are cubes.
-
-    Attributes:
-        axes: 3x3, unit vectors of x, y and z in RAS, as columns.
-        low, high: where the volume begins and ends along them, mm.
-    """
-
-    def __init__(self, geometry: Geometry) -> None:
-        canonical = towards_ras(geometry).apply_to_geometry(geometry)
-        # Array axes x, y, z are counted k, j, i.
-        left, _, right = np.linalg.svd(canonical.directions[:, ::-1])
-        self.axes = left @ right
-        ends = geometry.corners() @ self.axes
-        self.low, self.high = ends.min(0), ends.max(0)
+class CubeFrame(VolumeFrame):
+    """The cubes of a volume."""
 
     def cube_around(self, ras: np.ndarray) -> Cube:
         """The cube around a position, RAS mm; moved into the volume where that is large enough."""
         start = np.asarray(ras, dtype=float) @ self.axes - CUBE_MM / 2
-        first, last = self._ends()
-        steps = np.maximum(np.ceil((last - first) / LATTICE_MM - _SLIGHTLY), 1)
-        share = (start - first) / np.maximum(last - first, _SLIGHTLY)
-        return self._cube(first + (last - first) * np.round(share * steps - _SLIGHTLY) / steps)
+        return self._cube(on_lattice(start, *self._ends(), LATTICE_MM))
 
     def beside(self, cube: Cube, axis: int, side: int) -> Cube:
         """The cube half a side further along an axis (0, 1, 2: x, y, z); `side` is -1 or +1.
@@ -133,8 +112,4 @@ class Cube:
         return bool(self.start[axis] + CUBE_MM + VOXEL_MM < self.frame.high[axis])
 
     def _grid(self, size: int) -> Geometry:
-        step = CUBE_MM / size
-        matrix = np.eye(4)
-        matrix[:3, :3] = self.frame.axes[:, ::-1] * step
-        matrix[:3, 3] = self.frame.axes @ (np.array(self.start) + step / 2)
-        return Geometry(matrix, (size,) * 3)
+        return self.frame.grid(self.start, CUBE_MM / size, (size,) * 3)

@@ -8,16 +8,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.patch import Patch
 from ..core.progress import Watch
-from ..core.prompts import Point, Prompts
+from ..core.prompts import Point, Prompts, Roi
 from ..core.voxel_prompts import VoxelPrompts
 from .regions import voxel_of
+from .slices import at_least_a_voxel
 
 IN_OCCUPIED = (
     "A positive point lies in another segment, which is left as it is: remove the point, or allow "
     "the segments to overlap."
+)
+GOES_ON = (
+    "The mask goes on beyond the part of the volume that was looked at: add a point farther out, "
+    "or an ROI around what is meant."
 )
 
 
@@ -90,6 +96,15 @@ class Request:
     def _is_occupied(self, point: Point) -> bool:
         voxel = voxel_of(self.image.geometry, np.array(point.ras))
         return bool(self.occupied.on_box(tuple(int(n) for n in voxel), (1, 1, 1)).any())
+
+
+def limit_of(prompts: Prompts, geometry: Geometry) -> Roi | None:
+    """The ROI as a limit of the mask: none, as soon as a positive point lies outside of it."""
+    if prompts.roi is None:
+        return None
+    roi = at_least_a_voxel(prompts.roi, geometry)
+    beyond = any(point.positive and not roi.contains(point.ras) for point in prompts.points)
+    return None if beyond else roi
 
 
 def _free(content: Patch | None, occupied: Patch | None) -> Patch | None:

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from ..core.errors import InputError
-from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.patch import Patch
 from ..core.prediction import Prediction
@@ -34,18 +33,14 @@ from .cube_picture import CubeWindow, clip_of
 from .cube_session import NOTHING, CubeAnswer, CubePrompt, CubeSession
 from .cubes import Cube
 from .precision import computing_in, encoder_type
-from .requests import Request
-from .slices import RoiInStack, at_least_a_voxel
+from .requests import GOES_ON, Request, limit_of
+from .slices import RoiInStack
 from .tensor_files.checkpoints import check_network, load_tensors
 
 TITLE = "SAM-Med3D"
 NEEDS = (
     "SAM-Med3D needs a positive point on the object or an ROI around it: add one. (Negative points "
     "only correct a mask.)"
-)
-GOES_ON = (
-    "The mask goes on beyond the part of the volume that was looked at: add a point farther out, "
-    "or an ROI around what is meant."
 )
 #: Answers that are kept, so that a click, undone or moved, costs its own decoding only.
 KEPT_ANSWERS = 64
@@ -149,7 +144,7 @@ class SAMMed3DEngine(Engine):
             self._watch = Watch()
         if state.cubes is not None:
             self._latest = (image.key, state.cubes)
-        field = self._field(request, state, _limit(prompts, request.image.geometry))
+        field = self._field(request, state, limit_of(prompts, request.image.geometry))
         warnings = request.warnings(prompts)
         if state.cubes is not None and state.cubes.goes_on:
             warnings = (*warnings, GOES_ON)
@@ -197,7 +192,7 @@ class SAMMed3DEngine(Engine):
         if clicks:
             earlier = replace(first, points=(*first.points, *clicks[:-1]))
             before = self._state(request, earlier)
-            limit = _limit(prompts, request.image.geometry)
+            limit = limit_of(prompts, request.image.geometry)
             state = self._corrected(request, before, clicks[-1], earlier, limit)
         else:
             state = self._first(request, first)
@@ -212,7 +207,7 @@ class SAMMed3DEngine(Engine):
             taken -= oldest.nbytes
 
     def _first(self, request: Request, prompts: Prompts) -> _State:
-        limit = _limit(prompts, request.image.geometry)
+        limit = limit_of(prompts, request.image.geometry)
         session = self._session(request, limit, request.content)
         if request.content is not None:
             if not request.refine:
@@ -343,12 +338,3 @@ def load_network(weights: Path, device: torch.device, numbers: torch.dtype) -> S
             if tensor.dtype == torch.float32:
                 tensor.data = tensor.data.clone()
     return network
-
-
-def _limit(prompts: Prompts, geometry: Geometry) -> Roi | None:
-    """The ROI as a limit of the mask: none, as soon as a positive point lies outside of it."""
-    if prompts.roi is None:
-        return None
-    roi = at_least_a_voxel(prompts.roi, geometry)
-    beyond = any(point.positive and not roi.contains(point.ras) for point in prompts.points)
-    return None if beyond else roi

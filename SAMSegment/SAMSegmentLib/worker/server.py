@@ -23,12 +23,14 @@ from ..engines.base import Engine
 from ..engines.cache import EmbeddingCache
 from ..engines.litemedsam import LiteMedSAMEngine
 from ..engines.sammed3d import SAMMed3DEngine
+from ..engines.samsegment3d import SAMSegment3DEngine
 from .device_troubles import first_line, has_failed, has_no_memory
 from .devices import CPU, find_device
 from .memory import share_of_memory
 
 ENGINES = {
     "litemedsam": LiteMedSAMEngine,
+    "samsegment3d": SAMSegment3DEngine,
     "sam-med3d": SAMMed3DEngine,
     "sam-med3d-int8": partial(SAMMed3DEngine, numbers=torch.int8),
 }

@@ -1,0 +1,100 @@
+"""A stand-in for SAMSegment 3D's network that knows the objects: an engine's tests take no time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from SAMSegmentLib.engines import samsegment3d
+from SAMSegmentLib.engines.cache import EmbeddingCache
+from SAMSegmentLib.engines.window_masks import WindowMask
+from SAMSegmentLib.engines.window_session import WindowPrompt
+from SAMSegmentLib.engines.windows import Window3D
+
+from .phantoms import voxel_positions
+
+SURE = 6.0
+
+
+class Truth:
+    """Marks the object of each positive click; of the ROI or the mask before, if there is none.
+
+    It sees no more than a network does: whole voxels of the window, in one window at a time.
+
+    Args:
+        objects: each says which positions (..., 3) in RAS mm lie in it.
+
+    Attributes:
+        asked: what was asked: (window, prompt, masks wanted).
+        deaf: whether it heeds no click but the first.
+        readings: whether it offers others, too.
+    """
+
+    def __init__(
+        self,
+        *objects: Callable[[np.ndarray], np.ndarray],
+        deaf: bool = False,
+        readings: bool = False,
+    ) -> None:
+        self.objects = objects
+        self.asked: list[tuple[Window3D, WindowPrompt, int]] = []
+        self.deaf, self.readings = deaf, readings
+
+    def __call__(self, window: Window3D, prompt: WindowPrompt, wanted: int) -> list[WindowMask]:
+        self.asked.append((window, prompt, wanted))
+        positions = voxel_positions(window.geometry)
+        there = [inside(positions) for inside in self.objects]
+        chosen = set()
+        if prompt.before is not None:
+            known = np.kron(prompt.before, np.ones((2, 2, 2))) > 0
+            chosen |= {n for n, mask in enumerate(there) if 2 * (mask & known).sum() > mask.sum()}
+        if prompt.roi is not None:
+            known = np.kron(prompt.roi, np.ones((2, 2, 2))) > 0
+            chosen |= {n for n, mask in enumerate(there) if 2 * (mask & known).sum() > mask.sum()}
+        for point in prompt.points[: 1 if self.deaf else None]:
+            at = {n for n, inside in enumerate(self.objects) if inside(np.array(point.ras))}
+            chosen = chosen | at if point.positive else chosen - at
+        masks = [there[n] for n in sorted(chosen)]
+        mask = np.any(masks, axis=0) if masks else np.zeros(window.shape, bool)
+        found = [mask]
+        if self.readings and wanted > 1:
+            # The core of it, and something much larger.
+            found.append(ndimage.binary_erosion(mask, iterations=2))
+            found.append(ndimage.binary_dilation(mask, iterations=6))
+        return [
+            WindowMask(window, np.where(one, np.float32(SURE), np.float32(-SURE))) for one in found
+        ]
+
+
+def ball_at(center: Sequence[float], radius: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Which positions lie in a ball, mm."""
+    return lambda ras: np.linalg.norm(ras - np.asarray(center), axis=-1) <= radius
+
+
+class TrueEngine(samsegment3d.SAMSegment3DEngine):
+    """SAMSegment 3D's engine around a Truth.
+
+    Attributes:
+        encoded: the windows that were encoded.
+    """
+
+    def __init__(self, truth: Truth, capacity: int = 2**20) -> None:
+        self.encoded: list[Window3D] = []
+        with mock.patch.object(samsegment3d, "WindowNetwork", lambda *_: None):
+            cpu = torch.device("cpu")
+            super().__init__(Path(__file__), cpu, EmbeddingCache(capacity), torch.float32)
+        self.truth = truth
+
+    def _encode(self, window):
+        self._watch.step(0, 1, "Looking")
+        self.encoded.append(window.window)
+        return samsegment3d.Embedding(window, None, 1000)
+
+    def _decode(self, embedding, prompt, wanted):
+        self._watch.check()
+        return self.truth(embedding.window.window, prompt, wanted)
