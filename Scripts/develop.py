@@ -187,7 +187,7 @@ def clean_environment() -> dict:
 def run_environment(preview=False) -> dict:
     """The environment for the project's code: its folders on the path, no window needed."""
     environment = clean_environment()
-    folders = [ROOT / "SAMSegment", ROOT / "Testing"]
+    folders = [ROOT / "SAMSegment", ROOT / "Testing", ROOT]
     if preview:
         folders.insert(0, PREVIEW)
     environment["PYTHONPATH"] = os.pathsep.join(str(folder) for folder in folders)
@@ -280,7 +280,7 @@ def test(pytest_arguments) -> int:
 def clean() -> int:
     """Remove what set-up and tests made. Results in out/ stay."""
     made = [VENV, PREVIEW, *ROOT.glob(".*_cache"), ROOT / ".hypothesis"]
-    for folder in ["SAMSegment", "Testing", "Scripts"]:
+    for folder in ["SAMSegment", "Testing", "Training", "Scripts"]:
         made += (ROOT / folder).rglob("__pycache__")
     for folder in made:
         shutil.rmtree(folder, ignore_errors=True)
@@ -321,6 +321,14 @@ COMMANDS = {
     "parity": (
         "the slow tests: networks agree with their references, whole pipelines with real models",
         lambda rest: tests("-m", "slow", *rest),
+    ),
+    "pack": (
+        "pack the training set that lies beside the project",
+        lambda rest: run_python("-m", "Training.pack", *(rest or ["../shared/training"])),
+    ),
+    "train": (
+        "train SAMSegment 3D, or go on with it",
+        lambda rest: run_python("-m", "Training.train", *(rest or ["Training/config/full.toml"])),
     ),
     "cmake-lists": (
         "write the lists of files into SAMSegment/CMakeLists.txt",

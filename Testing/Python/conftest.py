@@ -20,7 +20,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Programs that tests start find what the tests find.
 os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(REPOSITORY / "SAMSegment"), str(REPOSITORY / "Testing"), os.environ.get("PYTHONPATH", "")]
+    [
+        *(str(REPOSITORY / folder) for folder in ("SAMSegment", "Testing", ".")),
+        os.environ.get("PYTHONPATH", ""),
+    ]
 )
 
 

@@ -1,0 +1,228 @@
+"""Packs what a model is trained on into one small file: `out/training/pack.npz`, at most 30 MB.
+
+    python -m Training.pack ../shared/training
+
+Volumes come as 8 bits at about 2 mm, axes near R, A, S; labels as layers of numbers, so that
+objects may overlap. Where the manifest says of a licence "from memory", the folder is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from . import pseudo_labels
+from .stable_regions import stable_regions
+
+OUTPUT = Path("out/training/pack.npz")
+LARGEST = 30_000_000
+#: Voxels along an axis, mm, at most as fine as that.
+LABEL_MM, IMAGE_MM = 1.5, 2.0
+MOST_LAYERS = 4
+UNCERTAIN = "from memory"
+#: What is read, and as what: label maps to make images of, or images with or without a mask.
+LABEL_MAPS = (
+    "labels/synthseg",
+    "labels/torso_niivue",
+    "labels/spine_mr_panoptica",
+    "labels/knee_pymskt",
+)
+WITHOUT_MASK = ("unlabelled/crlm_ct", "unlabelled/cmbcrc_mr")
+CT_RANGE = (-1000, 1000)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One volume of the training set.
+
+    Attributes:
+        layers: uint8 (L, X, Y, Z), objects by number, 0 for none.
+        image: uint8 (X, Y, Z), or None: it is to be made of the labels.
+        spacing: mm along X, Y, Z.
+    """
+
+    name: str
+    layers: np.ndarray
+    image: np.ndarray | None
+    spacing: tuple[float, float, float]
+    ct: bool = False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    given = parser.parse_args()
+    cases = []
+    for case in read_cases(given.folder):
+        print(
+            f"{case.name}: {case.layers.shape}, {len(np.unique(case.layers)) - 1} objects",
+            flush=True,
+        )
+        cases.append(case)
+    write_pack(given.output, cases)
+    size = given.output.stat().st_size
+    print(f"{given.output}: {len(cases)} cases, {size / 1e6:.1f} MB")
+    return 0 if size <= LARGEST else 1
+
+
+def read_cases(folder: Path):
+    """Yields all cases that may be trained on, checked against the manifest's SHA-256."""
+    manifest = json.loads((folder / "MANIFEST.json").read_text())
+    for name, entry in manifest.items():
+        if UNCERTAIN in entry["licence"]:
+            print(f"{name} is left out: {entry['licence']}")
+            continue
+        files = {file: folder / name / file for file in entry["files"]}
+        for file, path in files.items():
+            if hashlib.sha256(path.read_bytes()).hexdigest() != entry["files"][file]["sha256"]:
+                raise SystemExit(f"{path} is not the file of the manifest.")
+        if name in LABEL_MAPS:
+            for file, path in files.items():
+                if file != "ref.nii.gz":  # the same spine as ref_instance, by kind of bone
+                    yield _label_map(f"{name}/{file}", path)
+        elif name in WITHOUT_MASK:
+            for file, path in files.items():
+                yield _without_mask(f"{name}/{file}", path)
+        elif name.startswith("sarcoma/"):
+            for file in files:
+                if file.endswith("_image.nii.gz"):
+                    mask = files[file.replace("_image", "_mask")]
+                    yield _with_mask(f"{name}/{file}", files[file], mask)
+
+
+def _label_map(name: str, path: Path) -> Case:
+    image = _reoriented(sitk.ReadImage(str(path)))
+    values = sitk.GetArrayFromImage(image)
+    numbers = np.unique(values, return_inverse=True)[1].reshape(values.shape).astype(np.uint8)
+    compact = sitk.GetImageFromArray(numbers)
+    compact.CopyInformation(image)
+    # In thick slices not the nearest label, but that of the largest share: that leaves no stairs.
+    thick = max(compact.GetSpacing()) > LABEL_MM
+    compact = _resampled(
+        compact, LABEL_MM, sitk.sitkLabelGaussian if thick else sitk.sitkNearestNeighbor
+    )
+    return Case(name, _array(compact)[None], None, compact.GetSpacing())
+
+
+def _without_mask(name: str, path: Path) -> Case:
+    image = _resampled(_reoriented(sitk.ReadImage(str(path), sitk.sitkFloat32)), IMAGE_MM)
+    voxels, ct = _array(image), "crlm_ct" in name
+    found = stable_regions(np.clip(voxels, *CT_RANGE) if ct else voxels, image.GetSpacing())
+    known = pseudo_labels.OUTPUT / f"{path.name.split('.')[0]}.npz"
+    if known.exists():
+        source = sitk.ReadImage(str(path))
+        found = [_on_grid(mask, source, image) for mask in pseudo_labels.load(known)] + found
+    layers = _layers([mask for mask in found if mask.any()], voxels.shape)
+    return Case(name, layers, _bytes(voxels, ct), image.GetSpacing(), ct)
+
+
+def _with_mask(name: str, path: Path, mask_path: Path) -> Case:
+    image = _resampled(_reoriented(sitk.ReadImage(str(path), sitk.sitkFloat32)), IMAGE_MM)
+    mask = sitk.Resample(
+        sitk.Cast(sitk.ReadImage(str(mask_path)) > 0, sitk.sitkFloat32), image, sitk.Transform()
+    )
+    voxels, ct = _array(image), "CT_" in name
+    found = stable_regions(np.clip(voxels, *CT_RANGE) if ct else voxels, image.GetSpacing())
+    layers = _layers([_array(mask) > 0.5, *found], voxels.shape)
+    return Case(name, layers, _bytes(voxels, ct), image.GetSpacing(), ct)
+
+
+def _reoriented(image: sitk.Image) -> sitk.Image:
+    """Axes along L, P, S as well as it goes; directions are dropped: training turns it anyway."""
+    image = sitk.DICOMOrient(image, "LPS")
+    image.SetDirection(np.eye(3).ravel())
+    image.SetOrigin((0, 0, 0))
+    return image
+
+
+def _resampled(image: sitk.Image, mm: float, interpolator=sitk.sitkLinear) -> sitk.Image:
+    """At no finer than `mm`; thick slices are left as they are."""
+    spacing = [max(mm, each) for each in image.GetSpacing()]
+    if interpolator != sitk.sitkLinear:
+        spacing = [mm] * 3
+    size = [
+        max(1, round(n * before / after))
+        for n, before, after in zip(image.GetSize(), image.GetSpacing(), spacing, strict=True)
+    ]
+    if image.GetPixelID() == sitk.sitkFloat32:
+        sigma = [
+            0.4 * (new if new > old else 1e-3)
+            for new, old in zip(spacing, image.GetSpacing(), strict=True)
+        ]
+        image = sitk.SmoothingRecursiveGaussian(image, sigma)
+    return sitk.Resample(
+        image, size, sitk.Transform(), interpolator, image.GetOrigin(), spacing,
+        image.GetDirection(), 0, image.GetPixelID(),
+    )  # fmt: skip
+
+
+def _on_grid(mask: np.ndarray, source: sitk.Image, grid: sitk.Image) -> np.ndarray:
+    image = sitk.GetImageFromArray(mask.astype(np.float32))
+    image.CopyInformation(source)
+    return _array(sitk.Resample(_reoriented(image), grid, sitk.Transform())) > 0.5
+
+
+def _array(image: sitk.Image) -> np.ndarray:
+    """(X, Y, Z)."""
+    return np.ascontiguousarray(sitk.GetArrayFromImage(image).transpose(2, 1, 0))
+
+
+def _bytes(voxels: np.ndarray, ct: bool) -> np.ndarray:
+    """8 bits: for CT fine around soft tissue, by a curve that keeps the order of intensities."""
+    if ct:
+        knots = [-1000, -200, 300, 1000]
+        return np.interp(voxels, knots, [0, 30, 225, 255]).round().astype(np.uint8)
+    low, high = np.percentile(voxels, [0.2, 99.8])
+    return np.clip(255 * (voxels - low) / (high - low), 0, 255).round().astype(np.uint8)
+
+
+def _layers(masks, shape) -> np.ndarray:
+    """Masks by number on as few layers as overlaps ask for; each goes where it loses least."""
+    layers = np.zeros((MOST_LAYERS, *shape), np.uint8)
+    for number, mask in enumerate(masks[:255], 1):
+        taken = [np.count_nonzero(layer[mask]) for layer in layers]
+        best = int(np.argmin(taken))
+        if taken[best] < 0.02 * np.count_nonzero(mask):
+            layers[best][mask & (layers[best] == 0)] = number
+    return layers[[0, *(n for n in range(1, MOST_LAYERS) if layers[n].any())]]
+
+
+def write_pack(path: Path, cases) -> None:
+    """Writes cases to a file, as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays, told = {}, []
+    for n, case in enumerate(cases):
+        arrays[f"layers_{n}"] = case.layers
+        if case.image is not None:
+            arrays[f"image_{n}"] = case.image
+        told.append({"name": case.name, "spacing": list(case.spacing), "ct": case.ct})
+    unfinished = path.with_suffix(".unfinished.npz")
+    np.savez_compressed(unfinished, about=np.array(json.dumps(told)), **arrays)
+    unfinished.replace(path)
+
+
+def read_pack(path: Path) -> list[Case]:
+    """The cases of a file."""
+    with np.load(path) as stored:
+        return [
+            Case(
+                told["name"],
+                stored[f"layers_{n}"],
+                stored[f"image_{n}"] if f"image_{n}" in stored.files else None,
+                tuple(told["spacing"]),
+                told["ct"],
+            )
+            for n, told in enumerate(json.loads(str(stored["about"])))
+        ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Weight standardisation: what stands for normalisation layers in training.
+
+Source: Brock et al., High-Performance Large-Scale Image Recognition Without Normalization,
+arXiv:2102.06171 (2021), equation 1. The weights that ship are the standardised ones, plain.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from SAMSegmentLib.networks.samsegment3d import GAIN, Conv1, Conv3, SAMSegment3D
+
+# Deviation of the weights before they are standardised. It does not change what the network
+# computes, but how far a step of Adam, of a fixed size, turns them.
+START = 0.04
+#: Logit at which all masks begin: most voxels are background.
+BACKGROUND = -2.0
+
+
+class Standardised(nn.Module):
+    """Weights of mean 0, of a variance that keeps that of what passes, times a learned gain."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.full((outputs,), GAIN))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        flat = weight.flatten(1)
+        variance, mean = torch.var_mean(flat, 1, keepdim=True)
+        scale = self.gain[:, None] * torch.rsqrt(variance * flat.shape[1] + 1e-5)
+        return ((flat - mean) * scale).reshape(weight.shape)
+
+
+def standardise(network: SAMSegment3D) -> SAMSegment3D:
+    """Makes a network's convolutions standardised, but for the last one; they start at random."""
+    for module in network.modules():
+        if isinstance(module, Conv1 | Conv3) and module is not network.decoder.masks:
+            nn.init.normal_(module.weight, std=START)
+            nn.init.zeros_(module.bias)
+            parametrize.register_parametrization(
+                module, "weight", Standardised(module.weight.shape[0])
+            )
+    nn.init.constant_(network.decoder.masks.bias, BACKGROUND)
+    return network
+
+
+def plain_tensors(network: SAMSegment3D) -> dict[str, Tensor]:
+    """The state of a network with its standardised weights as they are used, under plain names."""
+    tensors = {
+        name: value
+        for name, value in network.state_dict().items()
+        if "parametrizations" not in name
+    }
+    for name, module in network.named_modules():
+        if parametrize.is_parametrized(module):
+            tensors[f"{name}.weight"] = module.weight.detach()
+    return tensors

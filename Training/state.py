@@ -1,0 +1,126 @@
+"""What a training is made of and what it resumes from."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from SAMSegmentLib.networks.samsegment3d import SAMSegment3D
+
+from .config import Config
+from .standardised import plain_tensors, standardise
+
+#: A checkpoint is kept in pieces of at most that size, as some transports ask for.
+PIECE_BYTES = 15_000_000
+NAME = "checkpoint"
+
+
+@dataclass
+class State:
+    """A training at one step.
+
+    Attributes:
+        network: is trained, standardised.
+        smooth: the moving average of it.
+        step, seconds: done so far, resumed parts included.
+        rows: what was measured, one dict a line of the log.
+    """
+
+    network: SAMSegment3D
+    smooth: SAMSegment3D
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    step: int = 0
+    seconds: float = 0.0
+    rows: list[dict] = field(default_factory=list)
+
+    @classmethod
+    def new(cls, config: Config, device: torch.device) -> State:
+        """At the beginning."""
+        torch.manual_seed(config.seed)
+        network = standardise(SAMSegment3D(config.widths, config.decoder_widths)).to(device)
+        network = network.to(memory_format=torch.channels_last_3d)
+        weights = [p for p in network.parameters() if p.ndim > 1]
+        others = [p for p in network.parameters() if p.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": weights, "weight_decay": config.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=config.learning_rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+        scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+        return cls(network, copy.deepcopy(network).requires_grad_(False), optimizer, scaler)
+
+    @torch.no_grad()
+    def follow(self, smoothing: float) -> None:
+        """Moves the average by one step; quicker at the beginning."""
+        share = 1 - min(smoothing, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(list(self.smooth.parameters()), list(self.network.parameters()), share)
+
+    def progress(self, config: Config) -> float:
+        """How much of the training is done, 0 to 1."""
+        return min(1.0, max(self.step / config.steps, self.seconds / 60 / config.minutes))
+
+    def shipped(self, config: Config) -> SAMSegment3D:
+        """The averaged network with plain weights."""
+        network = SAMSegment3D(config.widths, config.decoder_widths)
+        network.load_state_dict(plain_tensors(self.smooth))
+        return network.eval()
+
+    def save(self, folder: Path) -> None:
+        """Writes a checkpoint in pieces, then names it as the latest; the one before is removed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        whole = folder / f"{NAME}.unfinished"
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "smooth": self.smooth.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+                "rows": self.rows,
+            },
+            whole,
+        )
+        before = list(folder.glob(f"{NAME}-*.part*"))
+        data = whole.read_bytes()
+        for n, start in enumerate(range(0, len(data), PIECE_BYTES)):
+            piece = folder / f"{NAME}-{self.step:07d}.part{n:02d}"
+            piece.write_bytes(data[start : start + PIECE_BYTES])
+        latest = folder / f"{NAME}.latest"
+        told = folder / f"{NAME}.latest.unfinished"
+        told.write_text(f"{self.step} {len(data)}\n")
+        os.replace(told, latest)
+        whole.unlink()
+        for old in before:
+            if f"-{self.step:07d}." not in old.name:
+                old.unlink()
+
+    def resume(self, folder: Path, device: torch.device) -> bool:
+        """Takes up the latest checkpoint; False if there is none.
+
+        Raises:
+            ValueError: if a piece of it is missing.
+        """
+        latest = folder / f"{NAME}.latest"
+        if not latest.exists():
+            return False
+        step, size = map(int, latest.read_text().split())
+        pieces = sorted(folder.glob(f"{NAME}-{step:07d}.part*"))
+        data = b"".join(piece.read_bytes() for piece in pieces)
+        if len(data) != size:
+            raise ValueError(f"The checkpoint of step {step} in {folder} is not whole.")
+        stored = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+        for name in ("network", "smooth", "optimizer", "scaler"):
+            getattr(self, name).load_state_dict(stored[name])
+        self.step, self.seconds, self.rows = stored["step"], stored["seconds"], stored["rows"]
+        return True
