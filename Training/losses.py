@@ -9,28 +9,38 @@ from torch import Tensor
 
 #: Share of the loss that all masks have, so that none is given up.
 ALL_MASKS = 0.1
-QUALITY = 0.05
+QUALITY = 0.3
 #: Of each 2 x 2 x 2 voxels, so many are counted.
 CORNERS = 2
 
 _dice = DiceLoss(sigmoid=True, squared_pred=True, reduction="none", smooth_nr=1.0, smooth_dr=1.0)
 
 
+def _corners(masks: Tensor, some: Tensor) -> Tensor:
+    """Some of the eight voxels: (B, D/2, H/2, W/2, M, corners) of (B, M, 8, D/2, H/2, W/2)."""
+    last = masks.flatten(1, 2).movedim(1, -1)
+    columns = 8 * torch.arange(masks.shape[1], device=some.device)[:, None] + some
+    return last.index_select(-1, columns.flatten()).unflatten(-1, (-1, some.numel()))
+
+
 def mask_losses(logits: Tensor, truth: Tensor) -> Tensor:
-    """Dice loss and cross-entropy (B, M) of logits (B, M, ...) against (B, ...)."""
-    b, m = logits.shape[:2]
-    flat = logits.reshape(b * m, 1, -1)
-    target = truth.reshape(b, 1, -1).expand(b, m, -1).reshape(b * m, 1, -1).float()
-    entropy = F.binary_cross_entropy_with_logits(flat, target, reduction="none")
-    return (_dice(flat, target).flatten() + entropy.flatten(1).mean(1)).reshape(b, m)
+    """Dice loss and cross-entropy (B, M) of logits (B, M, ...) against (B, ...).
+
+    Nothing is put in another order: logits lie channels last in memory, and turning them around
+    would take longer than the loss itself.
+    """
+    target = truth[:, None].float().expand_as(logits)
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    overlap = _dice(logits, target).flatten(1)
+    return overlap + entropy.mean(tuple(range(2, logits.ndim)))
 
 
 def dice(logits: Tensor, truth: Tensor) -> Tensor:
     """Dice (B, M) of masks (B, M, ...) against (B, ...)."""
-    mask = (logits > 0).flatten(2)
-    target = truth.flatten(1)[:, None].bool()
-    both = (mask & target).sum(2).float()
-    return (2 * both + 1e-6) / (mask.sum(2) + target.sum(2) + 1e-6)
+    mask, target = (logits > 0).float(), truth[:, None].float()
+    voxels = tuple(range(2, logits.ndim))
+    both = (mask * target).sum(voxels)
+    return (2 * both + 1e-6) / (mask.sum(voxels) + target.sum(voxels) + 1e-6)
 
 
 def total_loss(
@@ -44,7 +54,8 @@ def total_loss(
         truth: boolean (B, 8, D/2, H/2, W/2).
     """
     some = torch.randperm(8, generator=random)[:CORNERS].to(truth.device)
-    logits, truth = masks[:, :, some], truth[:, some]
+    logits = _corners(masks, some).movedim(-2, 1)
+    truth = _corners(truth[:, None], some).squeeze(-2)
     losses = mask_losses(logits, truth)
     with torch.no_grad():
         reached = dice(logits, truth)

@@ -16,11 +16,15 @@ from .appearance import Scanner, painted, textured, with_lesion
 from .pack import Case
 
 #: Extent of the object that a window is chosen for, as a share of the window's edge.
-SHARE = (0.07, 0.95)
-#: Objects of a sample have at least so many voxels, and at most that share of the window.
-FEWEST, MOST = 20, 0.5
+SHARE = (0.15, 0.95)
+#: Objects fill at least and at most that share of a window, and have so many voxels: where the
+#: model is used, the window is as fine as the object needs.
+LEAST, MOST, FEWEST = 5e-4, 0.5, 20
 # Step of grey levels across the border, in deviations within, from which on an object can be seen.
-VISIBLE = 0.4
+VISIBLE = 0.6
+# Faces of voxels at the border, against those of a ball of the same volume, from which on an object
+# is noise or foam rather than something that is meant.
+RAGGED = 2.6
 _EVERYWHERE = np.ones((3, 3, 3), bool)
 
 
@@ -130,7 +134,7 @@ class SampleMaker:
 
     def _with_lesion(self, image: torch.Tensor, layers: list[np.ndarray]):
         n = image.shape[0]
-        radius = float(np.exp(self._random.uniform(np.log(1.5), np.log(n / 5))))
+        radius = float(np.exp(self._random.uniform(np.log(max(2.5, n / 20)), np.log(n / 5))))
         function = blob(self._random, n, self._random.uniform(0.15, 0.85, 3) * n, radius)
         layer = (function < 0).numpy().astype(np.uint8)
         # First, so that it is chosen more often than others.
@@ -139,18 +143,21 @@ class SampleMaker:
     def _chosen(self, image: np.ndarray, layers: list[np.ndarray]) -> np.ndarray | None:
         """Masks of visible objects, or None if there are not enough."""
         n, found = image.shape[0], []
+        fewest = max(FEWEST, LEAST * n**3)
         kinds = [
             (layer, number)
             for layer in layers
-            for number in np.flatnonzero(np.bincount(layer.ravel()) >= FEWEST)
+            for number in np.flatnonzero(np.bincount(layer.ravel()) >= fewest)
             if number or layer is layers[-1]
         ]
         for index in self._random.permutation(len(kinds))[: 4 * self._objects]:
             layer, number = kinds[index]
             mask = self._part(layer == number)
-            if not FEWEST <= np.count_nonzero(mask) <= MOST * n**3:
+            if not fewest <= np.count_nonzero(mask) <= MOST * n**3:
                 continue
             if self._random.random() < 0.9 and not _visible(image, mask):
+                continue
+            if self._random.random() < 0.85 and _raggedness(mask) > RAGGED:
                 continue
             found.append(mask)
             if len(found) == self._objects:
@@ -225,6 +232,12 @@ def _linear(image: np.ndarray, grid: torch.Tensor) -> torch.Tensor:
     unit = unit.flip(0).T.reshape(1, *grid.shape[1:], 3)
     voxels = torch.from_numpy(np.ascontiguousarray(part)).float()[None, None]
     return F.grid_sample(voxels, unit, padding_mode="border", align_corners=True)[0, 0]
+
+
+def _raggedness(mask: np.ndarray) -> float:
+    """Faces of voxels at the border, against those of a ball of the same volume."""
+    faces = sum(np.count_nonzero(np.diff(mask, axis=axis)) for axis in range(3))
+    return faces / (7.25 * np.count_nonzero(mask) ** (2 / 3))
 
 
 def _visible(image: np.ndarray, mask: np.ndarray) -> bool:

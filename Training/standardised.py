@@ -6,6 +6,8 @@ arXiv:2102.06171 (2021), equation 1. The weights that ship are the standardised 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -57,3 +59,26 @@ def plain_tensors(network: SAMSegment3D) -> dict[str, Tensor]:
         if parametrize.is_parametrized(module):
             tensors[f"{name}.weight"] = module.weight.detach()
     return tensors
+
+
+@torch.no_grad()
+def start_from(network: SAMSegment3D, tensors: Mapping[str, Tensor]) -> None:
+    """Gives a standardised network the plain weights of another, such as those that ship.
+
+    Raises:
+        RuntimeError: if they are of another network.
+    """
+    own = {}
+    for name, value in tensors.items():
+        module, _, kind = name.rpartition(".")
+        if kind == "weight" and parametrize.is_parametrized(network.get_submodule(module)):
+            weight = value.float()
+            deviation = weight.flatten(1).std(1) + 1e-8
+            own[f"{module}.parametrizations.weight.0.gain"] = (
+                deviation * weight.flatten(1).shape[1] ** 0.5
+            )
+            per_output = deviation.reshape(-1, *[1] * (weight.ndim - 1))
+            own[f"{module}.parametrizations.weight.original"] = weight / per_output * START
+        else:
+            own[name] = value.float()
+    network.load_state_dict(own)

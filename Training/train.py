@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch import distributed as dist
 from torch.nn.utils import parametrize
@@ -34,6 +35,7 @@ from .losses import total_loss
 from .pack import OUTPUT as PACK
 from .pack import read_pack
 from .samples import SampleMaker
+from .standardised import start_from
 from .state import State
 
 FOLDER = Path("out/training")
@@ -47,6 +49,7 @@ def main() -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--pack", type=Path, default=PACK)
     parser.add_argument("--folder", type=Path, help="where everything is written")
+    parser.add_argument("--start-from", type=Path, help="weights that ship, for a new training")
     parser.add_argument("--threads", type=int, help="of PyTorch, on a CPU")
     parser.add_argument("--stop-after", type=float, help="minutes, to be resumed later")
     given = parser.parse_args()
@@ -55,7 +58,7 @@ def main() -> int:
     if given.threads:
         torch.set_num_threads(given.threads)
     with processes() as (rank, device):
-        train(config, given.pack, folder, rank, device, given.stop_after)
+        train(config, given.pack, folder, rank, device, given.stop_after, given.start_from)
     return 0
 
 
@@ -84,11 +87,21 @@ def train(
     rank: int,
     device: torch.device,
     stop_after: float | None = None,
+    weights: Path | None = None,
 ) -> State:
-    """Trains until the end, or for some minutes; the first process writes."""
+    """Trains until the end, or for some minutes; the first process writes.
+
+    Args:
+        pack: the training set; not read if all samples are anatomy at random.
+        weights: with which a new training starts, instead of at random.
+    """
     state = State.new(config, device)
-    if state.resume(folder, device) and rank == 0:
-        print(f"Resumed at step {state.step}, {state.seconds / 60:.1f} min.", flush=True)
+    if state.resume(folder, device):
+        if rank == 0:
+            print(f"Resumed at step {state.step}, {state.seconds / 60:.1f} min.", flush=True)
+    elif weights is not None:
+        for network in (state.network, state.smooth):
+            start_from(network, load_file(weights, device=str(device)))
     # Other samples and clicks in each process, and after each resumption.
     seed = config.seed + 1_000_003 * rank + 17 * state.step
     random = torch.Generator().manual_seed(seed)

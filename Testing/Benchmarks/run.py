@@ -13,6 +13,7 @@ import litemedsam_oblique
 import litemedsam_roi
 import sammed3d_clicks
 import sammed3d_network
+import samsegment3d_network
 
 BENCHMARKS = (
     litemedsam_network,
@@ -20,6 +21,7 @@ BENCHMARKS = (
     litemedsam_oblique,
     sammed3d_network,
     sammed3d_clicks,
+    samsegment3d_network,
     effect_start,
     effect_ui,
 )

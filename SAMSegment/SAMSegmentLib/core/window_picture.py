@@ -11,6 +11,8 @@ import numpy as np
 
 from .errors import InputError
 
+#: The channels.
+LINEAR, RANKED = 0, 1
 #: Percentiles of a window's intensities shown black and white.
 PERCENTILES = (0.5, 99.5)
 #: Bins between them in which intensities are counted for their ranks.

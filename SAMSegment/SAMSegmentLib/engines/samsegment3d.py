@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,14 @@ from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.prompts import Point, Prompts, Roi
 from ..core.voxel_prompts import VoxelPrompts
+from ..core.window_picture import RANKED
 from ..weights.catalogue import file_sha256
 from . import from_content, local_correction
 from .answers import Field
 from .base import Embedding, Engine, Window
 from .cache import EmbeddingCache
 from .kept import KeptAnswers
+from .mask_contrast import contrast
 from .pictured_window import PicturedWindow
 from .precision import encoder_type
 from .regions import voxel_of
@@ -88,7 +91,7 @@ class SAMSegment3DEngine(Engine):
 
     Args:
         weights: the tensors as safetensors.
-        cache: keeps the windows' embeddings, about 22 MB each.
+        cache: keeps the windows' embeddings, about 9 MB each.
         numbers: in which the network computes; None: the fastest that the device has without harm.
 
     Raises:
@@ -265,12 +268,19 @@ class SAMSegment3DEngine(Engine):
             geometry = request.image.geometry
             request.watch.show(lambda: self._visible(request, field(geometry), limit))
 
+        @lru_cache(maxsize=1)
+        def ranked(window: Window3D) -> np.ndarray:
+            return PicturedWindow(request.image, window, request.intensity_range).picture()[RANKED]
+
+        def worth(mask: WindowMask) -> float:
+            return contrast(ranked(mask.window), mask.logits > 0)
+
         content = None
         if request.content is not None and request.refine:
             content = from_content.as_it_is(request.content).mask
         # Pieces of these are meant, though no click is on them.
         keeps = request.content is not None or (prompts.roi is not None and limit is None)
-        return WindowSession(request.image.geometry, ask, show, limit, content, keeps)
+        return WindowSession(request.image.geometry, ask, show, limit, content, keeps, worth)
 
     def _visible(self, request: Request, field: Field, limit: Roi | None) -> Prediction:
         """A mask within the ROI and without other segments' voxels."""

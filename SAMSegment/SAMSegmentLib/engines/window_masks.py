@@ -21,6 +21,8 @@ from .windows import Window3D
 
 # A click belongs to a piece of the mask that is at most so many voxels away: edges are rounded.
 _NEAR = 2
+#: An ROI is taken to be larger than its object by so much at each face, but for small objects.
+ROI_MARGIN_MM, LEAST_OF_ROI = 5.0, 0.5
 _WITH_CORNERS = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -154,8 +156,13 @@ def told_field(field: Field, geometry: Geometry, window: Window3D) -> np.ndarray
 
 
 def told_roi(roi: Roi, window: Window3D) -> np.ndarray:
-    """An ROI as the network is told it: 1 inside and -1 outside, at half the resolution."""
-    inside = roi.contains_voxels(window.half_geometry)
+    """An ROI as the network is told it: 1 inside and -1 outside, at half the resolution.
+
+    The network learned from boxes as large as the object; users draw theirs a little larger.
+    """
+    share = np.maximum(1 - 2 * ROI_MARGIN_MM / roi.size, LEAST_OF_ROI)
+    meant = Roi(roi.box_to_ras @ np.diag([*share, 1.0]))
+    inside = meant.contains_voxels(window.half_geometry)
     return np.where(inside, np.float32(1), np.float32(-1))
 
 

@@ -18,7 +18,7 @@ from .window_masks import WindowMask, told_field, told_roi
 from .windows import MOST, Window3D, WindowFrame, rung
 
 # An object smaller than this share of the window is looked at again ...
-SMALL = 1 / 4
+SMALL = 1 / 3
 # ... in a window of which it fills this share.
 FILLED = 1 / 2
 # One that fills so much of the window, and goes on, is looked at from twice as far.
@@ -60,6 +60,7 @@ class WindowSession:
         limit: no mask leaves it.
         content: what the segment holds, on the volume's grid: the mask before any was made.
         keeps: whether pieces stay that touch the mask before, though no click is on them.
+        worth: how good a mask looks; of the masks of one click, the best comes first.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class WindowSession:
         limit: Roi | None = None,
         content: Field | None = None,
         keeps: bool = False,
+        worth: Callable[[WindowMask], float] = lambda mask: 0.0,
     ) -> None:
         self._geometry = geometry
         self._frame = WindowFrame(geometry)
@@ -78,6 +80,7 @@ class WindowSession:
         self._limit = limit
         self._content = content
         self._keeps = keeps
+        self._worth = worth
 
     def first(self, prompts: Prompts) -> list[WindowMask]:
         """The first mask, of a click, an ROI or the content; and what else a click may mean."""
@@ -89,7 +92,8 @@ class WindowSession:
             return self._look(self._frame.around_roi(prompts.roi), prompts.points, None, 1)
         window = self.around(prompts.points[0].ras)
         masks = self._look(window, prompts.points, None, READINGS)
-        masks.sort(key=lambda mask: mask.box is None)  # those that leave the click out come last
+        # Those that leave the click out come last.
+        masks.sort(key=lambda mask: (mask.box is None, -self._worth(mask)))
         return [self._settled(masks[0], prompts.points, None, nearer=True), *masks[1:]]
 
     def corrected(

@@ -12,14 +12,17 @@ from ..core.prompts import Roi
 from ..networks.samsegment3d import MULTIPLE
 from .volume_frame import SLIGHTLY, VolumeFrame, on_lattice
 
-#: Voxels along a side of a window; fewer, down to LEAST, where the volume ends before.
-MOST, LEAST = 128, 32
+#: Voxels along a side of a window, the most that training showed the network; fewer, down to LEAST,
+#: where the volume ends before.
+MOST, LEAST = 96, 32
 #: In which a click is looked at first, if the volume is no smaller.
 FIRST_MM = 1.5
+#: But no finer than this share of the volume's smallest voxel edge.
+FIRST_SHARE = 0.75
 #: The coarsest in which an object is followed.
 COARSEST_MM = 4.0
-#: The finest, as a share of the volume's smallest voxel edge: the rest is interpolation.
-FINEST_SHARE = 0.75
+#: The finest in which it is looked at again, likewise: the rest is interpolation.
+FINEST_SHARE = 0.5
 #: An ROI's window is so many times as large, to show what lies around.
 ROOM = 1.25
 # Voxels between the starts of neighbouring windows.
@@ -39,8 +42,8 @@ class WindowFrame(VolumeFrame):
 
     Attributes:
         finest: the finest spacing worth looking at, mm.
-        first: the spacing in which a click is looked at first: FIRST_MM, or finer if all of the
-            volume is seen then.
+        first: the spacing in which a click is looked at first: FIRST_MM, or what the volume has
+            where that is coarser; finer if all of the volume is seen then.
         coarsest: the coarsest in which an object is followed.
     """
 
@@ -49,8 +52,8 @@ class WindowFrame(VolumeFrame):
         edge = float(geometry.spacing.min())
         self.finest = rung(FINEST_SHARE * edge)
         whole = rung(float((self.high - self.low).max()) / MOST)
-        # Voxels much coarser than usual are not cut into more than four.
-        self.first = max(min(FIRST_MM, max(whole, rung(edge))), rung(edge / 4))
+        # Finer voxels than the volume has would show less of it, and nothing more.
+        self.first = max(min(FIRST_MM, whole), rung(FIRST_SHARE * edge))
         self.coarsest = max(COARSEST_MM, self.first)
 
     def around(self, ras: np.ndarray, spacing: float) -> Window3D:

@@ -195,11 +195,11 @@ class Decoder(nn.Module):
         x8 = self.seen[0](seen8 + self.down[0](rectified(x4)))
         x16 = self.seen[1](seen16 + self.down[1](rectified(x8)))
         y8 = self.joined[2](x8 + enlarged(self.up[2](rectified(x16))))
-        y4 = self.joined[1](x4 + enlarged(self.up[1](rectified(y8))))
+        y4 = self.joined[1](x4 + enlarged(self.up[1](rectified(y8, last=True))))
         told2 = self.told[0](torch.cat([maps, alike2], 1).to(seen2.dtype))
-        y2 = seen2 + told2 + enlarged(self.up[0](rectified(y4)))
+        y2 = seen2 + told2 + enlarged(self.up[0](rectified(y4, last=True)))
         y2 = self.joined[0](y2)
-        masks = self.masks(rectified(y2)).float()
+        masks = self.masks(rectified(y2, last=True)).float()
         whole = torch.cat([x16.mean((2, 3, 4)), x16.amax((2, 3, 4))], 1)
         return masks.unflatten(1, (MASKS, 8)), self.quality(whole).float()
 
@@ -213,9 +213,9 @@ class Block(nn.Module):
         self.share = nn.Parameter(torch.tensor(0.2))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x
-        for conv in self.convs:
-            y = conv(rectified(y))
+        y = self.convs[0](rectified(x))
+        for conv in self.convs[1:]:
+            y = conv(rectified(y, last=True))
         return torch.addcmul(x, self.share.to(x.dtype), y)
 
 
@@ -266,9 +266,13 @@ def _has_onednn(x: Tensor) -> bool:
     )
 
 
-def rectified(x: Tensor) -> Tensor:
-    """Half of it; the gain is in the weights."""
-    return F.relu(x)
+def rectified(x: Tensor, last: bool = False) -> Tensor:
+    """What is positive of it; the gain that this asks for is in the weights.
+
+    Args:
+        last: whether nothing else needs x, so that its memory may be used.
+    """
+    return F.relu(x, inplace=last and not torch.is_grad_enabled())
 
 
 def enlarged(x: Tensor) -> Tensor:

@@ -34,8 +34,8 @@ ENGINES = {
     "sam-med3d": SAMMed3DEngine,
     "sam-med3d-int8": partial(SAMMed3DEngine, numbers=torch.int8),
 }
-# 128 slices of LiteMedSAM, or some hundred cubes of SAM-Med3D: an organ can be prompted again
-# without encoding it again. Less where there is little memory.
+# 128 slices of LiteMedSAM, some hundred cubes of SAM-Med3D, or 56 windows of SAMSegment 3D: an
+# organ can be prompted again without encoding it again. Less where there is little memory.
 CACHE_BYTES = 512 * 2**20
 CACHE_SHARE = 1 / 8
 # How PyTorch says on the CPU that memory ran out: its allocators, and oneDNN, without room for the

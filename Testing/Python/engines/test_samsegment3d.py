@@ -18,12 +18,13 @@ from TestSupport.phantoms import ball, dice, grid, image_of, middle_of, voxel_po
 torch = pytest.importorskip("torch")
 
 from SAMSegmentLib.engines.samsegment3d import GOES_ON  # noqa: E402
+from SAMSegmentLib.engines.windows import COARSEST_MM, MOST  # noqa: E402
 from TestSupport.true_network import TrueEngine, Truth, ball_at  # noqa: E402
 
-GEOMETRY = grid((50, 90, 90), (3, 3, 5))
+GEOMETRY = grid((50, 90, 90), (2, 2, 5))
 CENTER = middle_of(GEOMETRY)
-OTHER_CENTER = np.add(CENTER, (0, 70, 0))
-BALL, OTHER = ball(GEOMETRY, CENTER, 30), ball(GEOMETRY, OTHER_CENTER, 18)
+OTHER_CENTER = np.add(CENTER, (0, 55, 0))
+BALL, OTHER = ball(GEOMETRY, CENTER, 30), ball(GEOMETRY, OTHER_CENTER, 12)
 IMAGE = image_of(BALL | OTHER, GEOMETRY)
 
 
@@ -31,7 +32,7 @@ def near(x=0.0, y=0.0, z=0.0, positive=True):
     return Point(tuple(np.add(CENTER, (x, y, z))), positive)
 
 
-ON_BALL, ON_OTHER = near(5, -5, 4), near(0, 72, 0)
+ON_BALL, ON_OTHER = near(5, 5, 4), near(0, 57, 0)
 
 
 def at(point, geometry=GEOMETRY):
@@ -44,7 +45,7 @@ def predict(engine, image, *points, roi=None, watch=None, voxels=None, **more):
 
 @pytest.fixture
 def truth():
-    return Truth(ball_at(CENTER, 30), ball_at(OTHER_CENTER, 18), readings=True)
+    return Truth(ball_at(CENTER, 30), ball_at(OTHER_CENTER, 12), readings=True)
 
 
 @pytest.fixture
@@ -73,7 +74,8 @@ def test_an_object_of_any_size_is_found_in_an_oblique_flipped_anisotropic_volume
 
 
 def test_what_goes_on_beyond_the_coarsest_window_is_told_unless_an_roi_says_where_it_ends():
-    huge = grid((60, 60, 60), (12, 12, 12))
+    huge = grid((40, 120, 120), (4, 4, 12))
+    assert (huge.spacing * huge.shape[::-1] > COARSEST_MM * MOST).all()
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     image = image_of(ball(huge, middle_of(huge), 100), huge)
     click = Point(tuple(middle_of(huge)))
@@ -151,9 +153,9 @@ def test_without_anything_positive_the_user_is_told_what_to_add(engine, points):
 
 def test_one_click_has_further_readings_if_they_differ(engine):
     prediction = predict(engine, IMAGE, ON_BALL)
-    larger = prediction.alternatives[-1].mask()
     assert len(prediction.alternatives) == 2
-    assert larger.sum() > 1.4 * prediction.mask().sum()
+    smaller, larger = sorted(other.mask().sum() for other in prediction.alternatives)
+    assert smaller < 0.9 * prediction.mask().sum() and larger > 1.4 * prediction.mask().sum()
     assert all(other.mask()[at(ON_BALL)] for other in prediction.alternatives)
     assert predict(engine, IMAGE, ON_BALL, near(-5)).alternatives == ()
 
@@ -166,10 +168,21 @@ def test_another_reading_is_the_alternative_of_that_number_and_is_what_clicks_co
     again = predict(engine, IMAGE, ON_BALL, reading=3)
     assert np.array_equal(again.mask(), first.mask())
     before = engine.truth.asked[-1]
-    predict(engine, IMAGE, ON_BALL, near(3, 0, 0), reading=2)
+    larger = 1 + int(np.argmax([other.mask().sum() for other in first.alternatives]))
+    predict(engine, IMAGE, ON_BALL, near(3, 0, 0), reading=larger)
     assert engine.truth.asked[-1] is not before
-    known = engine.truth.asked[-1][1].before > 0
-    assert 8 * known.sum() * 1.5**3 > 1.4 * first.mask().sum() * GEOMETRY.voxel_volume
+    window, told, _ = engine.truth.asked[-1]
+    told_mm3 = 8 * (told.before > 0).sum() * window.spacing**3
+    assert told_mm3 > 1.4 * first.mask().sum() * GEOMETRY.voxel_volume
+
+
+def test_of_what_a_click_may_mean_that_comes_first_whose_border_is_to_be_seen(engine, truth):
+    expected = predict(engine, IMAGE, ON_BALL)
+    engine.forget_answers()
+    engine.truth = lambda *asked: truth(*asked)[::-1]
+    found = predict(engine, IMAGE, ON_BALL)
+    assert dice(found.mask(), BALL) > 0.95 and np.array_equal(found.mask(), expected.mask())
+    assert len(found.alternatives) == 2
 
 
 # --- ROI ------------------------------------------------------------------------------------------
@@ -264,11 +277,11 @@ class After:
 
 
 LARGE = grid((90, 90, 90), (4, 4, 4))
-LARGE_BALL = image_of(ball(LARGE, middle_of(LARGE), 110), LARGE)
+LARGE_BALL = image_of(ball(LARGE, middle_of(LARGE), 150), LARGE)
 
 
 def test_cancelled_anywhere_the_next_answer_is_the_right_one():
-    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 110))
+    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 150))
     counting = After(10**9)
     expected = predict(TrueEngine(truth), LARGE_BALL, click, watch=Watch(cancel=counting))
     engine = TrueEngine(truth)
@@ -291,7 +304,7 @@ def test_a_click_that_is_cancelled_leaves_the_earlier_answers(engine):
 
 def test_the_first_look_is_shown_before_the_second():
     seen = []
-    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 110))
+    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 150))
     watch = Watch(preview=lambda make: seen.append(make().mask()))
     answer = predict(TrueEngine(truth), LARGE_BALL, click, watch=watch)
     assert len(seen) == 1 and 0 < seen[0].sum() < answer.mask().sum()

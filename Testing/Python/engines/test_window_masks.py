@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 
 from SAMSegmentLib.engines.answers import Field
 from SAMSegmentLib.engines.window_masks import WindowMask, halved, told_field, told_roi
-from SAMSegmentLib.engines.windows import WindowFrame
+from SAMSegmentLib.engines.windows import MOST, WindowFrame
 from TestSupport.geometries import geometries
 from TestSupport.phantoms import ball, grid, middle_of, voxel_positions
 
@@ -105,8 +105,10 @@ def test_a_face_is_reached_with_a_section_not_with_a_leak_nor_where_the_volume_e
     assert balls(window, face, radius=20.0).faces == ((0, 1),)
     assert balls(window, face - window.frame.axes[:, 0] * 30, radius=20.0).faces == ()
     leak = balls(window, face - window.frame.axes[:, 0] * 30, radius=20.0).logits
-    leak[100:, 64:66, 64:66] = 3
-    assert WindowMask(window, leak).faces == ()
+    middle = slice(MOST // 2, MOST // 2 + 2)
+    leak[MOST - 28 :, middle, middle] = 3
+    leak = WindowMask(window, leak)
+    assert leak.box[0].stop == MOST and leak.faces == ()
     small = window_in(grid((20, 20, 20), (2, 2, 2)))
     assert WindowMask(small, np.ones(small.shape, np.float32)).faces == ()
 
@@ -149,3 +151,15 @@ def test_halving_averages_eight_voxels():
     values = np.arange(4 * 6 * 8, dtype=np.float32).reshape(4, 6, 8)
     expected = values.reshape(2, 2, 3, 2, 4, 2).mean((1, 3, 5))
     assert np.allclose(halved(values), expected)
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [((60, 40, 30), (50, 30, 20)), ((12, 8, 40), (6, 4, 30))]
+)
+def test_an_roi_is_told_as_the_object_that_it_encloses_with_a_margin(size, told):
+    window = window_in(LARGE, 0.5)
+    half_voxel = 8 * window.spacing**3
+    inside = told_roi(Roi.from_box(MIDDLE, size), window) > 0
+    assert inside.sum() * half_voxel == pytest.approx(np.prod(told), rel=0.2)
+    at = np.argwhere(inside).mean(0)
+    assert window.half_geometry.to_ras(at[::-1]) == pytest.approx(MIDDLE, abs=1)

@@ -12,7 +12,13 @@ torch = pytest.importorskip("torch")
 
 from SAMSegmentLib.engines.answers import Field  # noqa: E402
 from SAMSegmentLib.engines.window_masks import WindowMask  # noqa: E402
-from SAMSegmentLib.engines.window_session import MARGIN, MOST_CHANGES, WindowSession  # noqa: E402
+from SAMSegmentLib.engines.window_session import (  # noqa: E402
+    FILLED,
+    MARGIN,
+    MOST_CHANGES,
+    WindowSession,
+)
+from SAMSegmentLib.engines.windows import MOST, ROOM, rung  # noqa: E402
 from TestSupport.geometries import rotations  # noqa: E402
 from TestSupport.phantoms import dice, grid, middle_of, voxel_positions  # noqa: E402
 from TestSupport.true_network import Truth, ball_at  # noqa: E402
@@ -74,7 +80,7 @@ def test_a_ball_of_any_size_is_found_whole_from_a_click_anywhere_in_it(
     assert not mask.faces
 
 
-@pytest.mark.parametrize("diameter", [6, 12, 25, 45])
+@pytest.mark.parametrize("diameter", [6, 15, 22, 32, 45])
 def test_a_small_object_is_looked_at_again_in_a_window_of_which_it_fills_half(diameter):
     geometry = grid((600, 400, 400), (0.5, 0.5, 0.5))
     center = middle_of(geometry)
@@ -82,19 +88,23 @@ def test_a_small_object_is_looked_at_again_in_a_window_of_which_it_fills_half(di
     mask = clicked(truth, geometry, Point(tuple(center)))
     (first, *_), (second, told, _) = truth.asked
     assert first.spacing == 1.5 and second is mask.window
-    assert second.spacing == max(0.375, {12: 0.375, 25: 0.5, 45: 0.75}.get(diameter, 0))
+    finest = second.frame.finest
+    assert second.spacing == max(finest, rung(diameter / FILLED / MOST))
+    # As nearly half as the ladder of spacings allows.
+    filled = mask.extent.max() / second.side.max()
+    assert filled < 1.1 * FILLED and (filled > FILLED / 1.6 or second.spacing == finest)
     assert told.before is not None and told.before.max() > 0.9
 
 
-def test_nothing_is_looked_at_finer_than_the_volume_is():
+def test_nothing_is_looked_at_finer_than_half_the_volumes_voxels():
     geometry = grid((100, 200, 200), (1.2, 1.2, 3))
     truth = Truth(ball_at(middle_of(geometry), 4))
     clicked(truth, geometry, Point(tuple(middle_of(geometry))))
-    assert [window.spacing for window, *_ in truth.asked] == [1.5, 1.0]
+    assert [window.spacing for window, *_ in truth.asked] == [1.5, 0.75]
     coarse = grid((60, 100, 100), (3, 3, 3))
     truth = Truth(ball_at(middle_of(coarse), 8))
     clicked(truth, coarse, Point(tuple(middle_of(coarse))))
-    assert [window.spacing for window, *_ in truth.asked] == [1.5]
+    assert [window.spacing for window, *_ in truth.asked] == [3.0, 1.5]
 
 
 def test_an_object_of_middle_size_is_looked_at_once():
@@ -112,9 +122,10 @@ def test_from_farther_away_nothing_is_told_of_a_mask_that_was_cut_off():
 
 
 def test_what_is_larger_than_the_coarsest_window_is_told():
-    huge = grid((160, 160, 160), (5, 5, 5))
+    huge = grid((400, 400, 400), (2, 2, 2))
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     mask = clicked(truth, huge, Point(tuple(middle_of(huge))))
+    assert [window.spacing for window, *_ in truth.asked] == [1.5, 3.0, 4.0]
     assert mask.window.spacing == 4.0 and mask.faces
 
 
@@ -192,8 +203,10 @@ def test_an_rois_window_holds_it_with_room_and_is_as_fine_as_that_allows(turn, s
         (roi.corners() @ window.frame.axes).max(0),
     )
     extent = (np.minimum(high, window.frame.high) - np.maximum(low, window.frame.low)).max()
-    assert 1.25 * extent <= 128 * window.spacing * 1.0001
-    assert window.spacing == 0.75 or 1.25 * extent > 64 * window.spacing
+    assert ROOM * extent <= MOST * window.spacing * 1.0001
+    # No next finer spacing of the ladder would do.
+    finest = window.frame.finest
+    assert window.spacing == finest or 1.5001 * ROOM * extent > MOST * window.spacing
     assert told.points == () and wanted == 1 and set(np.unique(told.roi)) <= {-1.0, 1.0}
 
 
@@ -220,7 +233,7 @@ def test_content_is_the_mask_before_in_the_window_around_it():
     session = WindowSession(LARGE, truth, content=field, keeps=True)
     mask = session.first(Prompts())[0]
     ((window, told, _),) = truth.asked
-    assert told.points == () and window.spacing == 1.5
+    assert told.points == () and window.spacing == rung(40 * 2 / FILLED / MOST)
     voxel_ml = 8 * window.spacing**3
     assert (told.before + 1).sum() / 2 * voxel_ml == pytest.approx(content.sum() * 8, rel=0.02)
     assert agreement(mask, LARGE, ball_at(MIDDLE, 30), (MIDDLE, 50)) > 0.95
@@ -255,8 +268,7 @@ def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing
     assert all(window.holds(click.ras) for window in asked)
     assert mask.window in asked and mask.logits[mask.window.voxel(click.ras)] > 0
     frame = mask.window.frame
-    finest = min(frame.finest, frame.first)
-    assert all(finest <= window.spacing <= frame.coarsest for window in asked)
+    assert all(frame.finest <= window.spacing <= frame.coarsest for window in asked)
 
 
 def test_a_mask_that_leaves_the_click_out_is_not_the_answer_if_another_holds_it():
@@ -268,6 +280,27 @@ def test_a_mask_that_leaves_the_click_out_is_not_the_answer_if_another_holds_it(
 
     masks = WindowSession(LARGE, best_is_beside).first(Prompts(points=(Point(tuple(MIDDLE)),)))
     assert masks[0].logits[masks[0].window.voxel(MIDDLE)] > 0 and masks[1].box is None
+
+
+def test_of_the_masks_of_a_click_the_worthiest_comes_first_but_one_that_leaves_it_out_stays_last():
+    beside = ball_at(np.add(MIDDLE, (60, 0, 0)), 20)
+    # The first and the last are of equal worth.
+    balls = [ball_at(MIDDLE, radius) for radius in (48, 40, 56)]
+
+    def worth(mask):
+        if mask.box is None:
+            return 9.0
+        return 2.0 if mask.extent.max() < 90 else 1.0
+
+    def offered(window, told, wanted):
+        found = (there(voxel_positions(window.geometry)) for there in (beside, *balls))
+        return [WindowMask(window, np.where(mask, 5, -5).astype(np.float32)) for mask in found]
+
+    click = Prompts(points=(Point(tuple(MIDDLE)),))
+    masks = WindowSession(LARGE, offered, worth=worth).first(click)
+    assert masks[-1].box is None
+    sizes = [mask.extent.max() for mask in masks[:-1]]
+    assert np.abs(np.subtract(sizes, [80, 96, 112])).max() <= 3
 
 
 def test_a_positive_click_at_the_very_edge_of_the_window_moves_it_a_negative_one_does_not():

@@ -1,6 +1,7 @@
 """SAMSegment 3D's windows lie where the prompts are, and the volume is, in every geometry."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from SAMSegmentLib.core.prompts import Roi
 
 pytest.importorskip("torch")
 
-from SAMSegmentLib.engines.windows import LATTICE, WindowFrame, rung
+from SAMSegmentLib.engines.windows import LATTICE, LEAST, MOST, ROOM, WindowFrame, rung
+from SAMSegmentLib.networks.samsegment3d import MULTIPLE
 from TestSupport.geometries import any_spacing, geometries, reorientations
 from TestSupport.phantoms import grid
 
@@ -57,15 +59,16 @@ def test_a_window_stays_in_a_larger_volume_and_holds_a_smaller_one(geometry, sha
 
 
 @given(any_volume, shares, spacings)
-def test_its_sides_are_multiples_of_16_voxels_no_more_than_the_volume_needs(
+def test_its_sides_are_multiples_of_what_the_network_takes_no_more_than_the_volume_needs(
     geometry, share, spacing
 ):
     frame = WindowFrame(geometry)
     window = frame.around(within(geometry, share), spacing)
     needed = (frame.high - frame.low) / spacing
     for sides, voxels in zip(window.shape, needed, strict=True):
-        assert sides % 16 == 0 and 32 <= sides <= 128
-        assert sides in (32, 128) or sides - 16 < voxels + 1e-3
+        assert sides % MULTIPLE == 0 and LEAST <= sides <= MOST
+        assert sides == LEAST or sides - MULTIPLE < voxels + 1e-3
+        assert sides == MOST or sides > voxels - 1e-3
     assert window.geometry.shape == window.shape
     assert np.allclose(window.geometry.spacing, spacing)
     assert np.allclose(window.half_geometry.spacing, 2 * spacing)
@@ -126,37 +129,48 @@ def test_however_voxels_are_stored_the_window_is_the_same(degrees, share, storag
 @pytest.mark.parametrize(
     ("voxel", "extent", "first", "finest"),
     [
-        (0.7, 350, 1.5, 0.75),  # a CT
-        (1.0, 180, 1.5, 0.75),  # a head
-        (0.6, 90, 0.75, 0.5),  # a knee: all of it fits
-        (1.2, 80, 1.5, 1.0),  # no finer than it was measured
-        (0.05, 20, 0.1875, 0.046875),  # a small animal
-        (4.0, 700, 1.5, 3.0),  # a PET
-        (40.0, 4000, 12.0, 32.0),  # not the unit that was meant
+        (0.7, 350, 1.5, 0.375),  # a CT
+        (1.0, 180, 1.5, 0.5),  # a head
+        (0.6, 90, 1.0, 0.375),  # a knee: all of it fits
+        (1.2, 60, 1.0, 0.75),  # hardly finer than it was measured, though all of it would fit
+        (0.05, 20, 0.25, 0.03125),  # a small animal
+        (4.0, 700, 3.0, 2.0),  # a PET
+        (40.0, 4000, 32.0, 24.0),  # not the unit that was meant
     ],
 )
-def test_the_first_look_is_at_a_millimetre_and_a_half_or_finer_at_all_of_a_small_volume(
+def test_the_first_look_is_at_a_millimetre_and_a_half_or_as_fine_as_the_volume_is_and_fits(
     voxel, extent, first, finest
 ):
     frame = WindowFrame(grid((int(extent / voxel),) * 3, (voxel,) * 3))
     assert frame.first == first and frame.finest == finest
 
 
+@given(any_volume)
+def test_there_is_always_a_nearer_look_than_the_first_and_none_finer_than_half_a_voxel(geometry):
+    frame = WindowFrame(geometry)
+    assert geometry.spacing.min() / 2 <= frame.finest * (1 + 1e-5)
+    assert frame.finest < frame.first <= frame.coarsest
+
+
 def test_a_volume_of_a_few_thin_slices_lies_in_the_middle_of_voxels():
     flat = grid((2, 200, 200), (1, 1, 0.3))
     window = WindowFrame(flat).around((100, 100, 0.1), 1.5)
-    assert window.shape == (128, 128, 32)
-    centers = window.geometry.to_ras(np.stack([np.arange(32), *[np.full(32, 64)] * 2], axis=-1))
+    assert window.shape == (MOST, MOST, LEAST)
+    middle = np.full(LEAST, MOST // 2)
+    centers = window.geometry.to_ras(np.stack([np.arange(LEAST), middle, middle], axis=-1))
     assert flat.contains(centers).sum() == 1
 
 
 def test_a_window_is_as_fine_as_an_roi_allows():
     frame = WindowFrame(grid((400, 400, 400), (0.5, 0.5, 0.5)))
-    for size, spacing in ((40, 0.5), (52, 0.75), (100, 1.0), (150, 1.5), (180, 2.0)):
-        roi = Roi.from_box((100, 100, 100), (size, 10, 20))
-        window = frame.around_roi(roi)
-        assert window.spacing == spacing
-        assert all(window.holds(corner) for corner in roi.corners())
+    for fine, coarse in pairwise((0.25, 0.375, 0.5, 0.75, 1.0, 1.5, 2.0)):
+        largest = fine * MOST / ROOM
+        for size, spacing in ((0.98 * largest, fine), (1.02 * largest, coarse)):
+            roi = Roi.from_box((100, 100, 100), (size, size / 2, size / 4))
+            window = frame.around_roi(roi)
+            assert window.spacing == spacing
+            assert all(window.holds(corner) for corner in roi.corners())
+    assert frame.around_roi(Roi.from_box((100, 100, 100), (2, 2, 2))).spacing == frame.finest
 
 
 def test_faces_at_which_the_volume_ends_need_no_margin():
@@ -176,6 +190,6 @@ def test_windows_are_told_apart_by_their_corner_their_spacing_and_their_shape():
     for other in (
         replace(window, corner=(0.0, 1.0, 2.0)),
         replace(window, spacing=2.0),
-        replace(window, shape=(128, 128, 112)),
+        replace(window, shape=(MOST, MOST, MOST - MULTIPLE)),
     ):
         assert window != other and window.key != other.key

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from monai.metrics import compute_dice
 from safetensors.torch import load_file
 
 from SAMSegmentLib.networks.samsegment3d import PromptTensors, SAMSegment3D
 from Training.config import read_config
-from Training.losses import mask_losses, total_loss
-from Training.standardised import plain_tensors, standardise
+from Training.losses import dice, mask_losses, total_loss
+from Training.standardised import plain_tensors, standardise, start_from
 from Training.state import NAME, PIECE_BYTES, State
 from Training.train import learning_rate, train
 
@@ -139,6 +140,18 @@ def test_standardised_weights_are_the_plain_ones_in_effect():
         assert torch.allclose(one, other, atol=1e-5)
 
 
+def test_a_training_can_start_from_weights_that_ship():
+    torch.manual_seed(3)
+    shipped = plain_tensors(standardise(SAMSegment3D(**SMALL)))
+    half = {name: value.half() for name, value in shipped.items()}
+    network = standardise(SAMSegment3D(**SMALL))
+    start_from(network, half)
+    for name, value in plain_tensors(network).items():
+        assert torch.allclose(value, shipped[name], atol=2e-3), name
+    with pytest.raises((RuntimeError, AttributeError)):
+        start_from(standardise(SAMSegment3D(**{**SMALL, "heads": (2, 1)})), half)
+
+
 def test_signals_keep_their_size_through_a_network_at_random():
     torch.manual_seed(2)
     network = standardise(SAMSegment3D())
@@ -161,6 +174,14 @@ def test_the_best_of_three_masks_is_what_counts():
     )
     assert one < 0.3 * worst
     assert reached[0].tolist() == pytest.approx([1, 0, 0], abs=1e-3)
+
+
+def test_dice_is_monais():
+    random = torch.Generator().manual_seed(4)
+    logits = torch.randn(3, 1, 8, 8, 8, generator=random)
+    truth = torch.rand(3, 8, 8, 8, generator=random) > 0.6
+    theirs = compute_dice(logits > 0, truth[:, None])
+    assert torch.allclose(dice(logits, truth), theirs, atol=1e-5)
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing():
