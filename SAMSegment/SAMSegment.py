@@ -56,8 +56,9 @@ class SAMSegment(ScriptedLoadableModule):
             "<p>See the <a href='{homepage}'>documentation</a>.</p>"
         ).format(homepage=HOMEPAGE)
         parent.acknowledgementText = _(
-            "The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0). The networks"
-            " follow the papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE."
+            "The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0) and those of"
+            " SAMSegment 3D, trained for this extension on free data. The other networks follow the"
+            " papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE."
         )
         slicer.app.connect("startupCompleted()", register)
 

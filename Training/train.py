@@ -201,7 +201,10 @@ def average_gradients(network) -> None:
     """The mean of all processes' gradients, in each of them."""
     if not dist.is_initialized():
         return
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    for p in network.parameters():
+        if p.grad is None:  # no click in this process's windows, but in another's
+            p.grad = torch.zeros_like(p)
+    gradients = [p.grad for p in network.parameters()]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()

@@ -230,7 +230,7 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegment.py"/>
-        <source>The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0). The networks follow the papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE.</source>
+        <source>The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0) and those of SAMSegment 3D, trained for this extension on free data. The other networks follow the papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

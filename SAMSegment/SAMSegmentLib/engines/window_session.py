@@ -112,6 +112,10 @@ class WindowSession:
             window = self._holding(mask, points)
         before = mask.told if seen is None else self._before(seen)
         answer = self._look(window, points, before, 1)[0]
+        if window == mask.window:
+            # A click that adds takes nothing away, and the other way round.
+            bound = np.maximum if newest.positive else np.minimum
+            answer = WindowMask(window, bound(answer.logits, mask.logits))
         return self._settled(answer, points, before, nearer=False)
 
     def opinion(self, points: tuple[Point, ...], seen: Field) -> WindowMask:

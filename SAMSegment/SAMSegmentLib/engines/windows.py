@@ -12,11 +12,11 @@ from ..core.prompts import Roi
 from ..networks.samsegment3d import MULTIPLE
 from .volume_frame import SLIGHTLY, VolumeFrame, on_lattice
 
-#: Voxels along a side of a window, the most that training showed the network; fewer, down to LEAST,
-#: where the volume ends before.
-MOST, LEAST = 96, 32
+#: Voxels along a side of a window, within what training showed the network (48 to 96); fewer, down
+#: to LEAST, where the volume ends before.
+MOST, LEAST = 80, 32
 #: In which a click is looked at first, if the volume is no smaller.
-FIRST_MM = 1.5
+FIRST_MM = 1.0
 #: But no finer than this share of the volume's smallest voxel edge.
 FIRST_SHARE = 0.75
 #: The coarsest in which an object is followed.

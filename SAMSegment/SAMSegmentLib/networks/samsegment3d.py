@@ -191,13 +191,14 @@ class Decoder(nn.Module):
             for vectors, size in zip(features.likeness, (2, 4), strict=True)
         )
         told4 = self.told[1](torch.cat([F.avg_pool3d(maps, 2), alike4], 1).to(seen4.dtype))
-        x4 = self.first(seen4 + told4)
-        x8 = self.seen[0](seen8 + self.down[0](rectified(x4)))
-        x16 = self.seen[1](seen16 + self.down[1](rectified(x8)))
-        y8 = self.joined[2](x8 + enlarged(self.up[2](rectified(x16))))
-        y4 = self.joined[1](x4 + enlarged(self.up[1](rectified(y8, last=True))))
+        x4 = self.first(added(told4, seen4))
+        x8 = self.seen[0](added(self.down[0](rectified(x4)), seen8))
+        x16 = self.seen[1](added(self.down[1](rectified(x8)), seen16))
+        y8 = self.joined[2](added(enlarged(self.up[2](rectified(x16))), x8))
+        y4 = self.joined[1](added(enlarged(self.up[1](rectified(y8, last=True))), x4))
         told2 = self.told[0](torch.cat([maps, alike2], 1).to(seen2.dtype))
-        y2 = seen2 + told2 + enlarged(self.up[0](rectified(y4, last=True)))
+        y2 = added(enlarged(self.up[0](rectified(y4, last=True))), told2)
+        y2 = added(y2, seen2)
         y2 = self.joined[0](y2)
         masks = self.masks(rectified(y2, last=True)).float()
         whole = torch.cat([x16.mean((2, 3, 4)), x16.amax((2, 3, 4))], 1)
@@ -273,6 +274,11 @@ def rectified(x: Tensor, last: bool = False) -> Tensor:
         last: whether nothing else needs x, so that its memory may be used.
     """
     return F.relu(x, inplace=last and not torch.is_grad_enabled())
+
+
+def added(fresh: Tensor, other: Tensor) -> Tensor:
+    """The sum; if nothing is learned, in the memory of the first, which nothing else needs."""
+    return fresh + other if torch.is_grad_enabled() else fresh.add_(other)
 
 
 def enlarged(x: Tensor) -> Tensor:

@@ -281,7 +281,7 @@ LARGE_BALL = image_of(ball(LARGE, middle_of(LARGE), 150), LARGE)
 
 
 def test_cancelled_anywhere_the_next_answer_is_the_right_one():
-    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 150))
+    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 140))
     counting = After(10**9)
     expected = predict(TrueEngine(truth), LARGE_BALL, click, watch=Watch(cancel=counting))
     engine = TrueEngine(truth)
@@ -304,7 +304,7 @@ def test_a_click_that_is_cancelled_leaves_the_earlier_answers(engine):
 
 def test_the_first_look_is_shown_before_the_second():
     seen = []
-    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 150))
+    click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 140))
     watch = Watch(preview=lambda make: seen.append(make().mask()))
     answer = predict(TrueEngine(truth), LARGE_BALL, click, watch=watch)
     assert len(seen) == 1 and 0 < seen[0].sum() < answer.mask().sum()

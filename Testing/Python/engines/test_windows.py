@@ -129,8 +129,8 @@ def test_however_voxels_are_stored_the_window_is_the_same(degrees, share, storag
 @pytest.mark.parametrize(
     ("voxel", "extent", "first", "finest"),
     [
-        (0.7, 350, 1.5, 0.375),  # a CT
-        (1.0, 180, 1.5, 0.5),  # a head
+        (0.7, 350, 1.0, 0.375),  # a CT
+        (1.0, 180, 1.0, 0.5),  # a head
         (0.6, 90, 1.0, 0.375),  # a knee: all of it fits
         (1.2, 60, 1.0, 0.75),  # hardly finer than it was measured, though all of it would fit
         (0.05, 20, 0.25, 0.03125),  # a small animal
@@ -138,7 +138,7 @@ def test_however_voxels_are_stored_the_window_is_the_same(degrees, share, storag
         (40.0, 4000, 32.0, 24.0),  # not the unit that was meant
     ],
 )
-def test_the_first_look_is_at_a_millimetre_and_a_half_or_as_fine_as_the_volume_is_and_fits(
+def test_the_first_look_is_at_a_millimetre_or_as_fine_as_the_volume_is_and_fits(
     voxel, extent, first, finest
 ):
     frame = WindowFrame(grid((int(extent / voxel),) * 3, (voxel,) * 3))

@@ -11,13 +11,14 @@ import pytest
 import torch
 from monai.metrics import compute_dice
 from safetensors.torch import load_file
+from torch import distributed as dist
 
 from SAMSegmentLib.networks.samsegment3d import PromptTensors, SAMSegment3D
 from Training.config import read_config
 from Training.losses import dice, mask_losses, total_loss
 from Training.standardised import plain_tensors, standardise, start_from
 from Training.state import NAME, PIECE_BYTES, State
-from Training.train import learning_rate, train
+from Training.train import average_gradients, learning_rate, train
 
 ROOT = Path(__file__).parents[3]
 SMOKE = ROOT / "Training" / "config" / "smoke.toml"
@@ -125,6 +126,21 @@ def test_two_processes_end_with_the_same_weights(tmp_path):
     assert done.returncode == 0, done.stderr
     one, other = (torch.load(tmp_path / f"weights_{n}.pt", weights_only=True) for n in (0, 1))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_one_process_did_not_use_counts_as_no_gradient(tmp_path):
+    # Without a click in any window, likeness to clicks is not used; another process may have one.
+    used, unused = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    network = torch.nn.ModuleList([used, unused])
+    used(torch.ones(1, 2)).sum().backward()
+    before = used.weight.grad.clone()
+    dist.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        average_gradients(network)
+    finally:
+        dist.destroy_process_group()
+    assert torch.equal(used.weight.grad, before)
+    assert not unused.weight.grad.any()
 
 
 def test_standardised_weights_are_the_plain_ones_in_effect():

@@ -1,4 +1,7 @@
-"""SAM-Med3D, random weights in the user's folder: one mask in the effect, console and shell."""
+"""3D models give one mask in the effect, console and shell.
+
+SAM-Med3D with random weights in the user's folder, SAMSegment 3D with its own.
+"""
 
 import dataclasses
 import shutil
@@ -20,7 +23,8 @@ from .conftest import EFFECT, NAME
 
 pytestmark = pytest.mark.mrml
 
-MODEL, FILE = "sam-med3d-turbo", "sam_med3d_turbo.pth"
+SAM_MED3D, FILE = "sam-med3d-turbo", "sam_med3d_turbo.pth"
+OURS = "samsegment3d"
 MIDDLE, SIZE, BESIDE = (60.0, 60.0, 48.0), (50.0, 40.0, 30.0), (70.0, 55.0, 50.0)
 IMAGE = ct_with_ball(grid((16, 40, 40), (3, 3, 6)), MIDDLE, 25)
 PATIENCE_S = 120.0
@@ -35,13 +39,16 @@ def folder(tmp_path_factory):
     shutil.rmtree(folder)  # 402 MB
 
 
-@pytest.fixture
-def installed(folder, monkeypatch):
-    """The catalogue takes that checkpoint for the published one."""
-    monkeypatch.setenv("SAMSEGMENT_MODELS", str(folder))
-    sha256 = catalogue.file_sha256(folder / FILE)
-    entry = dataclasses.replace(catalogue.model_entry(MODEL), sha256=sha256)
-    monkeypatch.setitem(catalogue.catalogue(), MODEL, entry)
+@pytest.fixture(params=[SAM_MED3D, OURS])
+def model(request, monkeypatch):
+    """The name of a model that is there; the catalogue takes that checkpoint for the published."""
+    if request.param == SAM_MED3D:
+        folder = request.getfixturevalue("folder")
+        monkeypatch.setenv("SAMSEGMENT_MODELS", str(folder))
+        sha256 = catalogue.file_sha256(folder / FILE)
+        entry = dataclasses.replace(catalogue.model_entry(SAM_MED3D), sha256=sha256)
+        monkeypatch.setitem(catalogue.catalogue(), SAM_MED3D, entry)
+    return request.param
 
 
 @pytest.fixture
@@ -54,8 +61,7 @@ def logic():
     worker_service.close_shared_service()
 
 
-@pytest.mark.usefixtures("installed")
-def test_effect_console_and_shell_give_one_mask(application, logic, tmp_path):
+def test_effect_console_and_shell_give_one_mask(application, logic, model, tmp_path):
     assert application.register_effect(EFFECT)
     studio = Studio(application)
     volume = studio.volume(IMAGE.geometry.ijk_to_ras, voxels=IMAGE.voxels)
@@ -67,8 +73,8 @@ def test_effect_console_and_shell_give_one_mask(application, logic, tmp_path):
     editor.setActiveEffectByName(NAME)
     effect = editor.effectByName(NAME).self()
     ui, asking = effect._panel.ui, effect._session._asking
-    ui.modelSelector.setCurrentIndex(ui.modelSelector.findData(MODEL))
-    assert ui.modelSelector.currentText == "SAM-Med3D turbo"
+    ui.modelSelector.setCurrentIndex(ui.modelSelector.findData(model))
+    assert ui.modelSelector.currentText == catalogue.model_entry(model).title
 
     def answered():
         assert application.wait(lambda: asking.is_busy, PATIENCE_S)
@@ -94,13 +100,13 @@ def test_effect_console_and_shell_give_one_mask(application, logic, tmp_path):
     assert (np.abs(ras - MIDDLE) <= np.array(SIZE) / 2).all()
 
     other = studio.segmentation(volume, name="By the console")
-    written = logic.segment(volume, other, roi=roi, positivePoints=[BESIDE], model=MODEL)
+    written = logic.segment(volume, other, roi=roi, positivePoints=[BESIDE], model=model)
     assert (segment_array(other, written, volume) > 0).tolist() == applied.tolist()
 
     source, output = tmp_path / "ct.nrrd", tmp_path / "mask.nrrd"
     sitk.WriteImage(sitk_from_array(IMAGE.voxels, IMAGE.geometry), str(source))
     prompts = ["--roi", *map(str, (*MIDDLE, *SIZE)), "--point", *map(str, BESIDE)]
-    command = ["segment", str(source), *prompts, "--model", MODEL, "--output", str(output)]
+    command = ["segment", str(source), *prompts, "--model", model, "--output", str(output)]
     assert main([*command, "--quiet", "--device", "cpu"]) == 0
     by_shell = sitk.GetArrayFromImage(sitk.ReadImage(str(output))) > 0
     assert np.array_equal(by_shell, applied)
@@ -108,6 +114,6 @@ def test_effect_console_and_shell_give_one_mask(application, logic, tmp_path):
 
 
 def test_the_int8_variant_reads_the_same_file():
-    plain, int8 = (catalogue.model_entry(name) for name in (MODEL, f"{MODEL}-int8"))
+    plain, int8 = (catalogue.model_entry(name) for name in (SAM_MED3D, f"{SAM_MED3D}-int8"))
     assert (plain.file, plain.sha256) == (int8.file, int8.sha256)
     assert plain.architecture != int8.architecture

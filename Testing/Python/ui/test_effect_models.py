@@ -247,7 +247,7 @@ def test_slicer_reads_no_large_file_itself(desk, install, monkeypatch):
     desk.propose()
     desk.apply()
     diagnostics(desk.session._service.client)
-    assert set(read) == {"litemedsam.safetensors"}
+    assert set(read) == {"litemedsam.safetensors", "samsegment3d.safetensors"}
 
 
 # A model that takes no line
