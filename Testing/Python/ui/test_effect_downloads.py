@@ -99,7 +99,8 @@ def test_a_download_ends_with_the_answer_of_the_model(desk, server, model, make_
         titles = [ui.modelSelector.itemText(i) for i in range(ui.modelSelector.count)]
         assert {"SAM-Med3D turbo", "SAM-Med3D int8"} <= set(titles)
     tree = panel.ui.modelTree
-    states = {tree.topLevelItem(i).text(0): tree.topLevelItem(i).text(1) for i in range(3)}
+    rows = [tree.topLevelItem(i) for i in range(len(catalogue()))]
+    states = {row.text(0): row.text(1) for row in rows}
     assert states["SAM-Med3D turbo"] == states["SAM-Med3D int8"] == "installed"
 
 
