@@ -1,9 +1,8 @@
 """The user who is imagined in training: first prompts, and clicks into what is wrong.
 
 Source: the rules of SAM-Med3D's training and of the CVPR 2025 challenge on interactive
-    segmentation: a click falls deep into the largest error, or anywhere into an error. Depth is
-    told here by how full of errors the surroundings are, at several sizes, which a GPU has in no
-    time.
+segmentation: a click falls deep into the largest error, or anywhere into an error. Depth is told
+here by how full of errors the surroundings are, at several sizes, which a GPU has in no time.
 """
 
 from __future__ import annotations

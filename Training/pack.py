@@ -9,7 +9,6 @@ objects may overlap. Where the manifest says of a licence "from memory", the fol
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from dataclasses import dataclass
@@ -17,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+
+from SAMSegmentLib.core.files import replaced_when_whole
+from SAMSegmentLib.weights.catalogue import file_sha256
 
 from . import pseudo_labels
 from .stable_regions import stable_regions
@@ -82,7 +84,7 @@ def read_cases(folder: Path):
             continue
         files = {file: folder / name / file for file in entry["files"]}
         for file, path in files.items():
-            if hashlib.sha256(path.read_bytes()).hexdigest() != entry["files"][file]["sha256"]:
+            if file_sha256(path) != entry["files"][file]["sha256"]:
                 raise SystemExit(f"{path} is not the file of the manifest.")
         if name in LABEL_MAPS:
             for file, path in files.items():
@@ -204,9 +206,8 @@ def write_pack(path: Path, cases) -> None:
         if case.image is not None:
             arrays[f"image_{n}"] = case.image
         told.append({"name": case.name, "spacing": list(case.spacing), "ct": case.ct})
-    unfinished = path.with_suffix(".unfinished.npz")
-    np.savez_compressed(unfinished, about=np.array(json.dumps(told)), **arrays)
-    unfinished.replace(path)
+    with replaced_when_whole(path) as unfinished:
+        np.savez_compressed(unfinished, about=np.array(json.dumps(told)), **arrays)
 
 
 def read_pack(path: Path) -> list[Case]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import io
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from SAMSegmentLib.core.whole_file import write_whole
 from SAMSegmentLib.networks.samsegment3d import SAMSegment3D
 
 from .config import Config
@@ -78,7 +78,7 @@ class State:
     def save(self, folder: Path) -> None:
         """Writes a checkpoint in pieces, then names it as the latest; the one before is removed."""
         folder.mkdir(parents=True, exist_ok=True)
-        whole = folder / f"{NAME}.unfinished"
+        whole = io.BytesIO()
         torch.save(
             {
                 "network": self.network.state_dict(),
@@ -92,15 +92,11 @@ class State:
             whole,
         )
         before = list(folder.glob(f"{NAME}-*.part*"))
-        data = whole.read_bytes()
+        data = whole.getvalue()
         for n, start in enumerate(range(0, len(data), PIECE_BYTES)):
             piece = folder / f"{NAME}-{self.step:07d}.part{n:02d}"
             piece.write_bytes(data[start : start + PIECE_BYTES])
-        latest = folder / f"{NAME}.latest"
-        told = folder / f"{NAME}.latest.unfinished"
-        told.write_text(f"{self.step} {len(data)}\n")
-        os.replace(told, latest)
-        whole.unlink()
+        write_whole(folder / f"{NAME}.latest", f"{self.step} {len(data)}\n")
         for old in before:
             if f"-{self.step:07d}." not in old.name:
                 old.unlink()
