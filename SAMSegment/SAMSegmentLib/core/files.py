@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from .errors import InputError, WriteError
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
-from .whole_file import umask
+from .whole_file import new_file
 
 SEGMENTATION_SUFFIX = ".seg.nrrd"
 # Cosine between two axes above which a grid counts as sheared.
@@ -171,13 +171,12 @@ def replaced_when_whole(path: Path):
     """
     suffix = next((ending for ending in MASK_SUFFIXES if path.name.endswith(ending)), path.suffix)
     try:
-        handle, unfinished = tempfile.mkstemp(suffix, ".samsegment-", path.parent)
+        handle, unfinished = new_file(path.parent, ".samsegment-", suffix)
         os.close(handle)
     except OSError as error:
         raise WriteError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         yield Path(unfinished)
-        os.chmod(unfinished, 0o666 & ~umask())
         os.replace(unfinished, path)
     except (OSError, RuntimeError) as error:
         raise WriteError(f"{path} could not be written: {_reason(error)}") from error
