@@ -277,6 +277,11 @@ def test(pytest_arguments) -> int:
     return run_parts([*lint_parts(), suite_part, preview_part(pytest_arguments)])
 
 
+def properties(pytest_arguments) -> int:
+    """Every property on thousands of new examples; see Testing/TestSupport/properties.py."""
+    return tests("-m", "hypothesis", "--hypothesis-profile=thorough", *pytest_arguments)
+
+
 def clean() -> int:
     """Remove what set-up and tests made. Results in out/ stay."""
     made = [VENV, PREVIEW, *ROOT.glob(".*_cache"), ROOT / ".hypothesis"]
@@ -321,6 +326,10 @@ COMMANDS = {
     "parity": (
         "the slow tests: networks agree with their references, whole pipelines with real models",
         lambda rest: tests("-m", "slow", *rest),
+    ),
+    "properties": (
+        "try every property on thousands of new examples: takes hours; before each release",
+        properties,
     ),
     "pack": (
         "pack the training set that lies beside the project",

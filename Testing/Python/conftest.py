@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
-# Timed tests on a busy machine fail for no reason.
-settings.register_profile("samsegment", deadline=None)
-settings.load_profile("samsegment")
+from TestSupport import properties
+
+properties.register()
 
 # Several threads on fewer free cores wait for each other far longer than they compute. Set before
 # torch is imported, and inherited by the programs that tests start.

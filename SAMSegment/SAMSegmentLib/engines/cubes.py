@@ -36,12 +36,13 @@ class CubeFrame(VolumeFrame):
     def beside(self, cube: Cube, axis: int, side: int) -> Cube:
         """The cube half a side further along an axis (0, 1, 2: x, y, z); `side` is -1 or +1.
 
-        A little further, if the volume ends there.
+        A little further, if the volume ends there: no cube is spent on one step of the lattice.
         """
         start = np.array(cube.start)
         start[axis] += side * CUBE_MM / 2
         end = self._ends()[0 if side < 0 else 1][axis]
-        if abs(start[axis] - end) < LATTICE_MM:
+        # A whole step is what many volumes leave, and starts are rounded.
+        if abs(start[axis] - end) <= LATTICE_MM + 2 * ROUNDING_MM:
             start[axis] = end
         return self._cube(start)
 

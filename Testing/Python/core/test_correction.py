@@ -13,6 +13,7 @@ from SAMSegmentLib.core.correction import (
     radius_of,
 )
 from SAMSegmentLib.core.errors import InputError
+from TestSupport.properties import examples
 
 SHAPE = (9, 18, 20)
 voxels = st.tuples(*[st.integers(0, n - 1) for n in SHAPE])
@@ -46,7 +47,7 @@ def clicks_in_turn(draw):
     return [(place, draw(st.booleans()), draw(proposals)) for place in places]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(clicks_in_turn(), seeds, st.floats(-4, 4), spacings)
 def test_after_any_clicks_all_of_them_hold_and_each_did_only_what_it_may(
     clicks, seed, bias, spacing

@@ -19,6 +19,7 @@ from SAMSegmentLib.core.proposal import (
 )
 from TestSupport.geometries import geometries, reorientations
 from TestSupport.phantoms import dice, ellipsoid, grid, middle_of, voxel_positions
+from TestSupport.properties import examples
 
 thresholds = st.floats(LOWEST_THRESHOLD, HIGHEST_THRESHOLD)
 some_logits = arrays(np.float32, (3, 4, 5), elements=st.floats(-40, 40, width=32))
@@ -100,7 +101,7 @@ def test_on_its_own_grid_a_proposal_is_the_prediction(geometry):
     assert proposal.cut == 0.0
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_grid, st.tuples(*[st.integers(-6, 9)] * 3), st.tuples(*[st.integers(3, 20)] * 3))
 def test_on_a_part_of_its_grid_or_a_larger_one_voxels_are_copied(geometry, start, shape):
     prediction = blob(geometry)
@@ -121,7 +122,7 @@ def test_on_a_part_of_its_grid_or_a_larger_one_voxels_are_copied(geometry, start
     assert np.array_equal(mask, expected)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_grid, reorientations())
 def test_stored_flipped_or_permuted_the_mask_is_the_same(geometry, storage):
     prediction = blob(geometry)
@@ -132,7 +133,7 @@ def test_stored_flipped_or_permuted_the_mask_is_the_same(geometry, storage):
     assert (np.abs(_volume(prediction)[wrong]) < 1e-3).all()
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_grid, any_grid, thresholds)
 def test_on_any_grid_a_proposal_has_the_mask_that_placing_the_prediction_gives(
     geometry, target, threshold
@@ -153,7 +154,7 @@ def test_on_any_grid_a_proposal_has_the_mask_that_placing_the_prediction_gives(
     assert np.array_equal(whole(half, target)[~unsure], expected[~unsure])
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_grid, any_grid, thresholds)
 def test_the_logits_on_a_grid_hold_all_that_exceeds_the_threshold(geometry, target, threshold):
     shift = np.eye(4)

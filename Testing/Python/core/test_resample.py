@@ -17,6 +17,7 @@ from SAMSegmentLib.core.resample import (
 from TestSupport.cases import shared_case
 from TestSupport.geometries import geometries, rigid_transforms, rotations
 from TestSupport.phantoms import ball, centroid, dice, voxel_positions
+from TestSupport.properties import examples
 
 LARGE_ENOUGH = 500
 
@@ -36,7 +37,7 @@ def window_around(center, axes, spacing, size) -> Geometry:
     return Geometry(matrix, (size,) * 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(
     geometries(st.just((20, 22, 24)), st.tuples(st.floats(1, 2), st.floats(1, 2), st.floats(1, 3))),
     rotations,

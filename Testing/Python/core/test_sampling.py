@@ -10,6 +10,7 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.sampling import sample_linear
 from TestSupport.geometries import any_spacing, geometries, linear_transforms, reorientations
 from TestSupport.phantoms import grid, middle_of, voxel_positions
+from TestSupport.properties import examples
 
 OUTSIDE = -7.5
 sources = geometries(st.tuples(*[st.integers(2, 9)] * 3))
@@ -38,7 +39,7 @@ def slowly(voxels, source, target):
     return np.where(within >= 0, values, OUTSIDE), within
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(sources, targets, st.tuples(*[st.floats(-8, 8)] * 3))
 def test_values_are_those_between_the_nearest_voxels_and_outside_begins_at_the_faces(
     source, target, offset
@@ -52,7 +53,7 @@ def test_values_are_those_between_the_nearest_voxels_and_outside_begins_at_the_f
     assert np.allclose(found[clearly], expected[clearly], atol=0.05)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(sources, targets, reorientations(), linear_transforms())
 def test_neither_how_voxels_are_stored_nor_a_transform_of_both_changes_anything(
     source, target, storage, matrix

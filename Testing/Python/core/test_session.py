@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.core.session import PromptHistory
+from TestSupport.properties import examples
 
 positions = st.integers(-9, 9)
 indices = st.integers(0, 4)
@@ -140,7 +141,7 @@ def prompts_of(state):
     )
 
 
-HistoryMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+HistoryMachine.TestCase.settings = settings(max_examples=examples(40), stateful_step_count=30)
 TestPromptHistory = HistoryMachine.TestCase
 
 

@@ -10,13 +10,14 @@ from SAMSegmentLib.engines.clicks import Section, matching, sections_in_view, vo
 from TestSupport.geometries import geometries
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid
+from TestSupport.properties import examples
 from TestSupport.sections import offers_of, slice_mask, stacks_around, views_on
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
 BALL = ball(GEOMETRY, (60, 44, 30), 20)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(geometries(st.just((6, 7, 8))), st.data())
 def test_on_the_line_where_two_planes_cross_their_sections_are_the_same(geometry, data):
     truth = np.random.default_rng(0).random(geometry.shape) < 0.5
@@ -55,7 +56,7 @@ def test_beside_the_object_no_section_of_it_is_found():
         assert sections == []
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     geometries(st.just((14, 15, 16)), st.tuples(*[st.floats(1, 2)] * 3)),
     st.tuples(*[st.floats(-0.3, 0.3)] * 3),

@@ -13,6 +13,7 @@ from SAMSegmentLib.engines.cube_masks import CubeMask, blended
 from SAMSegmentLib.engines.cubes import CUBE_MM, CubeFrame
 from TestSupport.geometries import rotations
 from TestSupport.phantoms import dice, grid, middle_of, voxel_positions
+from TestSupport.properties import examples
 
 # 720 mm from left to right, coarse: it is cubes that are tested.
 LONG = grid((30, 30, 90), (8, 8, 8))
@@ -71,7 +72,7 @@ def test_a_tube_of_half_a_metre_is_found_whole_wherever_it_is_clicked(axis, from
     assert len(new) <= 6
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(rotations, st.sampled_from((0.0, 0.4)), st.floats(-200, 200))
 def test_a_tube_is_followed_in_oblique_and_tilted_volumes(axes, tilt, along):
     matrix = np.eye(4)

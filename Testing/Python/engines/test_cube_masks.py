@@ -12,6 +12,7 @@ from SAMSegmentLib.engines.cube_masks import CubeMask, blended, on_cube
 from SAMSegmentLib.engines.cubes import CubeFrame
 from TestSupport.geometries import geometries, reorientations
 from TestSupport.phantoms import grid, middle_of, voxel_positions
+from TestSupport.properties import examples
 
 any_volume = geometries(st.tuples(*[st.integers(2, 20)] * 3), st.tuples(*[st.floats(1, 25)] * 3))
 shares = st.tuples(*[st.floats(0, 1)] * 3)
@@ -49,7 +50,7 @@ def on_volume(field, geometry):
     return field.on((0, 0, 0), geometry.shape)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(any_volume, shares)
 def test_one_mask_is_interpolated_where_it_is_in_any_geometry(geometry, share):
     mask = CubeMask(cube_in(geometry, share), smooth_logits())
@@ -64,7 +65,7 @@ def test_one_mask_is_interpolated_where_it_is_in_any_geometry(geometry, share):
     assert (expected[~shown & clearly] <= LOWEST + 1e-4).all()
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(any_volume, shares, reorientations())
 def test_however_voxels_are_stored_the_mask_is_the_same(geometry, share, storage):
     mask = CubeMask(cube_in(geometry, share), smooth_logits())
@@ -166,7 +167,7 @@ def test_each_mask_counts_by_how_far_a_voxel_is_from_its_faces():
     assert max(slowly(mask, ras)[0][left_out].max() for mask in masks) <= LOWEST
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(any_volume, shares, shares, st.data())
 def test_a_box_that_no_mask_leaves_cuts_exactly(geometry, one, other, data):
     low = np.array([data.draw(st.integers(0, n - 1)) for n in geometry.shape])

@@ -14,6 +14,7 @@ from SAMSegmentLib.engines.cube_picture import CT_RANGE, CubeWindow, clip_of, no
 from SAMSegmentLib.engines.cubes import CubeFrame
 from TestSupport.geometries import geometries, reorientations
 from TestSupport.phantoms import grid, middle_of, voxel_positions
+from TestSupport.properties import examples
 
 some_volumes = geometries(
     st.tuples(*[st.integers(3, 24)] * 3), st.tuples(*[st.floats(0.8, 25)] * 3)
@@ -56,7 +57,7 @@ def slowly(window, part):
     return np.where(within >= 0, values, 0.0), np.abs(within) < 1e-3
 
 
-@settings(max_examples=10, phases=SMALL_FAILURES)
+@settings(max_examples=examples(10), phases=SMALL_FAILURES)
 @given(some_volumes, shares, st.sampled_from(("CT", "MR")))
 def test_a_picture_is_what_training_would_have_made_of_the_volume(geometry, share, modality):
     image = Image(texture(geometry), geometry, modality)
@@ -74,7 +75,7 @@ def test_a_picture_is_what_training_would_have_made_of_the_volume(geometry, shar
     assert difference.max() < 0.02
 
 
-@settings(max_examples=6, phases=SMALL_FAILURES)
+@settings(max_examples=examples(6), phases=SMALL_FAILURES)
 @given(reorientations(), st.sampled_from((-25.0, 0.0, 20.0)), st.booleans())
 def test_however_voxels_are_stored_the_picture_is_the_same(storage, angle, tilted):
     turn = np.eye(4)

@@ -18,6 +18,7 @@ from SAMSegmentLib.engines.regions import voxel_of
 from TestSupport.geometries import geometries, rotations
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
+from TestSupport.properties import examples
 from TestSupport.sections import GREY, PICTURE_SIZE
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
@@ -66,7 +67,7 @@ def test_rough_content_becomes_the_object_that_it_means(how):
     assert dice(content, BALL) < 0.9 < 0.95 < dice(mask, BALL)
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(
     geometries(st.just((26, 28, 30)), st.tuples(st.floats(1, 2), st.floats(1, 2), st.floats(1, 5))),
     rotations,

@@ -17,6 +17,7 @@ from SAMSegmentLib.engines.slices import SliceStack
 from TestSupport.geometries import geometries, rotations
 from TestSupport.knowing_network import KnowingNetwork, box_around
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of, voxel_positions
+from TestSupport.properties import examples
 from TestSupport.sections import GREY, PICTURE_SIZE, slice_mask
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
@@ -50,7 +51,7 @@ def measured(line, objects, geometry, roi=None):
     return answer.mask.prediction(geometry).mask().astype(bool), answer
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(any_volume, directions)
 def test_a_diameter_in_any_direction_finds_the_ball_in_any_volume(geometry, direction):
     radius = 0.25 * extent(geometry)
@@ -92,7 +93,7 @@ def test_where_the_network_sees_nothing_the_lines_middle_is_in_the_mask_all_the_
     assert mask[tuple(voxel_of(GEOMETRY, middle))]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_volume, directions)
 def test_a_mask_fits_best_that_ends_where_the_line_does(geometry, direction):
     radius = 0.25 * extent(geometry)
@@ -106,7 +107,7 @@ def test_a_mask_fits_best_that_ends_where_the_line_does(geometry, direction):
     assert fit.of_mask(np.zeros(geometry.shape, bool), (0, 0, 0)) == 0
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_volume, directions, st.integers(0, 2**32 - 1))
 def test_a_part_of_a_mask_fits_as_the_whole_does(geometry, direction, seed):
     line = line_through(middle_of(geometry), direction, 0.5 * extent(geometry))
@@ -119,7 +120,7 @@ def test_a_part_of_a_mask_fits_as_the_whole_does(geometry, direction, seed):
     assert fit.of_mask(mask[box], tuple(start)) == fit.of_mask(mask & ~kept, (0, 0, 0))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_volume, st.sampled_from((0, 1, 2)), st.floats(0, np.pi))
 def test_in_its_own_plane_a_line_judges_sections_and_across_it_does_not(geometry, plane, angle):
     stacks = stacks_of(image_of(np.ones(geometry.shape, bool), geometry), GREY, PICTURE_SIZE)
@@ -143,7 +144,7 @@ def test_in_its_own_plane_a_line_judges_sections_and_across_it_does_not(geometry
     assert across_line.judged(large, stack, index).quality < large.quality
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_volume, st.sampled_from((0, 1, 2)), directions)
 def test_the_first_box_holds_the_disc_with_the_line_as_diameter(geometry, plane, direction):
     assume(abs(np.linalg.det(geometry.directions)) > 0.999)

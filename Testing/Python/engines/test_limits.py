@@ -19,6 +19,7 @@ from SAMSegmentLib.engines.views import MOST_FORBIDDEN
 from TestSupport.geometries import geometries, rotations
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
+from TestSupport.properties import examples
 from TestSupport.sections import GREY, PICTURE_SIZE, offers_of, roi_round, slice_mask
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
@@ -37,7 +38,7 @@ def stacks_with(mask, geometry, limits):
     return stacks_of(image_of(mask, geometry), GREY, PICTURE_SIZE, limits)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_volume, st.integers(0, 2), st.integers(0, 2**32 - 1))
 def test_along_any_axis_the_voxels_that_are_free_are_those_that_are_free(geometry, plane, seed):
     rng = np.random.default_rng(seed)
@@ -52,7 +53,7 @@ def test_along_any_axis_the_voxels_that_are_free_are_those_that_are_free(geometr
     assert np.array_equal(np.ones(shape, bool) if allowed is None else allowed, expected)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_volume, rotations, st.tuples(*[st.floats(0.3, 0.9)] * 3))
 def test_of_an_roi_however_it_is_turned_only_the_inside_is_free(geometry, axes, shares):
     extent = float((geometry.spacing * geometry.shape[::-1]).min())
@@ -154,7 +155,7 @@ def test_an_object_is_found_beside_the_neighbour_that_fills_its_roi():
         assert not (field.prediction(GEOMETRY).mask() & LARGE).any()
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(geometries(st.just((26, 28, 30)), st.tuples(*[st.floats(1, 2)] * 3)), st.integers(0, 99))
 def test_no_mask_holds_an_occupied_voxel_in_any_volume(geometry, seed):
     extent = float((geometry.spacing * geometry.shape[::-1]).min())

@@ -13,6 +13,7 @@ from SAMSegmentLib.engines.montage import LARGEST_ZOOM, SMALLEST_REGION, TILES, 
 from SAMSegmentLib.engines.slices import RoiInStack, SliceStack
 from TestSupport.geometries import geometries
 from TestSupport.phantoms import grid
+from TestSupport.properties import examples
 
 GREY = GreyLevels(0, 255)
 SIZE = 256
@@ -44,7 +45,7 @@ def regions(draw):
     return stack, region_of(stack, *zip(*ends, strict=True))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(regions())
 def test_a_tile_holds_its_region_at_the_networks_proportions(case):
     stack, region = case
@@ -77,7 +78,7 @@ def test_how_large_a_region_is_shown(edge, zoom):
     assert tile.scale == pytest.approx((zoom, zoom), rel=0.02)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(regions())
 def test_logits_on_the_tile_come_back_to_the_voxels_that_the_box_was_put_around(case):
     stack, region = case

@@ -21,6 +21,7 @@ from SAMSegmentLib.engines.object_finder import (
 from TestSupport.geometries import geometries, reorientations, rotations
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
+from TestSupport.properties import examples
 from TestSupport.sections import offers_of, roi_round, stacks_around
 
 SHAPE = (26, 28, 30)
@@ -49,7 +50,7 @@ def clicked(ras, objects, geometry):
     return answer.mask.prediction(geometry).mask().astype(bool), answer
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(volumes, half_axes, rotations)
 def test_an_ellipsoid_is_found_in_any_volume(geometry, shares, axes):
     truth = ellipsoid(geometry, middle_of(geometry), shares * extent(geometry), axes)
@@ -57,7 +58,7 @@ def test_an_ellipsoid_is_found_in_any_volume(geometry, shares, axes):
     assert dice(mask, truth) > 0.92
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(volumes, half_axes, rotations, reorientations())
 def test_stored_flipped_or_permuted_the_object_is_the_same(geometry, shares, axes, storage):
     # Where two axes are as close to an anatomical one, the slices may lie the other way.
@@ -71,7 +72,7 @@ def test_stored_flipped_or_permuted_the_object_is_the_same(geometry, shares, axe
     assert dice(storage.undo(stored), mask) > 0.99
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(volumes, rotations, st.tuples(*[st.floats(0.25, 0.9)] * 3))
 def test_nothing_leaves_an_roi_however_it_is_turned(geometry, axes, shares):
     truth = ellipsoid(geometry, middle_of(geometry), np.full(3, 0.45) * extent(geometry))
@@ -144,7 +145,7 @@ def test_progress_only_goes_on_while_slices_are_seen_and_a_cancel_stops_it():
         found_in(roi_round(truth, geometry), [truth], geometry, Watch(cancel=Later()))
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(volumes, st.tuples(*[st.floats(-0.4, 0.4)] * 3))
 def test_a_click_anywhere_on_a_ball_finds_the_ball(geometry, off):
     radius = 0.3 * extent(geometry)

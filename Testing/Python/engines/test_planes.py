@@ -13,6 +13,7 @@ from SAMSegmentLib.engines.planes import inside_of, native_start, stacks_of, vie
 from TestSupport.geometries import geometries, rotations
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, grid, image_of, middle_of
+from TestSupport.properties import examples
 from TestSupport.sections import GREY, PICTURE_SIZE, stacks_around
 
 shapes = st.tuples(*[st.integers(6, 24)] * 3)
@@ -28,7 +29,7 @@ def views_in(geometry, roi):
     return views_of(stacks_in(geometry), roi, KnowingNetwork([np.zeros(geometry.shape, bool)]))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(geometries(shapes))
 def test_the_scans_own_slices_come_first_and_no_axis_twice(geometry):
     stacks = stacks_in(geometry)
@@ -44,7 +45,7 @@ def test_across_thick_slices_the_network_does_not_look(spacing, count):
     assert len(stacks_in(grid((20, 30, 30), spacing))) == count
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(geometries(shapes), rotations, st.tuples(*[st.floats(0.1, 0.9)] * 3))
 def test_every_view_covers_the_same_voxels_of_any_roi(geometry, axes, shares):
     extent = np.ptp(geometry.corners(), axis=0)
@@ -63,7 +64,7 @@ def test_every_view_covers_the_same_voxels_of_any_roi(geometry, axes, shares):
         assert np.array_equal(view.native(view.region.inside), inside)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(geometries(shapes), st.tuples(*[st.floats(0.2, 1.1)] * 3))
 def test_every_view_has_key_slices_of_its_own_and_their_number_is_bounded(geometry, shares):
     middle = middle_of(geometry)

@@ -15,6 +15,7 @@ from SAMSegmentLib.engines.previews import EVERY, Previews
 from TestSupport.geometries import geometries
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, grid, image_of, middle_of
+from TestSupport.properties import examples
 from TestSupport.sections import GREY, PICTURE_SIZE, offers_of, roi_round, slice_mask, views_on
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
@@ -121,7 +122,7 @@ def test_once_a_whole_object_was_shown_it_is_not_built_up_again():
     assert looker.offered == 2
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(geometries(st.just((14, 15, 16)), st.tuples(*[st.floats(1, 2)] * 3)))
 def test_sections_are_shown_thin_in_their_planes_in_any_volume(geometry):
     extent = float((geometry.spacing * geometry.shape[::-1]).min())

@@ -26,6 +26,7 @@ from TestSupport.phantoms import (
     middle_of,
     voxel_positions,
 )
+from TestSupport.properties import examples
 
 torch = pytest.importorskip("torch")
 
@@ -94,7 +95,7 @@ turns = st.tuples(*[st.floats(-180, 180)] * 3).map(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(
     st.tuples(*[st.floats(1.5, 6)] * 3),
     turns,
@@ -114,7 +115,7 @@ def test_an_object_is_found_where_it_is_in_every_geometry(spacing, turn, tilt, f
     assert np.abs(centroid(mask, geometry) - centroid(truth, geometry)).max() < 1.5
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(reorientations(), st.floats(-30, 30), st.booleans())
 def test_however_voxels_are_stored_the_mask_is_the_same(storage, angle, tilted):
     turn = Rotation.from_euler("zx", (angle, angle / 2), degrees=True).as_matrix()
@@ -129,7 +130,7 @@ def test_however_voxels_are_stored_the_mask_is_the_same(storage, angle, tilted):
     assert not (wrong & ~doubtful).any()
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 @given(linear_transforms())
 def test_in_a_transformed_volume_the_mask_moves_with_it(matrix):
     # As under a transform in Slicer: not rigid, so that the network sees another shape.

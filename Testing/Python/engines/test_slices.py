@@ -14,6 +14,7 @@ from SAMSegmentLib.engines.slices import PixelGrid, RoiInStack, SliceStack, Slic
 from TestSupport.cases import shared_case
 from TestSupport.geometries import geometries, reorientations, rotations
 from TestSupport.phantoms import centroid, dice, voxel_positions
+from TestSupport.properties import examples
 
 GREY = GreyLevels(0, 255)
 SIZE = 256
@@ -55,7 +56,7 @@ def test_halving_a_slice_averages_four_pixels():
     assert np.abs(fitted - expected).max() <= 0.5
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(geometries(), st.data())
 def test_a_position_goes_to_the_networks_pixels_and_back_within_half_a_voxel(geometry, data):
     stack = stack_of(geometry)
@@ -77,7 +78,7 @@ def test_a_position_goes_to_the_networks_pixels_and_back_within_half_a_voxel(geo
     assert (np.abs(rounded[:2] - (column, row)) <= pixel_in_voxels / 2 + 1e-6).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(geometries(), reorientations())
 def test_stored_otherwise_the_network_sees_the_same_pictures(geometry, storage):
     stack = stack_of(geometry)
@@ -91,7 +92,7 @@ def test_stored_otherwise_the_network_sees_the_same_pictures(geometry, storage):
     assert np.allclose(again.geometry.ijk_to_ras, stack.geometry.ijk_to_ras)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(geometries(), rotations, st.tuples(*[st.floats(0.1, 0.9)] * 3))
 def test_the_slices_of_an_oblique_roi_are_those_with_voxels_in_it(geometry, axes, shares):
     center = geometry.to_ras((np.array(geometry.shape[::-1]) - 1) / 2)

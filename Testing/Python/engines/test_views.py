@@ -12,6 +12,7 @@ from SAMSegmentLib.engines.views import View, intersect, spread
 from TestSupport.geometries import geometries
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
+from TestSupport.properties import examples
 from TestSupport.sections import GREY, PICTURE_SIZE, roi_round, views_on
 
 GEOMETRY = grid((20, 40, 44), (2, 2, 2))
@@ -33,7 +34,7 @@ def same(one, other) -> bool:
     return one.quality == other.quality and np.array_equal(one.logits, other.logits)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     geometries(st.just((18, 20, 22)), st.tuples(*[st.floats(1, 3)] * 3)),
     st.sampled_from((0, 1, 2)),

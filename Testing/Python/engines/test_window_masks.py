@@ -10,6 +10,7 @@ from scipy.special import expit
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, logit
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.core.proposal import LOWEST_THRESHOLD
+from TestSupport.properties import examples
 
 pytest.importorskip("torch")
 
@@ -35,7 +36,7 @@ def balls(window, *centers, radius=10.0):
     return WindowMask(window, (radius - away).astype(np.float32))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(any_volume, st.sampled_from((1.0, 2.0, 4.0)))
 def test_a_mask_is_interpolated_where_it_is_in_any_geometry(geometry, spacing):
     window = window_in(geometry, spacing)

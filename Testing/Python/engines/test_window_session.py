@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
+from TestSupport.properties import examples
 
 torch = pytest.importorskip("torch")
 
@@ -58,7 +59,7 @@ def agreement(mask, geometry, inside, around):
     return dice(found, inside(voxel_positions(geometry.crop(start, shape))))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10))
 @given(
     st.floats(6, 250),
     rotations,
@@ -184,7 +185,7 @@ def test_a_negative_click_beyond_the_window_asks_nothing():
     assert len(truth.asked) == count
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 @given(
     rotations,
     st.tuples(*[st.floats(10, 500)] * 3),
@@ -246,7 +247,7 @@ def test_what_there_is_so_far_is_shown_before_looking_again():
     assert [mask.window for mask in shown] == [truth.asked[0][0]]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.randoms(use_true_random=False), st.floats(0.3, 3), st.tuples(*[st.floats(-1, 1)] * 3))
 def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing, off):
     geometry = grid((150, 200, 200), (spacing, spacing, 2 * spacing))

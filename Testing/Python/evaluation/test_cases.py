@@ -17,6 +17,7 @@ from SAMSegmentLib.evaluation.cases import load_case
 from TestSupport.cases import DATA
 from TestSupport.geometries import reorientations
 from TestSupport.phantoms import ball, centroid, dice, grid
+from TestSupport.properties import examples
 
 GEOMETRY = grid((12, 20, 24), (2.0, 2.0, 3.0), (-10.0, 5.0, 40.0))
 CENTER = GEOMETRY.to_ras(np.array((12.0, 9.0, 6.0)))
@@ -60,7 +61,7 @@ def test_whole_numbers_may_be_stored_as_floats(image, label):
     assert np.array_equal(case.mask(7), LABELS == 7)
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(reorientation=reorientations())
 def test_a_label_map_stored_the_other_way_round_means_the_same(
     image, tmp_path_factory, reorientation
@@ -73,7 +74,7 @@ def test_a_label_map_stored_the_other_way_round_means_the_same(
     assert len(case.warnings) == (0 if same else 1)
 
 
-@settings(max_examples=8)
+@settings(max_examples=examples(8))
 @given(angles=st.tuples(*[st.floats(-60, 60).map(lambda x: round(x, 6))] * 3))
 def test_a_label_map_on_an_oblique_grid_is_resampled_with_a_warning(
     image, tmp_path_factory, angles

@@ -14,6 +14,7 @@ from SAMSegmentLib.evaluation.boxes import bounding_box
 from SAMSegmentLib.evaluation.metrics import check_packages, dsc, nsd
 from TestSupport.geometries import geometries
 from TestSupport.phantoms import ball, grid
+from TestSupport.properties import examples
 
 SPACING = np.array((0.7, 1.0, 3.0))
 EMPTY = np.zeros((6, 8, 10), dtype=bool)
@@ -40,7 +41,7 @@ def test_dsc_is_the_same_both_ways_and_between_0_and_1(a, b):
     assert 0 <= dsc(a, b) <= 1
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(seeds, seeds)
 def test_nsd_is_the_same_both_ways_and_between_0_and_1(a, b):
     a, b = blob(a), blob(b)
@@ -48,7 +49,7 @@ def test_nsd_is_the_same_both_ways_and_between_0_and_1(a, b):
     assert 0 <= nsd(a, b, SPACING) <= 1
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(seeds)
 def test_equal_masks_agree_fully(seed):
     mask = blob(seed)
@@ -94,7 +95,7 @@ def test_what_lies_around_the_masks_does_not_matter():
 
 
 # Both count surface elements between voxels with the same table, MONAI in single precision.
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 # A distance that equals the tolerance may fall on either side: no spacing has these.
 @given(geometries(shapes=st.just((8, 12, 10))), seeds, st.sampled_from((0.53, 1.07, 2.11, 4.3)))
 def test_nsd_is_monais_also_in_oblique_and_anisotropic_grids(geometry, seed, tolerance):

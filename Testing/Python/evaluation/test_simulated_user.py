@@ -20,6 +20,7 @@ from SAMSegmentLib.evaluation.simulated_user import (
 )
 from TestSupport.geometries import geometries, rigid_transforms
 from TestSupport.phantoms import ball, grid
+from TestSupport.properties import examples
 
 SHAPE = (9, 12, 10)
 seeds = st.integers(0, 2**16)
@@ -105,7 +106,7 @@ def test_a_perfect_mask_needs_no_click():
     assert next_click(mask, mask.copy(), grid(SHAPE)) is None
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(seeds)
 def test_clicks_whose_errors_are_corrected_lead_to_the_truth(seed):
     geometry = grid(SHAPE)

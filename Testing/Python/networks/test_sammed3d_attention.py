@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.networks.sammed3d_attention import CubeAttention
 from TestSupport import sammed3d_padded
+from TestSupport.properties import examples
 
 TOLERANCE = 1e-5
 
@@ -36,7 +37,7 @@ def relative_error(ours, expected):
 sizes = st.tuples(st.integers(1, 4), st.integers(0, 3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(size=sizes, heads=st.integers(1, 3), seed=st.integers(0, 2**31), grad=st.booleans())
 def test_collapsed_padding_equals_padding(size, heads, seed, grad):
     grid, more = size

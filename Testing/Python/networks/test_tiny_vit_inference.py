@@ -12,6 +12,7 @@ from SAMSegmentLib.networks.layers import fold_batch_norms
 from SAMSegmentLib.networks.tiny_vit import TinyViT, WindowAttention
 from SAMSegmentLib.networks.tiny_vit_inference import FastAttention, TinyViTInference
 from SAMSegmentLib.networks.window_bands import cut_into_bands
+from TestSupport.properties import examples
 
 TOLERANCE = 1e-5
 
@@ -21,7 +22,7 @@ def fast_encoder(random_encoder):
     return TinyViTInference(random_encoder)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=examples(4))
 @given(
     seed=st.integers(0, 2**31),
     levels=st.sampled_from([1, 2, 100, 256, 257, 2**20]),
@@ -33,7 +34,7 @@ def test_fast_equals_plain(random_encoder, fast_encoder, seed, levels, channels)
     torch.testing.assert_close(fast_encoder(image), expected, rtol=0, atol=_bound(expected))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(size=st.integers(3, 20), window=st.integers(2, 8), seed=st.integers(0, 2**31))
 def test_attention_with_collapsed_padding_equals_padded_attention(size, window, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -29,6 +29,7 @@ from SlicerHost.studio import (
     snapshot,
     world_of,
 )
+from TestSupport.properties import examples
 
 pytestmark = pytest.mark.mrml
 
@@ -303,7 +304,7 @@ def shared():
     host.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40))
 @given(
     st.tuples(*[st.integers(1, 12)] * 3),
     st.tuples(*[st.integers(-6, 26)] * 3),

@@ -18,6 +18,7 @@ from SlicerHost.studio import (
     world_of,
     world_positions,
 )
+from TestSupport.properties import examples
 
 pytestmark = pytest.mark.mrml
 
@@ -40,7 +41,7 @@ def matrices(draw):
 
 
 class TestAnyGeometry:
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
     @given(grid=matrices(), volume_parent=matrices(), segmentation_parent=matrices())
     def test_the_same_grid_gets_the_same_voxels(self, grid, volume_parent, segmentation_parent):
         studio = Studio(HeadlessScene())
@@ -55,7 +56,7 @@ class TestAnyGeometry:
             written.mean(axis=0), mask_positions(prediction, volume).mean(axis=0), atol=1e-3
         )
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
     @given(grid=matrices(), turn=st.tuples(angles, angles, angles), size=st.floats(0.5, 1.2))
     def test_another_grid_gets_the_same_place(self, grid, turn, size):
         studio = Studio(HeadlessScene())

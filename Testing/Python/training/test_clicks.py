@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from TestSupport.properties import examples
 from Training.clicks import FirstPrompts, click_in, first_prompts, next_prompts, rois, spoilt
 
 N = 16
@@ -27,7 +28,7 @@ def value_at(masks, click):
     return bool(masks[0][tuple(int(c) for c in click[0])])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(boxes(), st.integers(0, 2**31))
 def test_the_first_click_lies_on_the_object(truth, seed):
     prompts = first_prompts(truth, CLICK, torch.Generator().manual_seed(seed))
@@ -36,7 +37,7 @@ def test_the_first_click_lies_on_the_object(truth, seed):
     assert not prompts.mask.any() and not prompts.roi.any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(boxes(), boxes(), st.integers(0, 2**31))
 def test_the_next_click_lies_in_an_error_and_says_which(truth, mask, seed):
     random = torch.Generator().manual_seed(seed)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.errors import InstallError
 from TestSupport.downloading import Fetch, plain_network
+from TestSupport.properties import examples
 from TestSupport.weights_server import (
     WeightsServer,
     chunked,
@@ -96,7 +97,7 @@ def downloaded(beginning, *servers):
             fetch.run(server.url)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(TRUE, max_size=6), ENDS, TRUE_BEGINNINGS)
 def test_true_bytes_stay_whatever_happens(script, end, beginning):
     with downloaded(beginning, (script, end)) as fetch:
@@ -104,7 +105,7 @@ def test_true_bytes_stay_whatever_happens(script, end, beginning):
         assert len(fetch.kept) >= len(beginning)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(TRUE | UNTRUE, max_size=6), ENDS, st.lists(TRUE | UNTRUE, max_size=3), BEGINNINGS)
 def test_wrong_bytes_are_never_in_the_way_of_the_right_ones(script, end, other, beginning):
     with downloaded(beginning, (script, end), (other, status(404))):

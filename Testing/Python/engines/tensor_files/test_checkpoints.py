@@ -27,6 +27,7 @@ from SAMSegmentLib.engines.tensor_files.checkpoints import (
     load_safetensors,
     load_tensors,
 )
+from TestSupport.properties import examples
 
 TENSORS = OrderedDict(
     [
@@ -474,7 +475,7 @@ def samples(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol", "ignore::DeprecationWarning")
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.data())
 def test_whatever_bytes_are_changed_the_answer_is_tensors_or_an_error(samples, data):
     folder, files, trace = samples

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.engines.tensor_files.unreadable import UnreadableError
 from SAMSegmentLib.engines.tensor_files.zip_records import MOST_RECORDS, Record, read_records
+from TestSupport.properties import examples
 
 TENSORS = {"a": torch.arange(6.0), "b": torch.empty(0), "c": torch.ones(3, 3)}
 
@@ -164,7 +165,7 @@ def test_more_records_than_any_network_has_are_refused_unread(refused):
     assert "more records" in refused(table + wide + end)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.data())
 def test_a_changed_byte_leaves_the_same_records_or_none(tmp_path_factory, checkpoint, data):
     whole = bytearray(checkpoint.read_bytes())
