@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import SimpleITK as sitk
 
@@ -23,7 +24,8 @@ class Segmenter:
 
     Prompts are collected first; `mask` and `probability` run the model if they have changed.
     Positions are world RAS in mm. A prompt that cannot be used raises InputError and leaves the
-    prompts as they were.
+    prompts as they were. What the user should know about the image or the answer is given as a
+    Python warning by `mask`, `probability` and `alternatives`, and is in `prediction().warnings`.
 
     Args:
         image: a file, a folder with one DICOM series, or a 3D scalar SimpleITK image.
@@ -108,11 +110,11 @@ class Segmenter:
             InputError: if the prompts are not what the model needs.
             Cancelled, OutOfMemoryError: the prompts are kept.
         """
-        return self._like_input(self.prediction().mask(threshold))
+        return self._like_input(self._told().mask(threshold))
 
     def probability(self) -> sitk.Image:
         """Float32 probability (0 to 1) on the image's own grid. Raises as `mask`."""
-        return self._like_input(self.prediction().probability())
+        return self._like_input(self._told().probability())
 
     def alternatives(self, threshold: float = 0.5) -> list[sitk.Image]:
         """Masks of what else the prompts may mean, the likeliest first. Raises as `mask`.
@@ -120,10 +122,10 @@ class Segmenter:
         A single click may mean a vessel or the organ around it; a further click decides, or take
         one of these.
         """
-        return [self._like_input(other.mask(threshold)) for other in self.prediction().alternatives]
+        return [self._like_input(other.mask(threshold)) for other in self._told().alternatives]
 
     def prediction(self) -> Prediction:
-        """The model's answer to the present prompts: logits on a part of the grid."""
+        """The model's answer to the present prompts: logits on a part of the grid, and warnings."""
         if self._client is None:
             raise SAMSegmentError("This Segmenter was closed: make a new one.")
         if self._predicted is None or self._predicted[0] is not self.prompts:
@@ -135,7 +137,7 @@ class Segmenter:
                 self._cancel,
                 self._intensity_range,
             )
-            self._predicted = (self.prompts, prediction)
+            self._predicted = (self.prompts, prediction.with_warnings(*self._image.warnings))
         return self._predicted[1]
 
     def close(self) -> None:
@@ -145,8 +147,16 @@ class Segmenter:
         self._client = None
         self._predicted = None
 
+    def _told(self) -> Prediction:
+        """The prediction, its warnings given as Python's: the image made of it cannot hold them."""
+        prediction = self.prediction()
+        for warning in prediction.warnings:
+            warnings.warn(warning, stacklevel=3)
+        return prediction
+
     def _like_input(self, voxels) -> sitk.Image:
         image = sitk_from_array(voxels, self._image.geometry)
-        # The input's own header, to the last bit.
-        image.CopyInformation(self._image.owner)
+        if isinstance(self._image.owner, sitk.Image):
+            # The input's own header, to the last bit.
+            image.CopyInformation(self._image.owner)
         return image

@@ -1,12 +1,15 @@
 """Segmenter: SimpleITK images in and out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from SAMSegmentLib import Segmenter
 from SAMSegmentLib.core.errors import Cancelled, InputError, SAMSegmentError
-from SAMSegmentLib.core.image import image_from_sitk, sitk_from_array
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.image import geometry_of_sitk, image_from_sitk, sitk_from_array
 from SAMSegmentLib.core.prompts import Roi
 from TestSupport.cases import chest_ct, chest_ct_files
 from TestSupport.phantoms import ct_with_ball, dice, grid
@@ -52,6 +55,27 @@ def test_a_higher_threshold_gives_a_smaller_mask_without_the_model(volume):
         sizes = [sitk.GetArrayFromImage(segmenter.mask(t)).sum() for t in (0.03, 0.5, 0.97)]
     assert sizes[0] >= sizes[1] >= sizes[2] > 0 and sizes[0] > sizes[2]
     assert len(runs) == asked > 0
+
+
+def test_what_is_to_know_about_the_image_reaches_a_script(volume, monkeypatch):
+    known = replace(IMAGE, warnings=("Two slices were missing.",))
+    monkeypatch.setattr("SAMSegmentLib.api.read_image", lambda path: known)
+    with Segmenter("ct") as segmenter:
+        segmenter.set_roi(BALL, SIZE)
+        with pytest.warns(UserWarning, match="Two slices were missing") as warned:
+            mask = segmenter.mask()
+        assert warned[0].filename == __file__
+        assert segmenter.prediction().warnings == ("Two slices were missing.",)
+    assert mask.GetSize() == volume.GetSize() and mask.GetOrigin() == volume.GetOrigin()
+
+
+def test_the_mask_of_a_sheared_volume_is_sheared_too():
+    tilted = grid((8, 64, 64)).ijk_to_ras.copy()
+    tilted[1, 2] = -1.0
+    geometry = Geometry(tilted, IMAGE.geometry.shape)
+    with Segmenter(sitk_from_array(IMAGE.voxels, geometry)) as segmenter:
+        segmenter.set_roi(geometry.to_ras([32, 32, 4]), SIZE)
+        assert geometry_of_sitk(segmenter.mask()).is_close(geometry)
 
 
 def test_a_file_is_read_from_its_path():

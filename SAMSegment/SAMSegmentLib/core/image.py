@@ -27,6 +27,7 @@ class Image:
         modality: "CT", "MR", ... if the file or the scene says so.
         key: names these voxels in caches; changes whenever they change.
         owner: what the voxels came from, such as a SimpleITK image; kept alive with them.
+        warnings: what the user should know about where the voxels are, in full sentences.
 
     Raises:
         InputError: if this is not a 3D scalar volume of at least two slices along each axis.
@@ -37,6 +38,7 @@ class Image:
     modality: str | None = None
     key: Hashable = field(default_factory=uuid.uuid4)
     owner: object = None
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_array(self.voxels)
@@ -95,7 +97,10 @@ def geometry_of_sitk(source: sitk.Image) -> Geometry:
 
 
 def sitk_from_array(voxels: np.ndarray, geometry: Geometry) -> sitk.Image:
-    """A SimpleITK image with the voxels (k, j, i) on the grid."""
+    """A SimpleITK image with the voxels (k, j, i) on the grid.
+
+    SimpleITK keeps a sheared grid as well: only its readers of NIfTI and of DICOM series do not.
+    """
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
     ijk_to_lps = LPS_TO_RAS @ geometry.ijk_to_ras
     image.SetSpacing(geometry.spacing.tolist())

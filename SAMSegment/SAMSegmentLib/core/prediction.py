@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,11 @@ class Prediction:
                 "(0 is the mask itself)."
             )
         return self.alternatives[number - 1] if number else self
+
+    def with_warnings(self, *warnings: str) -> Prediction:
+        """This prediction and its alternatives, each with these warnings before its own."""
+        others = tuple(other.with_warnings(*warnings) for other in self.alternatives)
+        return replace(self, warnings=(*warnings, *self.warnings), alternatives=others)
 
     @property
     def box(self) -> tuple[slice, slice, slice]:

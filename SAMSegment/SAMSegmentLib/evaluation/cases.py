@@ -72,6 +72,7 @@ def load_case(
             f"{_listed(present)}."
         )
     labels, warnings = _on_grid(labels, label.geometry, image.geometry, label_path)
+    warnings = [*image.warnings, *label.warnings, *warnings]
     if _is_sheared(image.geometry):
         warnings.append(
             "The volume's slices are tilted against each other (gantry tilt): surface distances "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -119,7 +118,7 @@ class Predictor:
 
         prediction = self._with_engine(architecture, weights, work, watch)
         untold, self._untold = self._untold, ""
-        return _with_warning(prediction, untold) if untold else prediction
+        return prediction.with_warnings(untold) if untold else prediction
 
     def prepare(
         self,
@@ -215,12 +214,6 @@ class Predictor:
             self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}
             self._engines[key] = ENGINES[architecture](weights, self.device, self._cache)
         return self._engines[key]
-
-
-def _with_warning(prediction: Prediction, warning: str) -> Prediction:
-    others = tuple(_with_warning(other, warning) for other in prediction.alternatives)
-    warnings = (warning, *prediction.warnings)
-    return replace(prediction, warnings=warnings, alternatives=others)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
