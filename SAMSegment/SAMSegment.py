@@ -74,6 +74,9 @@ def register() -> None:
 class SAMSegmentWidget(ScriptedLoadableModuleWidget):
     """The module panel; see `SAMSegmentLib.ui.module_panel`."""
 
+    # Slicer goes on to enter and exit a panel that could not be set up.
+    _panel = None
+
     def setup(self):
         super().setup()
         # A module that is loaded into a running Slicer has missed the end of its start.
@@ -86,14 +89,16 @@ class SAMSegmentWidget(ScriptedLoadableModuleWidget):
         self.layout.addStretch(1)
 
     def enter(self):
-        self._panel.enter()
+        if self._panel is not None:
+            self._panel.enter()
 
     def exit(self):
-        self._panel.exit()
+        if self._panel is not None:
+            self._panel.exit()
 
     def cleanup(self):
         # Slicer calls it when the module is unloaded, and again when the panel is destroyed.
-        if getattr(self, "_panel", None) is not None:
+        if self._panel is not None:
             self._panel.release()
             self._panel = None
 

@@ -28,6 +28,7 @@ from . import (
     effect_core,
     effects,
     i18n,
+    imports,
     layout,
     mrml_widgets,
     outside,
@@ -42,6 +43,14 @@ from . import (
 from .segment_editor_module import SegmentEditorModule
 
 _MISSING = object()
+PYTHON_MODULES = {
+    "slicer.i18n": i18n.python_module,
+    "slicer.packaging": packaging.python_module,
+    "slicer.ScriptedLoadableModule": scripted_modules.python_module,
+    "SegmentEditorEffects": base_effects.python_module,
+    "qSlicerSegmentationsEditorEffectsPythonQt": effects.python_module,
+    "SampleData": sample_data.python_module,
+}
 
 
 class Application(HeadlessScene):
@@ -65,6 +74,7 @@ class Application(HeadlessScene):
         self._recorder.install()
         self._replaced: list[tuple] = []
         self._slicer_before = set(vars(slicer))
+        self._modules = imports.Modules(PYTHON_MODULES)
         self.views: list = []
         self.editors: list = []
         self.qt_application = slicer_app.instance()
@@ -199,26 +209,15 @@ class Application(HeadlessScene):
         self._recorder = None
 
     def _install(self) -> None:
-        modules = {
-            "qt": qt,
-            "ctk": ctk_widgets.module,
-            "slicer.i18n": i18n.python_module(),
-            "slicer.packaging": packaging.python_module(),
-            "slicer.ScriptedLoadableModule": scripted_modules.python_module(),
-            "SegmentEditorEffects": base_effects.python_module(),
-            "qSlicerSegmentationsEditorEffectsPythonQt": effects.python_module(),
-            "SampleData": sample_data.python_module(),
-        }
-        for name, module in modules.items():
+        # PythonQt makes these two; all others are files.
+        for name, module in {"qt": qt, "ctk": ctk_widgets.module}.items():
             self._replaced.append((sys.modules, name, sys.modules.get(name, _MISSING)))
             sys.modules[name] = module
+        self._modules.install()
         attributes = {
             "mrmlScene": self.scene,
             "app": self.qt_application,
             "modules": types.SimpleNamespace(),
-            "i18n": modules["slicer.i18n"],
-            "packaging": modules["slicer.packaging"],
-            "ScriptedLoadableModule": modules["slicer.ScriptedLoadableModule"],
         }
         for source in (mrml_widgets, layout, effects, segment_editor, place_widget):
             for kind in source.WIDGETS:
@@ -250,8 +249,7 @@ class Application(HeadlessScene):
         for name in set(vars(slicer)) - self._slicer_before:
             if not isinstance(vars(slicer)[name], types.ModuleType):
                 delattr(slicer, name)
-        for name in ("i18n", "packaging", "ScriptedLoadableModule"):
-            vars(slicer).pop(name, None)
+        self._modules.uninstall()
         ui_loader.uninstall()
         outside.uninstall()
         for names in (scripted_modules.loaded, effect_core.loaded):

@@ -45,7 +45,8 @@ def pip_ensure(
     show_progress=True,
 ):
     # By way of the module, as there: whoever replaces one function replaces it for the others.
-    module = slicer.packaging
+    import slicer.packaging as module
+
     missing = [str(one) for one in _requirements(requirements) if not module.pip_check(one)]
     if not missing or (skip_in_testing and slicer.app.testingEnabled()):
         return None

@@ -188,6 +188,19 @@ class qSlicerScriptedLoadableModuleWidget(qMRMLWidget):
     def self(self):
         return self._python
 
+    def enter(self) -> None:
+        self._call("enter")
+
+    def exit(self) -> None:
+        self._call("exit")
+
+    def _call(self, name: str) -> None:
+        """What Python's method raises is printed, and Slicer goes on."""
+        try:
+            getattr(self._python, name, lambda: None)()
+        except Exception as error:
+            errors.exception("python", error)
+
 
 def _new_representation(module):
     source = sys.modules[module.name]
@@ -199,10 +212,11 @@ def _new_representation(module):
     representation.setMRMLScene(slicer.mrmlScene)
     try:
         keep(representation, _python=kind(representation))
-        setattr(slicer.modules, module.name + "Widget", representation._python)
-        representation._python.setup()
     except Exception as error:
         errors.exception("python", error)
+        return representation
+    setattr(slicer.modules, module.name + "Widget", representation._python)
+    representation._call("setup")
     return representation
 
 

@@ -33,6 +33,14 @@ class Placing:
         """The node in which the next click places a point, if it is one of `start`; or None."""
         return self._node if self._node is not None and self._is_ours() else None
 
+    @property
+    def is_mouse_placing(self) -> bool:
+        """Whether the next click places something, whatever it is."""
+        interaction = self._singletons()[1]
+        return interaction is not None and (
+            interaction.GetCurrentInteractionMode() == interaction.Place
+        )
+
     def start(self, markups_node, persistent: bool = True) -> bool:
         """The next click places a point of this node; whether that worked.
 

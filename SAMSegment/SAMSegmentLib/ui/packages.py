@@ -41,8 +41,10 @@ def version_of(package: str) -> str | None:
 
 def missing() -> list[str]:
     """Requirements that are not met, as pip writes them; torch first."""
-    wanted = [f"torch{TORCH}", *(str(one) for one in _others())]
-    return [requirement for requirement in wanted if not slicer.packaging.pip_check(requirement)]
+    packaging = _packaging()
+    others = packaging.load_requirements(REQUIREMENTS)
+    wanted = [f"torch{TORCH}", *(str(one) for one in others)]
+    return [requirement for requirement in wanted if not packaging.pip_check(requirement)]
 
 
 def install_missing() -> bool:
@@ -68,9 +70,7 @@ def install_missing() -> bool:
         return False
     before = _loaded_versions()
     if others := [requirement for requirement in wanted if requirement != f"torch{TORCH}"]:
-        slicer.packaging.pip_ensure(
-            others, prompt_install=False, prompt_restart=False, requester=NAME
-        )
+        _packaging().pip_ensure(others, prompt_install=False, prompt_restart=False, requester=NAME)
     if needs_torch:
         utils = importlib.import_module("PyTorchUtils")
         utils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=TORCH)
@@ -91,8 +91,11 @@ def can_install_torch() -> bool:
     return "PyTorchUtils" in sys.modules or importlib.util.find_spec("PyTorchUtils") is not None
 
 
-def _others():
-    return slicer.packaging.load_requirements(REQUIREMENTS)
+def _packaging():
+    # Slicer does not import it by itself: without this, `slicer` has no such attribute.
+    import slicer.packaging
+
+    return slicer.packaging
 
 
 def _question(wanted: list[str]) -> str:

@@ -46,6 +46,9 @@ class PromptEditor(PromptListener):
         self._histories: dict[Hashable, PromptHistory] = {}
         # Slicer is still at work on an event when it tells of it; and one action may be several.
         self._soon = Delay(0, self._take_note)
+        self._first_kind = POSITIVE
+        self._place_later = Delay(0, self._place_first)
+        self._placing_changed = placing_changed
 
     # What there is
 
@@ -111,6 +114,7 @@ class PromptEditor(PromptListener):
     def leave(self) -> None:
         """Shows no segment's prompts any more; they stay stored with it."""
         self._soon.stop()
+        self._place_later.stop()
         self._placing.stop()
         self._segment = None
         self._nodes.clear()
@@ -119,6 +123,7 @@ class PromptEditor(PromptListener):
         """Takes all markups of ours out of the scene, for good."""
         self.leave()
         self._soon.release()
+        self._place_later.release()
         self._nodes.remove_nodes()
 
     # What the panel asks for
@@ -145,6 +150,17 @@ class PromptEditor(PromptListener):
             self._placing.start(self._nodes.own_roi_node(), persistent=False)
         else:
             self._placing.start(self._nodes.point_node(kind == POSITIVE), persistent=True)
+
+    def place_soon(self, kind: str) -> None:
+        """As `place`, when Slicer has finished what it is at; unless something is placed then.
+
+        For when the effect was just chosen: the editor still takes the effect before for its active
+        one (qMRMLSegmentEditorWidget::updateEffectsSectionFromMRML), tells that one that the mouse
+        places, and it answers by leaving: then no effect is active
+        (qSlicerSegmentEditorAbstractEffect::interactionNodeModified).
+        """
+        self._first_kind = kind
+        self._place_later.start()
 
     def flip(self, key: str) -> None:
         """Makes a positive point negative, or the other way round."""
@@ -204,6 +220,15 @@ class PromptEditor(PromptListener):
         self._soon.start()
 
     # Within
+
+    def _place_first(self) -> None:
+        if self._segment is None or self._placing.is_mouse_placing:
+            return
+        try:
+            self.place(self._first_kind)
+        except Exception as error:  # from a timer: nobody else would hear of it
+            self._fail(error)
+        self._placing_changed()
 
     @property
     def _history(self) -> PromptHistory:

@@ -78,7 +78,7 @@ class Session:
         self._observers.add(node, [vtk.vtkCommand.ModifiedEvent], self._on_node_modified)
         self.refresh()
         if self._target is not None:
-            self.place(POSITIVE)
+            self._prompts.place_soon(POSITIVE)
 
     def deactivate(self) -> None:
         """Another effect was chosen, or the editor goes away: nothing of ours stays behind."""

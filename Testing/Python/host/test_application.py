@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
@@ -61,6 +62,15 @@ def test_a_module_that_fails_to_load_is_kept(application, tmp_path):
     path.write_text("raise RuntimeError('broken')")
     assert application.load_module(path) is None
     assert "broken" in str(application.errors[0])
+
+
+def test_submodules_of_slicer_are_attributes_only_after_their_import(application):
+    import slicer
+
+    for name in ("packaging", "i18n", "ScriptedLoadableModule"):
+        assert not hasattr(slicer, name)
+        module = importlib.import_module(f"slicer.{name}")
+        assert getattr(slicer, name) is module
 
 
 def test_closing_takes_everything_out(module_path):

@@ -186,12 +186,16 @@ def service(application, quick_worker, monkeypatch):
 @pytest.fixture
 def make_desk(application, service):
     """Makes an EffectDesk: `make_desk(matrix=..., parent=..., modality=...)`."""
+    from SlicerHost import own_effects
     from SlicerHost.studio import Studio
 
+    own_effects.register()
     assert application.register_effect(EFFECT)
 
     def make(**options) -> EffectDesk:
         desk = EffectDesk(application, Studio(application), **options)
+        # Most users come from another effect, which is the editor's active one a moment longer.
+        desk.choose_effect("Paint")
         desk.choose_effect()
         return desk
 

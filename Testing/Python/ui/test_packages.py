@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def without(application, monkeypatch):
     """`without("torch")`: as if that package were not installed; the set of those."""
-    import slicer
+    import slicer.packaging
 
     absent, pip_check = set(), slicer.packaging.pip_check
 
@@ -37,7 +37,7 @@ def without(application, monkeypatch):
 @pytest.fixture
 def asked(monkeypatch):
     """`asked(True)`: the user agrees to what Slicer asks; the list of questions."""
-    import slicer
+    import slicer.packaging
 
     questions = []
 
@@ -77,7 +77,7 @@ def extension(monkeypatch, without):
 @pytest.fixture
 def pip(monkeypatch, without):
     """What pip was asked to install."""
-    import slicer
+    import slicer.packaging
 
     orders = []
 
@@ -142,7 +142,7 @@ def test_an_installation_that_fails_is_told(make_panel, without, asked, caplog):
 def test_a_package_that_is_still_missing_afterwards_is_told(
     make_panel, without, asked, monkeypatch
 ):
-    import slicer
+    import slicer.packaging
 
     without("safetensors")
     asked(True)
@@ -156,7 +156,7 @@ def test_a_package_that_is_still_missing_afterwards_is_told(
 def test_a_restart_is_offered_only_if_a_package_in_use_was_replaced(
     make_panel, without, pip, asked, monkeypatch, agrees
 ):
-    import slicer
+    import slicer.packaging
 
     from SAMSegmentLib.ui import packages
 

@@ -62,6 +62,32 @@ def test_a_module_that_is_loaded_later_registers_when_its_panel_opens(applicatio
     assert application.errors == []
 
 
+def test_the_panel_opens_and_is_left_with_nothing_imported_beforehand(application, module):
+    import qt
+    import slicer
+
+    assert not hasattr(slicer, "packaging")
+    panel = module.widgetRepresentation()
+    for _ in range(2):
+        panel.enter()
+        panel.exit()
+    assert panel.findChild(qt.QLabel, "torchLabel").text
+
+
+def test_a_panel_that_could_not_be_set_up_is_entered_left_and_unloaded_in_peace(
+    application, module, monkeypatch
+):
+    from SAMSegmentLib.ui import packages
+
+    monkeypatch.setattr(packages, "missing", lambda: 1 / 0)
+    panel = module.widgetRepresentation()
+    assert ["ZeroDivisionError" in str(problem) for problem in application.errors] == [True]
+    application.errors.clear()
+    panel.enter()
+    panel.exit()
+    panel.self().cleanup()
+
+
 def test_a_broken_effect_is_reported_once_and_the_sample_data_still_come(
     application, module, monkeypatch, tmp_path
 ):
@@ -133,7 +159,9 @@ def test_starting_slicer_imports_next_to_nothing():
         "import sys\n"
         "from SlicerHost.application import Application\n"
         "with Application() as application:\n"
-        "    import SampleData, SegmentEditorEffects\n"
+        # As Slicer's own modules do.
+        "    import SampleData, SegmentEditorEffects, slicer.i18n, slicer.ScriptedLoadableModule\n"
+        "    import qSlicerSegmentationsEditorEffectsPythonQt\n"
         "    before = set(sys.modules)\n"
         f"    application.load_module({str(MODULE)!r})\n"
         "    application.start()\n"
