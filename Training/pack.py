@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from SAMSegmentLib.core.files import replaced_when_whole
+from SAMSegmentLib.core.outputs import replaced_when_whole
 from SAMSegmentLib.weights.catalogue import file_sha256
 
 from . import pseudo_labels

@@ -42,7 +42,8 @@ def segment(options: argparse.Namespace) -> int:
     """Segments one object of one volume and writes its mask."""
     from .api import Segmenter
 
-    check_output(options.output)
+    writing = {"overwrite": options.overwrite, "inputs": (options.image,)}
+    check_output(options.output, **writing)
     model_entry(options.model).check_installed()
     bar = None if options.quiet else ProgressBar()
     with Segmenter(
@@ -59,7 +60,8 @@ def segment(options: argparse.Namespace) -> int:
         for ras in options.negative:
             segmenter.add_point(ras, positive=False)
         prediction = segmenter.prediction().choice(options.alternative)
-    write_mask(options.output, prediction.mask(), prediction.geometry, options.name)
+    mask, geometry = prediction.mask(), prediction.geometry
+    write_mask(options.output, mask, geometry, options.name, **writing)
     if not options.quiet:
         volume = prediction.box_mask().sum() * prediction.geometry.voxel_volume / 1000
         print(f"{options.output}: {options.name}, {volume:.1f} ml")
@@ -121,6 +123,7 @@ def _add_segment(commands) -> None:
     add = command.add_argument
     add("image", help="volume file, or folder with one DICOM series")
     add("--output", required=True, type=Path, help=f"mask file: {', '.join(MASK_SUFFIXES)}")
+    add("--overwrite", action="store_true", help="replace the mask file if there is one")
     add(
         "--roi",
         nargs=6,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .core.errors import InputError
-from .core.files import check_folder
+from .core.outputs import check_new_file
 from .core.prompts import Prompts
 from .evaluation.cases import LabelledImage, load_case
 from .evaluation.metrics import check_packages
@@ -64,6 +64,7 @@ def add_evaluate(commands) -> None:
         help="intensities shown to the model from black to white (default: chosen)",
     )
     add("--csv", type=Path, metavar="FILE", help="also write a row per step to this file")
+    add("--overwrite", action="store_true", help="replace the --csv file if there is one")
     add("--seed", type=int, default=0, help="of the shaking hand (default: %(default)s)")
 
 
@@ -77,15 +78,16 @@ def evaluate(options: argparse.Namespace) -> int:
     protocols = _protocols(options.protocol, options.clicks, entry)
     if options.seed < 0:
         raise InputError(f"The seed {options.seed} is negative: give 0 or a larger number.")
+    writing = {"overwrite": options.overwrite, "inputs": (options.image, options.label_map)}
     if options.csv is not None:
-        check_folder(options.csv)
+        check_new_file(options.csv, **writing)
     check_packages()
     case = load_case(options.image, options.label_map, options.label)
     for warning in case.warnings:
         print(f"samsegment: {warning}", file=sys.stderr)
     rows = _scored(case, entry, protocols, options)
     if options.csv is not None:
-        write_rows(options.csv, rows)
+        write_rows(options.csv, rows, **writing)
     return 0
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,6 +173,24 @@ def test_bad_arguments_end_with_2_and_one_line_and_write_nothing(
     assert main(["evaluate", *files, *arguments]) == 2
     assert says in one_line(capsys)
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_the_csv_file_replaces_neither_image_nor_labels_nor_what_was_there(
+    files, fake, tmp_path, capsys
+):
+    asked = ["evaluate", *files, "--label", "2", "--protocol", "roi"]
+    for path in files:
+        before = Path(path).read_bytes()
+        assert main([*asked, "--csv", path, "--overwrite"]) == 2
+        assert "would be lost" in one_line(capsys)
+        assert Path(path).read_bytes() == before
+    table = tmp_path / "scores.csv"
+    table.write_text("of last week")
+    assert main([*asked, "--csv", str(table)]) == 2
+    assert "--overwrite" in one_line(capsys)
+    assert table.read_text() == "of last week"
+    assert main([*asked, "--csv", str(table), "--overwrite"]) == 0
+    assert read_rows(table)
 
 
 def test_files_that_do_not_go_together_end_with_2_and_one_line(files, capsys):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,9 +158,31 @@ def test_a_failing_write_ends_with_1_and_keeps_the_old_file(ct, tmp_path, capsys
         raise RuntimeError("disk full")
 
     monkeypatch.setattr("SAMSegmentLib.core.files.sitk.WriteImage", fail)
-    assert main(["segment", ct, *ROI, "--output", str(output), "--quiet"]) == 1
+    arguments = ["segment", ct, *ROI, "--output", str(output), "--quiet"]
+    assert main([*arguments, "--overwrite"]) == 1
     assert "disk full" in one_line(capsys)
     assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_the_image_is_no_output_whatever_is_asked_for(ct, tmp_path, capsys, monkeypatch, overwrite):
+    monkeypatch.setattr("SAMSegmentLib.api.Segmenter.__init__", None)  # nothing is begun
+    before = Path(ct).read_bytes()
+    other_name = tmp_path / ".." / tmp_path.name / "ct.nii.gz"
+    assert main(["segment", ct, *ROI, "--output", str(other_name), *overwrite]) == 2
+    assert "would be lost" in one_line(capsys)
+    assert Path(ct).read_bytes() == before
+
+
+def test_an_existing_mask_is_replaced_only_with_overwrite(ct, tmp_path, capsys):
+    output = tmp_path / "mask.nrrd"
+    output.write_text("corrected by hand")
+    arguments = ["segment", ct, *ROI, "--output", str(output), "--quiet"]
+    assert main(arguments) == 2
+    assert "--overwrite" in one_line(capsys)
+    assert output.read_text() == "corrected by hand"
+    assert main([*arguments, "--overwrite"]) == 0
+    assert sitk.GetArrayFromImage(sitk.ReadImage(str(output))).any()
 
 
 def test_ctrl_c_ends_with_1_and_writes_nothing(ct, tmp_path, capsys, monkeypatch):

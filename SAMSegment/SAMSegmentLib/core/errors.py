@@ -34,3 +34,10 @@ class InstallError(SAMSegmentError):
 
 class WriteError(SAMSegmentError):
     """The result could not be written. What was there before is still there."""
+
+
+def reason_of(error: Exception) -> str:
+    """The last telling line of an error's message, without ITK's C++ file name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1].split("ERROR: ")[-1] if lines else "unknown reason"
+    return text if text.endswith(".") else f"{text}."

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import InputError, WriteError
+from .errors import InputError, reason_of
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
-from .whole_file import new_file
+from .outputs import check_new_file, replaced_when_whole
+from .paths import existing_path, named_in_utf8
 
 SEGMENTATION_SUFFIX = ".seg.nrrd"
 # Cosine between two axes above which a grid counts as sheared.
@@ -27,68 +27,71 @@ def read_image(path: str | os.PathLike) -> Image:
     Raises:
         InputError: if there is no such file, or it is no 3D scalar volume.
     """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file or folder {path}: check the path.")
-    source = _read_series(path) if path.is_dir() else _read_file(path)
-    return image_from_sitk(source)
+    path = existing_path(path)
+    with named_in_utf8(path) as readable:
+        read = _read_series if path.is_dir() else _read_file
+        return image_from_sitk(read(path, readable))
 
 
-def write_mask(path: str | os.PathLike, mask: np.ndarray, geometry: Geometry, name: str) -> None:
+def write_mask(
+    path: str | os.PathLike,
+    mask: np.ndarray,
+    geometry: Geometry,
+    name: str,
+    overwrite: bool = True,
+    inputs: Iterable[str | os.PathLike] = (),
+) -> None:
     """Writes a mask (k, j, i) of 0 and 1; an existing file is replaced once the new one is whole.
 
     Args:
         name: the segment's name, kept by .seg.nrrd files.
+        overwrite, inputs: see `check_output`.
 
     Raises:
-        InputError: if the folder or the file format is not usable.
+        InputError: if the folder or the file format is not usable, or something is there that is
+            not to be replaced.
         WriteError: if writing fails.
     """
     path = Path(path)
-    check_output(path)
+    check_output(path, overwrite, inputs)
     _check_format_keeps(geometry, path)
     image = sitk_from_array(mask.astype(np.uint8, copy=False), geometry)
     if path.name.endswith(SEGMENTATION_SUFFIX):
         for key, value in _segment_fields(mask, name).items():
             image.SetMetaData(key, value)
-    with replaced_when_whole(path) as unfinished:
-        sitk.WriteImage(image, str(unfinished), useCompression=True)
+    with (
+        replaced_when_whole(path, overwrite, inputs, _mask_suffix(path)) as unfinished,
+        named_in_utf8(unfinished) as writable,
+    ):
+        sitk.WriteImage(image, str(writable), useCompression=True)
 
 
-def check_output(path: str | os.PathLike) -> None:
+def check_output(
+    path: str | os.PathLike,
+    overwrite: bool = True,
+    inputs: Iterable[str | os.PathLike] = (),
+) -> None:
     """Finds out before the work whether its result can be written.
 
+    Args:
+        overwrite: whether a file that is there may be replaced.
+        inputs: files and folders that are read; their files are never replaced.
+
     Raises:
-        InputError: if the folder is missing or read-only, or the format is unknown.
+        InputError: if the folder is missing or read-only, the format is unknown, or something is
+            there that is not to be replaced.
     """
     path = Path(path)
-    if not path.name.endswith(MASK_SUFFIXES):
+    if _mask_suffix(path) is None:
         raise InputError(
             f"{path.name}: a mask is written as one of {', '.join(MASK_SUFFIXES)}; "
             "choose one of these endings."
         )
-    check_folder(path)
+    check_new_file(path, overwrite, inputs)
 
 
-def check_folder(path: str | os.PathLike) -> None:
-    """Finds out before the work whether a file can be written at `path`.
-
-    Raises:
-        InputError: if it is a folder, or the folder it is to lie in is missing or read-only.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: name a file in it.")
-    if not path.parent.is_dir():
-        raise InputError(f"The output folder {path.parent} does not exist: make it first.")
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".samsegment-"):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"The output folder {path.parent} cannot be written to ({error.strerror}): choose "
-            "another one."
-        ) from error
+def _mask_suffix(path: Path) -> str | None:
+    return next((ending for ending in MASK_SUFFIXES if path.name.endswith(ending)), None)
 
 
 def _check_format_keeps(geometry: Geometry, path: Path) -> None:
@@ -101,44 +104,37 @@ def _check_format_keeps(geometry: Geometry, path: Path) -> None:
         )
 
 
-def _read_file(path: Path) -> sitk.Image:
+def _read_file(path: Path, readable: Path) -> sitk.Image:
     try:
-        return sitk.ReadImage(str(path))
+        return sitk.ReadImage(str(readable))
     except RuntimeError as error:
         raise InputError(
-            f"{path} is not an image that can be read: {_reason(error)} "
+            f"{path} is not an image that can be read: {reason_of(error)} "
             "Give a NRRD, NIfTI, MetaImage or DICOM file, or a folder with a DICOM series."
         ) from error
 
 
-def _read_series(folder: Path) -> sitk.Image:
+def _read_series(folder: Path, readable: Path) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
-    series = reader.GetGDCMSeriesIDs(str(folder))
+    series = reader.GetGDCMSeriesIDs(str(readable))
     if not series:
         raise InputError(f"The folder {folder} holds no DICOM series.")
     if len(series) > 1:
         raise InputError(
             f"The folder {folder} holds {len(series)} DICOM series: give a folder with one series."
         )
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder), series[0]))
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(readable), series[0]))
     reader.MetaDataDictionaryArrayUpdateOn()
     try:
         image = reader.Execute()
     except RuntimeError as error:
         raise InputError(
-            f"The DICOM series in {folder} cannot be read: {_reason(error)}"
+            f"The DICOM series in {folder} cannot be read: {reason_of(error)}"
         ) from error
     modality = "0008|0060"
     if reader.HasMetaDataKey(0, modality):
         image.SetMetaData(modality, reader.GetMetaData(0, modality))
     return image
-
-
-def _reason(error: Exception) -> str:
-    """The last telling line of an ITK message, without its C++ file name."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[-1].split("ERROR: ")[-1] if lines else "unknown reason"
-    return text if text.endswith(".") else f"{text}."
 
 
 def _segment_fields(mask: np.ndarray, name: str) -> dict[str, str]:
@@ -160,25 +156,3 @@ def _segment_fields(mask: np.ndarray, name: str) -> dict[str, str]:
         "Segment0_Layer": "0",
         "Segment0_Extent": extent,
     }
-
-
-@contextmanager
-def replaced_when_whole(path: Path):
-    """Gives a temporary path beside `path`, and moves it over `path` when all went well.
-
-    Raises:
-        WriteError: if writing fails; what was there before is still there.
-    """
-    suffix = next((ending for ending in MASK_SUFFIXES if path.name.endswith(ending)), path.suffix)
-    try:
-        handle, unfinished = new_file(path.parent, ".samsegment-", suffix)
-        os.close(handle)
-    except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror}.") from error
-    try:
-        yield Path(unfinished)
-        os.replace(unfinished, path)
-    except (OSError, RuntimeError) as error:
-        raise WriteError(f"{path} could not be written: {_reason(error)}") from error
-    finally:
-        Path(unfinished).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import InputError
-from ..core.files import replaced_when_whole
 from ..core.geometry import Geometry
+from ..core.outputs import replaced_when_whole
 from .protocol import Protocol, Step
 
 #: The columns of a row, one row per step.
@@ -96,14 +97,24 @@ def rows_of(subject: Subject, protocol: Protocol, steps: Iterable[Step]) -> list
     ]
 
 
-def write_rows(path: Path, rows: Iterable[dict], columns: Sequence[str] = COLUMNS) -> None:
+def write_rows(
+    path: Path,
+    rows: Iterable[dict],
+    columns: Sequence[str] = COLUMNS,
+    overwrite: bool = True,
+    inputs: Iterable[str | os.PathLike] = (),
+) -> None:
     """Writes a CSV file; an existing one is replaced once the new one is whole.
 
+    Args:
+        overwrite, inputs: see `core.outputs.check_new_file`.
+
     Raises:
+        InputError: if something is there that is not to be replaced.
         WriteError: if writing fails.
     """
     with (
-        replaced_when_whole(Path(path)) as unfinished,
+        replaced_when_whole(Path(path), overwrite, inputs) as unfinished,
         unfinished.open("w", newline="", encoding="utf-8") as file,
     ):
         _writer(file, columns, rows, header=True)

@@ -1,0 +1,145 @@
+"""Files that are to be written: whole or not at all, and never over what was read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import InputError, WriteError, reason_of
+from .whole_file import new_file
+
+PREFIX = ".samsegment-"
+# Where "DICM" stands in a DICOM file (PS3.10, 7.1).
+_DICOM_MARK_AT = 128
+
+
+def check_new_file(
+    path: str | os.PathLike,
+    overwrite: bool = True,
+    inputs: Iterable[str | os.PathLike] = (),
+) -> None:
+    """Finds out before the work whether a file can be written at `path`.
+
+    Args:
+        overwrite: whether a file that is there may be replaced.
+        inputs: files and folders that are read; their files are never replaced.
+
+    Raises:
+        InputError: if it is a folder, the folder it is to lie in is missing or read-only, or
+            something is there that is not to be replaced.
+    """
+    path = Path(path)
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder: name a file in it.")
+    if not os.path.isdir(path.parent):
+        raise InputError(f"The output folder {path.parent} does not exist: make it first.")
+    _check_replaceable(path, overwrite, inputs)
+    try:
+        handle, trial = new_file(path.parent, PREFIX, "")
+        os.close(handle)
+        os.unlink(trial)
+    except OSError as error:
+        raise InputError(
+            f"The output folder {path.parent} cannot be written to ({error.strerror}): choose "
+            "another one."
+        ) from error
+
+
+@contextmanager
+def replaced_when_whole(
+    path: Path,
+    overwrite: bool = True,
+    inputs: Iterable[str | os.PathLike] = (),
+    suffix: str | None = None,
+) -> Iterator[Path]:
+    """Gives a temporary path beside `path`, and moves it over `path` when all went well.
+
+    Args:
+        overwrite, inputs: see `check_new_file`; looked at again at the end.
+        suffix: ending of the temporary name; that of `path` if left out.
+
+    Raises:
+        InputError: if something is there by now that is not to be replaced.
+        WriteError: if writing fails. In both cases what was there before is still there.
+    """
+    path = Path(path)
+    try:
+        handle, name = new_file(path.parent, PREFIX, path.suffix if suffix is None else suffix)
+        os.close(handle)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror}.") from error
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        _check_replaceable(path, overwrite, inputs)
+        _move(unfinished, path, overwrite)
+    except (OSError, RuntimeError) as error:
+        raise WriteError(f"{path} could not be written: {reason_of(error)}") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _move(unfinished: Path, path: Path, overwrite: bool) -> None:
+    if not overwrite:
+        try:
+            # Unlike a renamed file, a link never replaces what came there a moment ago.
+            os.link(unfinished, path)
+            return
+        except FileExistsError:
+            raise _exists(path) from None
+        except OSError:
+            pass  # a file system without hard links
+    os.replace(unfinished, path)
+
+
+def _check_replaceable(path: Path, overwrite: bool, inputs: Iterable[str | os.PathLike]) -> None:
+    try:
+        there = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be written ({reason}): give another name.") from error
+    for source in inputs:
+        if _is_file_of(path, Path(source)):
+            raise InputError(
+                f"{path} is what is read ({source}), by this or another name, and would be lost: "
+                "give another output file."
+            )
+    if not overwrite:
+        raise _exists(path)
+    if stat.S_ISREG(there.st_mode) and not there.st_mode & 0o222:
+        raise InputError(f"{path} is write-protected: give another name, or allow to write to it.")
+
+
+def _exists(path: Path) -> InputError:
+    return InputError(f"{path} exists already: give another name, or --overwrite to replace it.")
+
+
+def _is_file_of(path: Path, source: Path) -> bool:
+    """Whether a path leads to a file that is read, by any name, link or hard link."""
+    if not os.path.isdir(source):
+        return _same_file(path, source)
+    if not _is_dicom(path):
+        # Not a part of the series: an earlier mask beside the slices may be replaced.
+        return False
+    with suppress(OSError):
+        return any(_same_file(path, entry) for entry in source.iterdir())
+    return False
+
+
+def _same_file(path: Path, other: Path) -> bool:
+    with suppress(OSError, ValueError):
+        return os.path.samefile(path, other)
+    return False
+
+
+def _is_dicom(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(_DICOM_MARK_AT)
+        return file.read(4) == b"DICM"
+    return False
