@@ -170,11 +170,6 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>Folder:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
         <source>Where downloaded models lie: one folder for each user of this computer</source>
         <translation type="unfinished"></translation>
     </message>
@@ -238,7 +233,42 @@
     <name>SAMSegmentEffect</name>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Click on the object, or draw an ROI around it; then correct with more points.</source>
+        <source>Model:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>The model that makes the proposals. Others can be downloaded here, or in the module SAM Segment</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Cancel</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>End it. What was downloaded is kept, and the next download carries on from there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Download</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Get the weights of this model onto this computer. You can go on working with another model meanwhile.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>From file ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Use a file that you have already, such as from a USB stick. It is copied, and compared with what it should be.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -358,11 +388,6 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Cancel</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
         <source>Stop, and drop the proposal; the prompts stay (key C)</source>
         <translation type="unfinished"></translation>
     </message>
@@ -436,36 +461,6 @@
         <source>Where the model runs. Automatic: the graphics card if PyTorch can use it, else the processor</source>
         <translation type="unfinished"></translation>
     </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Model:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>End it. What was downloaded is kept, and the next download carries on from there.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Download</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Get the weights of this model onto this computer. You can go on working with another model meanwhile.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>From file ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Use a file that you have already, such as from a USB stick. It is copied, and compared with what it should be.</source>
-        <translation type="unfinished"></translation>
-    </message>
 </context>
 <context>
     <name>SAMSegmentLib.SegmentEditorEffect</name>
@@ -476,7 +471,7 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/SegmentEditorEffect.py"/>
-        <source>&lt;html&gt;Segment an object from points, a box, or a measured line.&lt;br&gt;A model on this computer proposes the 3D mask; nothing leaves it.&lt;ul&gt;&lt;li&gt;&lt;b&gt;Positive&lt;/b&gt; (P): click on the object.&lt;/li&gt;&lt;li&gt;&lt;b&gt;Negative&lt;/b&gt; (N): click where the proposal is too large.&lt;/li&gt;&lt;li&gt;&lt;b&gt;ROI&lt;/b&gt; (O): draw a box around it.&lt;/li&gt;&lt;li&gt;Drag prompts to move them; &lt;b&gt;U&lt;/b&gt; takes the last one back.&lt;/li&gt;&lt;li&gt;&lt;b&gt;Apply&lt;/b&gt; (Ctrl+Return) writes the segment; Ctrl+Z takes it back.&lt;/li&gt;&lt;/ul&gt;Research software, not a medical device. Check every mask.&lt;/html&gt;</source>
+        <source>&lt;html&gt;Click on an object, or draw an ROI around it; then correct with points&lt;br&gt;. A model on this computer proposes the 3D mask; nothing leaves it.&lt;ul&gt;&lt;li&gt;&lt;b&gt;Positive&lt;/b&gt; (P): click on the object.&lt;/li&gt;&lt;li&gt;&lt;b&gt;Negative&lt;/b&gt; (N): click where the proposal is too large.&lt;/li&gt;&lt;li&gt;&lt;b&gt;ROI&lt;/b&gt; (O): draw a box closely around it.&lt;/li&gt;&lt;li&gt;Drag prompts to move them; &lt;b&gt;U&lt;/b&gt; takes the last one back.&lt;/li&gt;&lt;li&gt;&lt;b&gt;Apply&lt;/b&gt; (Ctrl+Return) writes the segment; Ctrl+Z takes it back.&lt;/li&gt;&lt;/ul&gt;Research software, not a medical device. Check every mask.&lt;/html&gt;</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -538,7 +533,7 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/idle_status.py"/>
-        <source>{model} is not installed: see Options, or choose another model.</source>
+        <source>{model} is not installed: download it above, or choose another model.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -613,6 +608,11 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
         <source>Wait until {model} is done.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
+        <source>Folder: {path}</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

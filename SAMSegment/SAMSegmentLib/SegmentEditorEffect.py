@@ -48,13 +48,14 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         return qt.QIcon(str(ICON)) if ICON.exists() else qt.QIcon()
 
     def helpText(self):
+        # What stands before the first line break is always seen, with dots behind it.
         return _(
-            "<html>Segment an object from points, a box, or a measured line.<br>"
+            "<html>Click on an object, or draw an ROI around it; then correct with points<br>. "
             "A model on this computer proposes the 3D mask; nothing leaves it."
             "<ul>"
             "<li><b>Positive</b> (P): click on the object.</li>"
             "<li><b>Negative</b> (N): click where the proposal is too large.</li>"
-            "<li><b>ROI</b> (O): draw a box around it.</li>"
+            "<li><b>ROI</b> (O): draw a box closely around it.</li>"
             "<li>Drag prompts to move them; <b>U</b> takes the last one back.</li>"
             "<li><b>Apply</b> (Ctrl+Return) writes the segment; Ctrl+Z takes it back.</li>"
             "</ul>"

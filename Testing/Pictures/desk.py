@@ -98,7 +98,7 @@ class Desk:
         section.collapsed = False
         section.collapsed = folded
         heading, inside = section.contentsMargins().top(), section.layout().totalMinimumSize()
-        section.setMinimumHeight(heading if folded else inside.height())
+        section.setMinimumHeight(heading + section.collapsedHeight if folded else inside.height())
         self.application.process_events()
 
     def resize(self, width: int) -> None:

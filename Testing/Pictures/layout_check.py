@@ -20,6 +20,8 @@ def defects(widget) -> list[str]:
             found.append(f"{_name(one)} lacks {missing} pixels for its text")
         if _missing_height(one) > TOLERANCE:
             found.append(f"{_name(one)} lacks {_missing_height(one)} pixels of height")
+        if isinstance(one, qt.QTreeWidget):
+            found += _cut_cells(one)
         if not _holds_its_own(one):
             found += _misplaced(one)
     return found
@@ -45,7 +47,7 @@ def _missing_width(widget) -> int:
             qt.QStyle.CC_ComboBox, option, qt.QStyle.SC_ComboBoxEditField, widget
         )
         return _text_width(widget, widget.currentText) - field.width()
-    if isinstance(widget, qt.QAbstractItemView):
+    if isinstance(widget, qt.QListWidget):
         return widget.sizeHintForColumn(0) - widget.viewport().width
     if isinstance(widget, qt.QLabel) and widget.wordWrap:
         longest = max(_words(widget), key=len, default="")
@@ -53,6 +55,25 @@ def _missing_width(widget) -> int:
     if isinstance(widget, qt.QLabel | qt.QAbstractButton | qt.QAbstractSpinBox):
         return _least(widget).width() - widget.width
     return 0
+
+
+def _cut_cells(tree) -> list[str]:
+    """Cells of a table whose text is not seen whole."""
+    margin = 2 * (tree.style().pixelMetric(qt.QStyle.PM_FocusFrameHMargin) + 1)
+    items = [tree.topLevelItem(row) for row in range(tree.topLevelItemCount)]
+    return [
+        f'{_name(tree)} cuts "{item.text(column)}"'
+        for item in items
+        for column in range(tree.columnCount)
+        if not _fits(tree, item, column, margin)
+    ]
+
+
+def _fits(tree, item, column: int, margin: int) -> bool:
+    room = tree.visualItemRect(item)
+    room.setWidth(tree.columnWidth(column) - margin)
+    needed = tree.fontMetrics().boundingRect(room, qt.Qt.TextWordWrap, item.text(column))
+    return room.adjusted(-1, -1, 1, 1).contains(needed)
 
 
 def _words(label) -> list[str]:

@@ -12,7 +12,10 @@ from .pythonqt import qt
 
 @cpp_class
 class ctkCollapsibleButton(qt.QAbstractButton):
-    """A heading that shows and hides what lies below it."""
+    """A heading that shows and hides what lies below it.
+
+    Folded, it still takes `collapsedHeight` pixels below its heading: 14 unless told otherwise.
+    """
 
     contentsCollapsed = Signal(bool)
 
@@ -22,7 +25,7 @@ class ctkCollapsibleButton(qt.QAbstractButton):
         text = arguments[0] if arguments and isinstance(arguments[0], str) else ""
         parent = arguments[-1] if arguments and not isinstance(arguments[-1], str) else None
         super().__init__(parent)
-        keep(self, _collapsed=False, _height=16)
+        keep(self, _collapsed=False, _height=14)
         self.setText(text)
         self.setCheckable(True)
         self.setChecked(True)
@@ -38,7 +41,7 @@ class ctkCollapsibleButton(qt.QAbstractButton):
         for child in self.children():
             if isinstance(child, qt.QWidget):
                 child.setVisible(not collapsed)
-        self.setMaximumHeight(self.HEADING if collapsed else 16777215)
+        self.setMaximumHeight(self.HEADING + self._height if collapsed else 16777215)
         self.updateGeometry()
         self.contentsCollapsed.emit(bool(collapsed))
 
@@ -60,7 +63,7 @@ class ctkCollapsibleButton(qt.QAbstractButton):
     def _with_heading(self, inside):
         text = self.fontMetrics().horizontalAdvance(self.text) + 40
         if self._collapsed:
-            return qt.QSize(max(inside.width(), text), self.HEADING)
+            return qt.QSize(max(inside.width(), text), self.HEADING + self._height)
         height = inside.height() if self.layout() else self.HEADING
         return qt.QSize(max(inside.width(), text), max(height, self.HEADING))
 
@@ -300,6 +303,7 @@ class ctkMessageBox(qt.QMessageBox):
 class ctkFittedTextBrowser(qt.QTextBrowser):
     """A text as high as it needs; what follows the first line break is shown on demand."""
 
+    # CTK's own is "Show details..."; as Slicer 5.12.3 shows it.
     DETAILS = "Show details."
 
     def __init__(self, parent=None) -> None:
@@ -316,14 +320,15 @@ class ctkFittedTextBrowser(qt.QTextBrowser):
         if not line_break:
             self.setHtml(text)
             return
-        self.setHtml(f'{first} <a href="#">{self.DETAILS}</a>')
+        self.setHtml(f'{first}&hellip; <a href="#">{self.DETAILS}</a>')
 
     def collapsibleText(self) -> str:
         return self._text
 
     def _on_link(self, link) -> None:
         if link.toString() == "#":
-            self.setHtml(self._text)
+            # The rest goes on in the same line.
+            self.setHtml(self._text.replace("<br>", "", 1))
         else:
             qt.QDesktopServices.openUrl(link)
 

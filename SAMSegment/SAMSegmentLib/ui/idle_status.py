@@ -24,7 +24,7 @@ def idle_status(target: Target | None, parameters: Parameters | None) -> tuple[s
         if model.embedded:
             return str(error), ERROR
         # All else is said where the model is chosen.
-        text = _("{model} is not installed: see Options, or choose another model.")
+        text = _("{model} is not installed: download it above, or choose another model.")
         return text.format(model=model.title), WARNING
     return "", HINT
 

@@ -12,6 +12,7 @@ from ..core.errors import SAMSegmentError
 from ..weights.catalogue import ModelEntry, catalogue
 from ..weights.folder import VARIABLE, folder_is_fixed, models_folder
 from .connections import Connections
+from .delay import Delay
 from .model_progress import ModelProgress
 from .model_source import SourceButton, choose_folder
 from .model_states import DAMAGED, PARTLY, ModelState, sharing
@@ -32,6 +33,8 @@ from .status_style import say
 
 MODEL, STATE, SIZE = range(3)
 NAME = "SAM Segment"
+# Between a text and the border of its cell, in pixels.
+TEXT_MARGIN = 4
 
 
 class ModelList:
@@ -55,6 +58,8 @@ class ModelList:
         self._folder_tip = ui.modelChangeFolderButton.property("toolTip")
         self._show_tip = ui.modelShowFolderButton.property("toolTip")
         self._folder_message = ""
+        # Rows get their new height after the column has its new width.
+        self._fit_soon = Delay(0, self._fit_height)
         self._fill()
         self._connect()
         self.refresh()
@@ -63,6 +68,7 @@ class ModelList:
     def release(self) -> None:
         """Lets go of everything."""
         self._store.drop(self)
+        self._fit_soon.release()
         self._source.release()
         self._progress.release()
         self._connections.disconnect()
@@ -105,6 +111,7 @@ class ModelList:
     def _connect(self) -> None:
         ui, connect = self._ui, self._connections.connect
         connect(ui.modelTree.itemSelectionChanged, self._show_selected)
+        connect(ui.modelTree.header().sectionResized, self._on_column_resized)
         connect(ui.modelDownloadButton.clicked, self._download)
         connect(ui.modelVerifyButton.clicked, self._verify)
         connect(ui.modelRemoveButton.clicked, self._remove)
@@ -112,12 +119,26 @@ class ModelList:
         connect(ui.modelChangeFolderButton.clicked, self._change_folder)
 
     def _fit_height(self) -> None:
-        """Makes the list as high as its rows, whatever the size of the font."""
-        tree = self._ui.modelTree
-        row = max(tree.sizeHintForRow(0), 1)
+        """Makes the list as high as its rows, whatever the size of the font.
+
+        A name that is too long for its column takes two lines; Qt breaks it, but leaves the row as
+        it was.
+        """
+        tree, metrics = self._ui.modelTree, self._ui.modelTree.fontMetrics()
+        column = qt.QRect(0, 0, max(tree.columnWidth(MODEL) - 2 * TEXT_MARGIN, 1), 1)
+        inside = 0
+        for row in range(tree.property("topLevelItemCount")):
+            item = tree.topLevelItem(row)
+            text = metrics.boundingRect(column, qt.Qt.TextWordWrap, item.text(MODEL))
+            height = text.height() + TEXT_MARGIN
+            item.setSizeHint(MODEL, qt.QSize(1, height))
+            inside += height
         heading = _height(tree.header().sizeHint)
-        rows = tree.property("topLevelItemCount")
-        tree.setFixedHeight(rows * row + heading + 2 * tree.property("frameWidth"))
+        tree.setFixedHeight(inside + heading + 2 * tree.property("frameWidth"))
+
+    def _on_column_resized(self, column, before=0, after=0) -> None:
+        if column == MODEL:
+            self._fit_soon.start()
 
     def _entry(self) -> ModelEntry | None:
         tree = self._ui.modelTree
@@ -192,9 +213,7 @@ class ModelList:
 
     def _show_folder(self) -> None:
         ui, folder = self._ui, models_folder()
-        if ui.modelFolderPath.property("text") != str(folder):
-            ui.modelFolderPath.setText(str(folder))
-            ui.modelFolderPath.setCursorPosition(0)
+        ui.modelFolderPath.setText(breakable(_("Folder: {path}").format(path=folder)))
         say(ui.modelFolderMessage, breakable(self._folder_message), ERROR)
         ui.modelFolderMessage.setVisible(bool(self._folder_message))
         is_there = folder.is_dir()

@@ -146,12 +146,9 @@ class Panel:
             ui.startSelector.addItem(text, value)
 
     def _choose_model(self, chosen: str) -> None:
-        is_other, self._chosen = chosen != self._chosen, chosen
+        self._chosen = chosen
         self._offer.show(self._models.get(chosen))
         self._show_models(chosen)
-        if is_other and self._offer.is_needed:
-            # Slicer's Python has the property of this CTK class, not its setter.
-            self.ui.optionsSection.collapsed = False
 
     def _show_refused(self, name: str) -> None:
         # Only when the worker says so anew: the file may have been replaced since.

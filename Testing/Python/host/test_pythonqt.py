@@ -221,6 +221,30 @@ def test_a_ui_file_loads_with_ctk_and_slicer_widgets(qt, application, tmp_path):
     assert application.errors == []
 
 
+def test_a_folded_section_keeps_room_below_its_heading_unless_told_otherwise(qt, application):
+    import ctk
+
+    section = ctk.ctkCollapsibleButton("Advanced")
+    layout = qt.QVBoxLayout(section)
+    layout.addWidget(qt.QLabel("inside"))
+    section.collapsed = True
+    with_room = section.sizeHint().height()
+    section.collapsedHeight = 0
+    assert with_room - section.sizeHint().height() == 14
+
+
+def test_a_collapsible_text_is_cut_at_its_first_line_break_and_goes_on_in_the_same_line(
+    qt, application
+):
+    import ctk
+
+    browser = ctk.ctkFittedTextBrowser()
+    browser.setCollapsibleText("<html>Paint<br>. With a brush.</html>")
+    assert browser.plainText == "Paint… Show details."
+    browser.anchorClicked.emit(qt.QUrl("#"))
+    assert browser.plainText == "Paint. With a brush."
+
+
 UI = """<?xml version="1.0" encoding="UTF-8"?>
 <ui version="4.0"><class>Panel</class>
  <widget class="QWidget" name="Panel"><layout class="QVBoxLayout" name="layout">

@@ -313,7 +313,7 @@ def test_a_path_of_windows_can_be_broken_into_lines(application):
 
 
 def test_the_folder_is_named_and_opened_by_the_system(application, panel, folder):
-    assert panel.ui.modelFolderPath.text == str(folder)
+    assert panel.ui.modelFolderPath.text == f"Folder: {folder}"
     assert not panel.ui.modelShowFolderButton.isEnabled()
     folder.mkdir()
     panel.refresh()
@@ -342,7 +342,7 @@ def test_another_folder_can_be_chosen(application, panel, monkeypatch, tmp_path)
     assert "Choose another folder" in panel.ui.modelFolderMessage.text
     assert listed(panel)["SAM-Med3D turbo"][0] == "not installed"
     press(panel, "modelChangeFolderButton")
-    assert panel.ui.modelFolderPath.text == str(there)
+    assert panel.ui.modelFolderPath.text == f"Folder: {there}"
     assert not panel.ui.modelFolderMessage.isVisible()
     assert listed(panel)["SAM-Med3D turbo"][0] == "installed"
 

@@ -375,6 +375,12 @@ def test_colours_are_left_to_the_theme_but_for_the_status(application, idle_pane
     assert idle_panel.ui.helpMessage.styleSheet == f"color: {COLORS['good'][theme == 'dark']}"
 
 
+def test_folded_sections_lie_close_to_each_other(application, idle_panel):
+    ui = idle_panel.ui
+    sections = (ui.guideSection, ui.setupSection, ui.modelsSection, ui.helpSection)
+    assert [section.collapsedHeight for section in sections] == [0] * 4
+
+
 def test_every_button_says_what_it_does(idle_panel):
     import qt
 
