@@ -7,12 +7,13 @@ on a CT of 3 mm, the best expected IoU names the organ under the click nearly al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy import ndimage
 
 from .montage import Box
+from .slices import PixelGrid
 from .tracking import best_unlike
 from .views import SliceMask
 
@@ -23,11 +24,17 @@ MARGIN = 2
 ALIKE = 0.85
 OFFERS = 4
 
-Ask = Callable[[Sequence[Box]], list[SliceMask]]
+Ask = Callable[[Sequence[Box]], Iterable[SliceMask]]
 BoxOf = Callable[[np.ndarray], Box | None]
 
 
-def search(ask: Ask, box_of: BoxOf, boxes: Sequence[Box], seed: tuple[int, int]) -> list[SliceMask]:
+def search(
+    ask: Ask,
+    box_of: BoxOf,
+    boxes: Sequence[Box],
+    seed: tuple[int, int],
+    show: Callable[[SliceMask], None] = lambda mask: None,
+) -> list[SliceMask]:
     """What may lie under a click on a slice, by expected IoU, no two nearly alike.
 
     Args:
@@ -35,15 +42,25 @@ def search(ask: Ask, box_of: BoxOf, boxes: Sequence[Box], seed: tuple[int, int])
         box_of: the box around a mask, a little larger.
         boxes: where to begin.
         seed: row and column of the click in the masks.
+        show: is called with each mask that is better than all before.
     """
-    found = []
+    found: list[SliceMask] = []
+    best = -np.inf
     asked: set[Box] = set()
     for _ in range(ROUNDS + 1):
         boxes = [box for box in dict.fromkeys(boxes) if box is not None and box not in asked]
         if not boxes:
             break
         asked.update(boxes)
-        here = [of_click for mask in ask(boxes) if (of_click := piece_at(mask, seed)) is not None]
+        here = []
+        for mask in ask(boxes):
+            of_click = piece_at(mask, seed)
+            if of_click is None:
+                continue
+            here.append(of_click)
+            if of_click.quality > best:
+                best = of_click.quality
+                show(of_click)
         found += here
         boxes = [box_of(mask.mask) for mask in here]
     return best_unlike(found, lambda mask: mask.quality, lambda mask: mask.mask, ALIKE, OFFERS)
@@ -86,3 +103,19 @@ def boxes_around(
         high = [min(int(c + h), edge) for c, h, edge in zip(centre, half, limit[2:], strict=True)]
         boxes.append((*low, *high))
     return boxes or [limit]
+
+
+def box_on_slice(grid: PixelGrid, mask: np.ndarray) -> Box | None:
+    """The box around a whole slice's mask, a little larger, on the network's picture."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if rows.size == 0:
+        return None
+    x0, y0, x1, y1 = grid.box_of_voxels((rows[0], columns[0], rows[-1], columns[-1]))
+    margin = MARGIN
+    height, width = grid.fitted
+    return (
+        int(max(x0 - margin, 0)),
+        int(max(y0 - margin, 0)),
+        int(min(x1 + margin, width)),
+        int(min(y1 + margin, height)),
+    )

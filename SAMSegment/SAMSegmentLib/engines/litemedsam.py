@@ -7,9 +7,10 @@ LiteMedSAM (bowang-lab/MedSAM).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,11 @@ from .from_line import LineFit, at_line
 from .intensity import GreyLevels, possible_grey_levels
 from .limits import Limits
 from .montage import Box, Montage
-from .planes import stacks_of, views_of
-from .previews import Previews
+from .planes import in_view_first, stacks_of, views_of
+from .previews import Located, Previews
 from .regions import voxel_of
 from .requests import Request
-from .slices import PixelGrid, RoiInStack, SliceStack, SliceWindow, box_on_window
+from .slices import RoiInStack, SliceStack, SliceWindow, box_on_window
 from .tensor_files.checkpoints import load_safetensors
 from .views import SURE_LOGIT, SliceMask
 
@@ -171,7 +172,7 @@ class LiteMedSAMEngine(Engine):
             return self._at_line(request, prompts.line, prompts.roi, previews)
         if prompts.roi is not None:
             roi, limits = prompts.roi, Limits(request.occupied)
-            stacks = self._stacks(request, roi.center, roi, limits)
+            stacks = self._stacks(request, roi.center, roi, limits, previews)
             return object_finder.in_roi(stacks, roi, self._decode_tiles, request.watch, previews)
         return self._at_click(request, np.array(prompts.points[0].ras), previews)
 
@@ -210,7 +211,8 @@ class LiteMedSAMEngine(Engine):
     def _at_click(
         self, request: Request, ras: np.ndarray, previews: Previews | None = None
     ) -> Answer:
-        stacks = self._stacks(request, ras, limits=Limits(request.occupied))
+        limits = Limits(request.occupied)
+        stacks = self._stacks(request, ras, limits=limits, previews=previews)
         offers = self._offers(request, stacks, ras, previews)
         return object_finder.at_click(
             request.image, stacks, offers, ras, self._decode_tiles, request.watch, previews
@@ -218,7 +220,8 @@ class LiteMedSAMEngine(Engine):
 
     def _at_line(self, request: Request, line: Line, roi: Roi | None, previews: Previews) -> Answer:
         around = Roi.from_box(line.middle, [max(AROUND_CLICK_MM, line.length)] * 3)
-        stacks = self._stacks(request, line.middle, around, Limits(request.occupied, roi))
+        limits = Limits(request.occupied, roi)
+        stacks = self._stacks(request, line.middle, around, limits, previews)
         fit = LineFit(line, request.image.geometry)
         offers = self._offers(request, stacks, line.middle, previews, fit)
         return at_line(
@@ -235,21 +238,28 @@ class LiteMedSAMEngine(Engine):
     ) -> list[list[Section]]:
         """Per stack, what may lie at a position on its whole slice there."""
         offers: dict[int, list[Section]] = {}
-        best = []
+        best: list[Located] = []
+
         for done, number in enumerate(in_view_first(stacks, request.watch.facing)):
             request.watch.step(done, len(stacks), "Looking around the point")
             stack = stacks[number]
             index, row, column = (int(n) for n in voxel_of(stack.geometry, ras))
-            offers[number] = self._sections(stack, index, (row, column), fit)
+            show = None if previews is None else partial(previews.one_more, tuple(best))
+            offers[number] = self._sections(stack, index, (row, column), fit, show)
             best += [(stack, index, section) for section in offers[number][:1]]
             if previews is not None:
                 previews.sections(best)
         return [offers[number] for number in range(len(stacks))]
 
     def _sections(
-        self, stack: SliceStack, index: int, seed: tuple[int, int], fit: LineFit | None
+        self,
+        stack: SliceStack,
+        index: int,
+        seed: tuple[int, int],
+        fit: LineFit | None,
+        show: Callable[[Located], None] | None,
     ) -> list[Section]:
-        """What may lie at a pixel of a whole slice."""
+        """What may lie at a pixel of a whole slice; the best so far is shown."""
         window, grid = SliceWindow(stack, index), stack.grid
         centre = tuple(((np.array(seed) + 0.5) * grid.scale)[::-1])
         pixels_per_mm = tuple((grid.scale / stack.geometry.spacing[1::-1])[::-1])
@@ -257,9 +267,14 @@ class LiteMedSAMEngine(Engine):
         allowed = stack.allowed((index, 0, 0), (1, *grid.shape))
         allowed = None if allowed is None else allowed[0]
 
-        def ask(boxes: Sequence[Box]) -> list[SliceMask]:
-            masks = [self._whole_slice(window, box).within(allowed) for box in boxes]
-            return masks if fit is None else [fit.judged(mask, stack, index) for mask in masks]
+        def ask(boxes: Sequence[Box]) -> Iterator[SliceMask]:
+            for box in boxes:
+                mask = self._whole_slice(window, box).within(allowed)
+                yield mask if fit is None else fit.judged(mask, stack, index)
+
+        def look(mask: SliceMask) -> None:
+            if show is not None:
+                show((stack, index, Section(stack.orientation, seed, mask)))
 
         sizes = box_search.SIZES_MM if fit is None else fit.sizes
         boxes = box_search.boxes_around(centre, pixels_per_mm, picture, sizes)
@@ -267,7 +282,9 @@ class LiteMedSAMEngine(Engine):
             # Where no size fits, the box of the whole slice would stand in for all of them.
             others = [box for box in boxes if box != picture]
             boxes = [*fit.boxes(centre, pixels_per_mm, stack, picture), *others]
-        masks = box_search.search(ask, lambda mask: _box_of(grid, mask), boxes, seed)
+        masks = box_search.search(
+            ask, lambda mask: box_search.box_on_slice(grid, mask), boxes, seed, look
+        )
         return [Section(stack.orientation, seed, mask) for mask in masks]
 
     @torch.inference_mode()
@@ -290,12 +307,14 @@ class LiteMedSAMEngine(Engine):
         ras: np.ndarray,
         around: Roi | None = None,
         limits: Limits | None = None,
+        previews: Previews | None = None,
     ) -> list[SliceStack]:
         """The image in the grey levels that the user set, or in which an object shows best.
 
         Args:
             ras: where the object is.
             around: a part of the volume that tells what it looks like; None: that around `ras`.
+            previews: shows what is seen of the object meanwhile.
         """
         image, given = request.image, request.intensity_range
         if given is not None:
@@ -306,14 +325,25 @@ class LiteMedSAMEngine(Engine):
         choices = [stacks_of(image, levels, IMAGE_SIZE, limits) for levels in possible]
         if len(choices) == 1:
             return choices[0]
-        return max(choices, key=lambda stacks: self._expected_quality(stacks[:1], around))
+        expected = []
+        for stacks in choices:
+            expected.append(self._expected_quality(stacks[:1], around, previews))
+            previews = None  # others show the same once more
+        return choices[int(np.argmax(expected))]
 
-    def _expected_quality(self, stacks: list[SliceStack], roi: Roi) -> float:
+    def _expected_quality(
+        self, stacks: list[SliceStack], roi: Roi, previews: Previews | None
+    ) -> float:
         """How well the network expects to segment the ROI's middle slices."""
         (view,) = views_of(stacks, roi, self._decode_tiles)
         middle = view.keys.index(view.nearest_key((view.shape[0] - 1) / 2))
         keys = view.keys[max(middle - 1, 0) : middle + 2]
-        return float(np.mean([view.ask(key, [view.limit(key)])[0].quality for key in keys]))
+        seen = {}
+        for key in sorted(keys, key=lambda key: abs(key - view.keys[middle])):
+            seen[key] = view.ask(key, [view.limit(key)])
+            if previews is not None:
+                previews.cuts([view], [seen])
+        return float(np.mean([seen[key][0].quality for key in keys]))
 
     @torch.inference_mode()
     def _decode_tiles(
@@ -348,21 +378,6 @@ class LiteMedSAMEngine(Engine):
         return self._network.decode(embedding.features, boxes=boxes)
 
 
-def in_view_first(
-    stacks: Sequence[SliceStack], facing: tuple[float, float, float] | None
-) -> list[int]:
-    """The stacks' numbers, those first whose slices lie most in the plane that the user sees.
-
-    Args:
-        facing: across that plane, RAS; None: as they are.
-    """
-    numbers = range(len(stacks))
-    if facing is None:
-        return list(numbers)
-    across = [abs(float(stack.geometry.directions[:, 2] @ facing)) for stack in stacks]
-    return sorted(numbers, key=lambda number: -round(across[number], 3))
-
-
 def part_around(box: Box, size: int) -> tuple[int, int, int]:
     """First row, first column and side, in multiples of 4, of a square around a box on a picture.
 
@@ -376,21 +391,6 @@ def part_around(box: Box, size: int) -> tuple[int, int, int]:
         for low, high in ((box[0], box[2]), (box[1], box[3]))
     )
     return row, column, side
-
-
-def _box_of(grid: PixelGrid, mask: np.ndarray) -> Box | None:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if rows.size == 0:
-        return None
-    x0, y0, x1, y1 = grid.box_of_voxels((rows[0], columns[0], rows[-1], columns[-1]))
-    margin = box_search.MARGIN
-    height, width = grid.fitted
-    return (
-        int(max(x0 - margin, 0)),
-        int(max(y0 - margin, 0)),
-        int(min(x1 + margin, width)),
-        int(min(y1 + margin, height)),
-    )
 
 
 def _roi_of(prompts: Prompts) -> Roi:

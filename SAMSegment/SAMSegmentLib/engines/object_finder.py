@@ -47,7 +47,9 @@ def in_roi(
 ) -> Answer:
     """The object in an ROI. No mask leaves the ROI."""
     views = planes.views_of(stacks, roi, decode)
-    seen = _seen_for_cut(views, watch)
+    seen = _seen_for_cut(views, watch, previews)
+    if previews is not None and any(mask.mask.any() for mask, *_ in seen[0].values()):
+        previews.only_whole()
     starts = starts_in_roi(views, seen, watch)
     inside = planes.inside_of(views)
     cuts = {key: of_slice[0] for key, of_slice in seen[0].items()}
@@ -270,18 +272,29 @@ def _in_region(section: Section, view: View) -> SliceMask:
     return SliceMask(mask.logits[view.region.box[1:]], mask.quality)
 
 
-def _seen_for_cut(views: Sequence[View], watch: Watch) -> Candidates:
-    """Each key slice's mask for the ROI's cut; every slice is looked at here for the first time."""
-    total = sum(len(view.keys) for view in views)
-    seen: Candidates = []
-    done = 0
-    for view in views:
-        seen.append({})
-        for key in view.keys:
-            watch.step(done, total, f"Slice {done + 1} of {total}")
-            seen[-1][key] = view.ask(key, [view.limit(key)])
-            done += 1
-    return seen
+def _seen_for_cut(
+    views: Sequence[View], watch: Watch, previews: Previews | None = None
+) -> Candidates:
+    """Each key slice's mask for the ROI's cut; every slice is looked at here for the first time.
+
+    Those who wait see the middle of the ROI first, in the plane in which they look; then the
+    middle in the other planes; then more and more of the object along the first one.
+    """
+    order = planes.in_view_first([view.stack for view in views], watch.facing)
+    pictures = [[(number, keys) for keys in views[number].from_middle()] for number in order]
+    pictures = [of_view[0] for of_view in pictures] + [
+        p for of_view in pictures for p in of_view[1:]
+    ]
+    slices = [(number, key) for number, keys in pictures for key in keys]
+    seen: Candidates = [{} for _ in views]
+    for done, (number, key) in enumerate(slices):
+        watch.step(done, len(slices), f"Slice {done + 1} of {len(slices)}")
+        view = views[number]
+        seen[number][key] = view.ask(key, [view.limit(key)])
+        if previews is not None:
+            previews.cuts(views, seen, order[0])
+    # Whichever was seen first, the answer is the same.
+    return [{key: of_view[key] for key in sorted(of_view)} for of_view in seen]
 
 
 def without_crumbs(logits: np.ndarray) -> np.ndarray:

@@ -68,6 +68,21 @@ def views_of(stacks: Sequence[SliceStack], roi: Roi, decode_boxes: DecodeBoxes) 
     ]
 
 
+def in_view_first(
+    stacks: Sequence[SliceStack], facing: tuple[float, float, float] | None
+) -> list[int]:
+    """The stacks' numbers, those first whose slices lie most in the plane that the user sees.
+
+    Args:
+        facing: across that plane, RAS; None: as they are.
+    """
+    numbers = range(len(stacks))
+    if facing is None:
+        return list(numbers)
+    across = [abs(float(stack.geometry.directions[:, 2] @ facing)) for stack in stacks]
+    return sorted(numbers, key=lambda number: -round(across[number], 3))
+
+
 def inside_of(views: Sequence[View]) -> np.ndarray:
     """Which voxels of the region's box the object may hold: boolean, native."""
     return views[0].native(views[0].inside)

@@ -90,6 +90,13 @@ class View:
         other.keys = list(keys)
         return other
 
+    def from_middle(self) -> list[list[int]]:
+        """The key slices that share a picture, the middle ones first; so also the pictures."""
+        middle = (self.shape[0] - 1) / 2
+        keys = sorted(self.keys, key=lambda key: abs(key - middle))
+        pictures = dict.fromkeys(self._montages[key] for key in keys)
+        return [[key for key in keys if self._montages[key] is each] for each in pictures]
+
     def native(self, array: np.ndarray) -> np.ndarray:
         """The view of an array of this view in the volume's order."""
         return self.stack.orientation.undo(array)

@@ -6,7 +6,7 @@ import pytest
 from SAMSegmentLib.core.errors import Cancelled, InputError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
-from SAMSegmentLib.core.prompts import Point, Prompts
+from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.engines.cache import EmbeddingCache
 from SAMSegmentLib.engines.intensity import GreyLevels
 from SAMSegmentLib.engines.slices import SliceStack, SliceWindow
@@ -161,6 +161,41 @@ def test_a_click_shows_its_section_first_and_then_more_and_more(engine):
     assert len(np.unique(first[:, 0])) == 1 and first[0, 0] == 5
     assert np.count_nonzero(seen[0]) < np.count_nonzero(seen[-1])
     assert any(len(np.unique(np.argwhere(mask)[:, 0])) > 2 for mask in seen[:-1])
+
+
+@pytest.mark.parametrize("air", [False, True], ids=["tissue", "air, in two grey levels"])
+@pytest.mark.parametrize("kind", ["ROI", "point", "line"])
+def test_after_the_first_picture_there_is_something_to_see(engine, kind, air):
+    prompts = {
+        "ROI": Prompts(Roi.from_box(CLICK, (26, 26, 26))),
+        "point": Prompts(points=(Point(CLICK),)),
+        "line": Prompts(line=Line((20.0, 30, 15), (40.0, 30, 15))),
+    }[kind]
+    shown = []
+
+    def look(make):
+        shown.append((engine._network.encoded, np.count_nonzero(make().mask() & BALL)))
+
+    engine.predict(tissue(air), prompts, Watch(preview=look))
+    pictures, voxels = shown[0]
+    assert pictures == 1 and voxels > 50
+
+
+def test_an_roi_shows_the_middle_of_the_plane_in_view_then_others_then_more(engine):
+    image, roi = tissue(), Roi.from_box(CLICK, (26, 26, 26))
+    for axis in range(3):
+        seen = []
+        watch = Watch(
+            preview=lambda make, seen=seen: seen.append(make().mask()),
+            facing=tuple(GEOMETRY.directions[:, 2 - axis]),
+        )
+        engine.forget_answers()
+        engine.predict(image, Prompts(roi), watch)
+        sides = np.ptp(np.argwhere(seen[0]), axis=0) + 1
+        assert sides[axis] == 1
+        counts = [np.count_nonzero(mask & BALL) for mask in seen]
+        assert max(counts[:12]) > 3 * counts[0]
+        assert counts[-1] > 0.9 * np.count_nonzero(BALL)
 
 
 @pytest.mark.parametrize("plane", [0, 1, 2])
