@@ -3,7 +3,6 @@
     python Testing/Pictures/render.py            everything
     python Testing/Pictures/render.py panel      only the panels: 4 minutes
     python Testing/Pictures/render.py views      only the views, with the real model: 3 minutes
-    python Testing/Pictures/render.py --readme   and renews the picture in the README
 
 All goes to out/pictures/. The exit status is 1 if a text in the panel is cut or widgets overlap.
 """
@@ -18,15 +17,11 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PIL import Image
-
 from Pictures import model_pictures, panel_pictures, view_pictures
 from Pictures.stories import STORIES
 
 ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "out" / "pictures"
-README_PICTURE = ROOT / "Resources" / "screenshot-2.png"
-README_STORY = "chest"
 # Of a screen with small pixels; Qt reads it once, when it starts.
 SCALE_VARIABLE, SCALE = "QT_SCALE_FACTOR", "2"
 
@@ -34,14 +29,13 @@ SCALE_VARIABLE, SCALE = "QT_SCALE_FACTOR", "2"
 def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="?", choices=["panel", "views"])
-    parser.add_argument("--readme", action="store_true", help="renew the picture in the README")
     chosen = parser.parse_args(arguments)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     status = 0
     if chosen.what != "views":
         status = draw_panel()
     if chosen.what != "panel":
-        draw_views(chosen.readme)
+        draw_views()
     print(f"The pictures are in {OUTPUT}")
     return status
 
@@ -66,17 +60,13 @@ def draw_panel() -> int:
     return 1 if wrong or status else 0
 
 
-def draw_views(for_readme: bool) -> None:
+def draw_views() -> None:
     for story, (case, _) in STORIES.items():
         if not case.file.is_file():
             print(f"{story}: left out, {case.file.name} is not there.")
             continue
         print(f"The views, {story} ...", flush=True)
         view_pictures.draw(OUTPUT, story)
-    if for_readme:
-        # In all its colours: with fewer, blue segments get purple spots.
-        Image.open(OUTPUT / f"slicer-{README_STORY}.png").save(README_PICTURE, optimize=True)
-        print(f"Written: {README_PICTURE} ({README_PICTURE.stat().st_size / 1000:.0f} kB)")
 
 
 if __name__ == "__main__":
