@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from .dicom import is_dicom, read_dicom
 from .errors import InputError, reason_of
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
@@ -28,9 +29,10 @@ def read_image(path: str | os.PathLike) -> Image:
         InputError: if there is no such file, or it is no 3D scalar volume.
     """
     path = existing_path(path)
+    if path.is_dir() or is_dicom(path):
+        return read_dicom(path)
     with named_in_utf8(path) as readable:
-        read = _read_series if path.is_dir() else _read_file
-        return image_from_sitk(read(path, readable))
+        return image_from_sitk(_read_file(path, readable))
 
 
 def write_mask(
@@ -112,29 +114,6 @@ def _read_file(path: Path, readable: Path) -> sitk.Image:
             f"{path} is not an image that can be read: {reason_of(error)} "
             "Give a NRRD, NIfTI, MetaImage or DICOM file, or a folder with a DICOM series."
         ) from error
-
-
-def _read_series(folder: Path, readable: Path) -> sitk.Image:
-    reader = sitk.ImageSeriesReader()
-    series = reader.GetGDCMSeriesIDs(str(readable))
-    if not series:
-        raise InputError(f"The folder {folder} holds no DICOM series.")
-    if len(series) > 1:
-        raise InputError(
-            f"The folder {folder} holds {len(series)} DICOM series: give a folder with one series."
-        )
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(readable), series[0]))
-    reader.MetaDataDictionaryArrayUpdateOn()
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise InputError(
-            f"The DICOM series in {folder} cannot be read: {reason_of(error)}"
-        ) from error
-    modality = "0008|0060"
-    if reader.HasMetaDataKey(0, modality):
-        image.SetMetaData(modality, reader.GetMetaData(0, modality))
-    return image
 
 
 def _segment_fields(mask: np.ndarray, name: str) -> dict[str, str]:

@@ -189,6 +189,7 @@ def test_what_slicer_must_have_is_what_the_project_needs():
     # What comes with Slicer, too, at the versions that it has.
     assert wanted - listed - {f"torch{packages.TORCH}"} == {
         "numpy>=1.26",
+        "pydicom>=3.0",
         "scipy>=1.11",
         "SimpleITK>=2.3",
     }

@@ -1,0 +1,270 @@
+"""Headers of DICOM files: which files are images, and whether they are whole."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from struct import unpack
+from typing import BinaryIO
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
+
+from ..errors import InputError
+
+# Names that only DICOM files have.
+SUFFIXES = (".dcm", ".dicom", ".ima")
+# Objects with or without pixels that are no pictures of a patient, by modality.
+_OBJECTS = {
+    "SEG": "a segmentation",
+    "RTSTRUCT": "a structure set",
+    "RTDOSE": "a dose distribution",
+    "RTPLAN": "a treatment plan",
+    "SR": "a report",
+    "PR": "a presentation state",
+    "KO": "a selection of key images",
+    "REG": "a registration",
+    "DOC": "a document",
+}
+# A compressed file that would grow beyond both was damaged or made to fill the memory.
+_LARGEST_GROWTH = 1000
+_LARGEST_SUSPECT = 2**28
+_MOST_SAID = 100
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+_ITEM, _END_OF_ITEMS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
+_FLOATS, _DOUBLES, _PIXEL_DATA = 0x0008, 0x0009, 0x0010
+
+# What is read: what decides which files belong together, where slices lie, what pixels mean, and
+# what tells images of the same place apart. No names of patients.
+_KIND = ["SOPClassUID", "SOPInstanceUID", "Modality", "ImageType"]
+_SERIES = ["SeriesInstanceUID", "SeriesDescription", "SeriesNumber", "FrameOfReferenceUID"]
+_PLACE = ["ImagePositionPatient", "ImageOrientationPatient", "DetectorInformationSequence"]
+_SPACING = ["PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"]
+_ULTRASOUND = ["SequenceOfUltrasoundRegions"]
+_DEPTH = ["SpacingBetweenSlices", "SliceThickness"]
+_FRAMES = ["NumberOfFrames", "FrameIncrementPointer"]
+_GROUPS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
+_PIXELS = ["Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation"]
+_BITS = ["BitsAllocated", "BitsStored", "HighBit"]
+_VALUES = ["RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"]
+_TIME = ["TemporalPositionIdentifier", "AcquisitionTime", "ContentTime", "TriggerTime"]
+_CONTRAST = ["EchoTime", "InversionTime", "FlipAngle", "ConvolutionKernel", "AcquisitionNumber"]
+_DIFFUSION = ["DiffusionBValue", "DiffusionGradientOrientation"]
+_KEYWORDS = [
+    *(*_KIND, *_SERIES, *_PLACE, *_SPACING, *_ULTRASOUND, *_DEPTH, *_FRAMES, *_GROUPS),
+    *(*_PIXELS, *_BITS, *_VALUES, *_TIME, *_CONTRAST, *_DIFFUSION),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What a DICOM image file says about itself, without its pixels.
+
+    Attributes:
+        path: the file.
+        dataset: the elements that matter, as pydicom holds them.
+        syntax: its transfer syntax.
+        holds_floats: whether its pixels are floating-point numbers.
+    """
+
+    path: Path
+    dataset: Dataset
+    syntax: UID
+    holds_floats: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(self.dataset.Rows), int(self.dataset.Columns)
+
+    @cached_property
+    def frames(self) -> int:
+        """How many frames the file holds."""
+        return max(1, int(self.dataset.get("NumberOfFrames") or 1))
+
+    @property
+    def bytes_expected(self) -> int:
+        """Size of all frames without compression."""
+        rows, columns = self.shape
+        samples = int(self.dataset.get("SamplesPerPixel") or 1)
+        bits = rows * columns * samples * self.frames * int(self.dataset.BitsAllocated)
+        return (bits + 7) // 8
+
+
+@contextmanager
+def damage_told(path: Path):
+    """Turns whatever a damaged file leads to into one sentence.
+
+    pydicom promises no kind of error for damaged files: it may be a ValueError or KeyError as well
+    as a RecursionError or MemoryError.
+
+    Raises:
+        InputError: always in place of another error.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except Exception as error:
+        raise InputError(
+            f"{path} is a damaged DICOM file ({type(error).__name__}: {str(error)[:_MOST_SAID]}): "
+            "copy or export it again."
+        ) from error
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, or was meant to be by its name."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    with damage_told(path):
+        return _starts_as_dicom(path)
+
+
+def headers_in(folder: Path) -> list[Header]:
+    """The headers of all DICOM images of a folder, not of its subfolders, in no order.
+
+    Files that are not DICOM, an index (DICOMDIR) and objects that are no images, such as structure
+    sets and segmentations, are passed over.
+
+    Raises:
+        InputError: if a file is incomplete or damaged, or there is no image.
+    """
+    with damage_told(folder):
+        # Names with a dot are those that macOS puts beside each file.
+        paths = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
+        read = [_read(path) for path in paths if path.is_file() and is_dicom(path)]
+    headers = [one for one in read if isinstance(one, Header)]
+    if not headers:
+        others = sorted({one for one in read if isinstance(one, str)})
+        found = f", only {', '.join(others)}" if others else ""
+        raise InputError(f"The folder {folder} holds no DICOM series of images{found}.")
+    return headers
+
+
+def header_of(path: Path) -> Header:
+    """The header of one DICOM image file.
+
+    Raises:
+        InputError: if it is incomplete or damaged, or no image.
+    """
+    header = _read(path)
+    if isinstance(header, str):
+        raise InputError(
+            f"{path} is {header}, not an image: give the image series that it belongs to."
+        )
+    return header
+
+
+def _starts_as_dicom(path: Path) -> bool:
+    """Whether the magic word is there, or, in files without it, a first element as in DICOM."""
+    with open(path, "rb") as file:
+        start = file.read(132)
+    if start[128:] == b"DICM":
+        return True
+    if len(start) < 8:
+        return False
+    group, _, length = unpack("<HHL", start[:8])
+    explicit = start[4:6].isalpha() and start[4:6].isupper()
+    return group in (0x0002, 0x0008) and (explicit or length < 128)
+
+
+def _read(path: Path) -> Header | str:
+    """The header of an image; of other DICOM objects, what they are, in words."""
+    with damage_told(path), open(path, "rb") as file:
+        if not _starts_as_dicom(path):
+            raise InputError(
+                f"{path} is not a DICOM file, though its name says so: it is incomplete or "
+                "damaged. Copy or export it again."
+            )
+        dataset = pydicom.dcmread(
+            file, stop_before_pixels=True, specific_tags=_KEYWORDS, force=True
+        )
+        kind = _kind(dataset)
+        if kind:
+            return kind
+        syntax = UID(dataset.file_meta.get("TransferSyntaxUID") or ImplicitVRLittleEndian)
+        header = Header(path, dataset, syntax)
+        _check_syntax(header)
+        element = _check_whole(file, header)
+        return replace(header, holds_floats=element != _PIXEL_DATA)
+
+
+def _kind(dataset: Dataset) -> str | None:
+    """In words what a DICOM object is that is no image; None for images."""
+    stored_as = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.get("SOPClassUID", "")
+    if stored_as == MediaStorageDirectoryStorage:
+        return "an index of DICOM files"
+    modality, name = str(dataset.get("Modality", "")), UID(str(stored_as)).name
+    if modality in _OBJECTS:
+        return _OBJECTS[modality]
+    if dataset.get("Rows") is None and "Storage" in name and "Image Storage" not in name:
+        return f"an object of another kind ({name.removesuffix(' Storage')})"
+    return None
+
+
+def _check_syntax(header: Header) -> None:
+    if not header.syntax.is_transfer_syntax or header.syntax == DeflatedExplicitVRLittleEndian:
+        raise InputError(
+            f"{header.path} is stored in a way that is not supported ({header.syntax.name}): "
+            "convert it to uncompressed DICOM, for example with dcmconv or gdcmconv."
+        )
+
+
+def _check_whole(file: BinaryIO, header: Header) -> int:
+    """Compares what the header says with what the file holds, from the pixel element on.
+
+    Returns:
+        Which element of group 7FE0 that is.
+    """
+    order = "<" if header.syntax.is_little_endian else ">"
+    start = file.read(8)
+    if len(start) < 8:
+        raise _incomplete(header.path, "it ends before its pixels")
+    group, element = unpack(f"{order}HH", start[:4])
+    if group != 0x7FE0 or element not in (_FLOATS, _DOUBLES, _PIXEL_DATA):
+        raise _incomplete(header.path, "its pixels are missing")
+    length = start[4:] if header.syntax.is_implicit_VR else file.read(4)
+    (length,) = unpack(f"{order}L", length)
+    expected = header.bytes_expected
+    size = os.fstat(file.fileno()).st_size
+    if length == _UNDEFINED_LENGTH:
+        fragments = _fragments(file, size, header.path)
+        grown_too_far = expected > max(_LARGEST_SUSPECT, _LARGEST_GROWTH * size)
+        # The first item is the table of offsets; a frame has one item or more.
+        if fragments - 1 < header.frames or grown_too_far:
+            raise _incomplete(header.path, "its pixels do not fill the size that it names")
+    elif file.tell() + max(length, expected) > size:
+        missing = file.tell() + max(length, expected) - size
+        raise _incomplete(header.path, f"the last {missing:,} bytes of its pixels are missing")
+    return element
+
+
+def _fragments(file: BinaryIO, size: int, path: Path) -> int:
+    """How many items the compressed pixels have, up to the mark at their end."""
+    count = 0
+    while True:
+        start = file.read(8)
+        if len(start) < 8:
+            raise _incomplete(path, "it ends within its pixels")
+        group, element, length = unpack("<HHL", start)
+        if (group, element) == _END_OF_ITEMS:
+            return count
+        if (group, element) != _ITEM or file.tell() + length > size:
+            raise _incomplete(path, "it ends within its pixels")
+        file.seek(length, os.SEEK_CUR)
+        count += 1
+
+
+def _incomplete(path: Path, how: str) -> InputError:
+    return InputError(f"{path} is incomplete ({how}): copy or export it again.")

@@ -1,0 +1,131 @@
+"""The values of frames: decoded, and rescaled each by its own slope and intercept."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from pydicom.pixels import apply_modality_lut, iter_pixels
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+
+from ..errors import InputError
+from .frames import Frame
+from .headers import Header, damage_told
+
+_INTEGERS = (np.uint8, np.int16, np.uint16, np.int32)
+# float32 holds integers of so many bits exactly.
+_FLOAT32_BITS = 24
+_PIXEL_MODULE = [
+    *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation", "PixelData"),
+    *("Rows", "Columns", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit"),
+]
+
+
+def values_of(frames: list[Frame]) -> Iterator[np.ndarray]:
+    """The values of each frame, (rows, columns), in the frames' order; one type for all.
+
+    Values are slope times stored value plus intercept, as the frame has them (Hounsfield units in
+    CT), in the smallest integer type that holds them, or float. As in Slicer, padding stays as it
+    is, and MONOCHROME1, which asks to be shown inverted, changes no value.
+
+    Raises:
+        InputError: if a file's pixels cannot be decoded.
+    """
+    kind = _common_type(frames)
+    for frame, stored in zip(frames, _stored(frames), strict=True):
+        if stored.shape != frame.shape:
+            raise InputError(f"{frame.path} is damaged: its pixels have another size than it says.")
+        with damage_told(frame.path):
+            yield _rescaled(stored, frame, kind)
+
+
+def are_equal(one: Frame, other: Frame) -> bool:
+    """Whether two frames hold the same values."""
+    first, second = values_of([one, other])
+    return np.array_equal(first, second)
+
+
+def _rescaled(stored: np.ndarray, frame: Frame, kind: np.dtype) -> np.ndarray:
+    if frame.header.dataset.get("ModalityLUTSequence"):
+        return apply_modality_lut(stored, frame.header.dataset).astype(kind)
+    if frame.slope == 1 and frame.intercept == 0:
+        return stored.astype(kind)
+    if kind.kind == "f":
+        return (stored * frame.slope + frame.intercept).astype(kind)
+    wide = np.multiply(stored, int(frame.slope), dtype=np.int64)
+    return (wide + int(frame.intercept)).astype(kind)
+
+
+def _common_type(frames: list[Frame]) -> np.dtype:
+    """The smallest type that holds all frames' values."""
+    if all(_gives_integers(frame) for frame in frames):
+        ends = [end for frame in frames for end in _range(frame)]
+        for integer in _INTEGERS:
+            if np.iinfo(integer).min <= min(ends) and max(ends) <= np.iinfo(integer).max:
+                return np.dtype(integer)
+    widest = max(int(frame.header.dataset.BitsAllocated) for frame in frames)
+    fits = widest <= _FLOAT32_BITS or frames[0].header.holds_floats
+    return np.dtype(np.float32 if fits else np.float64)
+
+
+def _gives_integers(frame: Frame) -> bool:
+    whole = frame.slope.is_integer() and frame.intercept.is_integer()
+    return whole and not frame.header.holds_floats
+
+
+def _range(frame: Frame) -> tuple[float, float]:
+    """Least and largest value that a frame can hold, in either order."""
+    dataset = frame.header.dataset
+    if dataset.get("ModalityLUTSequence"):
+        return 0, 2**16 - 1
+    bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
+    lowest = -(2 ** (bits - 1)) if dataset.get("PixelRepresentation") else 0
+    highest = lowest + 2**bits - 1
+    return frame.slope * lowest + frame.intercept, frame.slope * highest + frame.intercept
+
+
+def _stored(frames: list[Frame]) -> Iterator[np.ndarray]:
+    """Stored values of frames in their order; frames of one file in a row are decoded together."""
+    for header, group in groupby(frames, key=lambda frame: frame.header):
+        wanted = [frame.number for frame in group]
+        if _is_plain(header):
+            with damage_told(header.path):
+                yield from iter_pixels(header.path, indices=wanted, raw=True)
+        else:
+            yield from _decompressed(header)[wanted]
+
+
+def _is_plain(header: Header) -> bool:
+    """Whether pydicom reads the pixels without a decoder, which it has none of by itself."""
+    bits, high = header.dataset.get("BitsStored"), header.dataset.get("HighBit")
+    return not header.syntax.is_compressed and (bits is None or high in (None, bits - 1))
+
+
+def _decompressed(header: Header) -> np.ndarray:
+    """Stored values of all frames, (frames, rows, columns), by GDCM, which SimpleITK holds.
+
+    GDCM gets the pixels and their format alone, so that where slices lie and what values mean is
+    decided in one place for all files.
+    """
+    with damage_told(header.path), tempfile.TemporaryDirectory(prefix="samsegment-") as folder:
+        dataset = pydicom.dcmread(header.path, specific_tags=_PIXEL_MODULE, force=True)
+        dataset.SOPClassUID, dataset.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
+        alone = Path(folder, "pixels.dcm")
+        pydicom.dcmwrite(alone, dataset, enforce_file_format=True)
+        try:
+            values = sitk.GetArrayFromImage(sitk.ReadImage(str(alone)))
+        except RuntimeError as error:
+            raise InputError(
+                f"The pixels of {header.path} cannot be decompressed ({header.syntax.name}): the "
+                "file is damaged, or convert it to uncompressed DICOM, for example with dcmconv "
+                "or gdcmconv."
+            ) from error
+    shape = (header.frames, *header.shape)
+    if values.size != np.prod(shape):
+        raise InputError(f"{header.path} is damaged: its pixels have another size than it says.")
+    return values.reshape(shape)

@@ -1,0 +1,175 @@
+"""Which slices belong together: one series, one kind of slice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from ..errors import InputError
+from .frames import Frame, group_of
+from .headers import Header
+
+#: Slices count as in place up to this distance, mm; in finer images, up to a tenth of a voxel.
+PLACE_TOLERANCE_MM = 0.1
+_MOST_NAMED = 5
+# What tells two images of the same place apart: the words for it, its functional group in an
+# enhanced file, and its element, there and in a file of one frame.
+_SEPARATORS = (
+    ("time point", "FrameContentSequence", "TemporalPositionIndex"),
+    ("time point", None, "TemporalPositionIdentifier"),
+    ("stack", "FrameContentSequence", "StackID"),
+    ("diffusion weighting", "MRDiffusionSequence", "DiffusionBValue"),
+    ("diffusion direction", None, "DiffusionGradientOrientation"),
+    ("echo time", "MREchoSequence", "EffectiveEchoTime"),
+    ("echo time", None, "EchoTime"),
+    ("inversion time", None, "InversionTime"),
+    ("flip angle", None, "FlipAngle"),
+    ("trigger time", "CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+    ("trigger time", None, "TriggerTime"),
+    ("kind of image", "MRImageFrameTypeSequence", "FrameType"),
+    ("kind of image", None, "ImageType"),
+    ("reconstruction kernel", None, "ConvolutionKernel"),
+    ("acquisition", None, "AcquisitionNumber"),
+    ("acquisition time", "FrameContentSequence", "FrameAcquisitionDateTime"),
+    ("acquisition time", None, "AcquisitionTime"),
+    ("content time", None, "ContentTime"),
+)
+
+
+def check_one_series(headers: list[Header], folder: Path) -> None:
+    """Raises InputError, with a list of them, if the files are of several series."""
+    series = defaultdict(list)
+    for header in headers:
+        series[str(header.dataset.get("SeriesInstanceUID", ""))].append(header)
+    if len(series) == 1:
+        return
+    found = [_described(members) for members in series.values()]
+    raise InputError(
+        f"The folder {folder} holds {len(series)} DICOM series: {listed(found, '; ')}. Move the "
+        "one that you mean to a folder of its own: give a folder with one series."
+    )
+
+
+def check_one_kind(frames: list[Frame]) -> None:
+    """Raises InputError, by name, if slices differ in more than their place.
+
+    A difference in direction or spacing counts if it moves a corner of the slice out of place.
+    """
+    kinds: list[list[Frame]] = []
+    for frame in frames:
+        kind = next((kind for kind in kinds if difference(kind[0], frame) is None), None)
+        if kind is None:
+            kinds.append([frame])
+        else:
+            kind.append(frame)
+    kinds.sort(key=len, reverse=True)
+    if len(kinds) == 1:
+        return
+    usual, others = kinds[0], kinds[1:]
+    told = [
+        f"{named(kind)} {'has' if len(kind) == 1 else 'have'} {difference(usual[0], kind[0])}"
+        for kind in others
+    ]
+    if 2 * len(usual) > len(frames):
+        raise InputError(
+            f"Not all slices are of one volume: {listed(told, '; ')} than the other {len(usual)}. "
+            + take_out([frame for kind in others for frame in kind])
+        )
+    raise InputError(
+        f"The slices are of {len(kinds)} volumes: {len(usual)} as {usual[0].name}; "
+        f"{listed(told, '; ')}. " + take_out(frames)
+    )
+
+
+def difference(one: Frame, other: Frame) -> str | None:
+    """What is other about the second frame, in words that go before "than"; None if nothing."""
+    if one.shape != other.shape:
+        return f"another size ({_by(other.shape)} instead of {_by(one.shape)} voxels)"
+    for keyword, words in (("Modality", "modality"), ("FrameOfReferenceUID", "frame of reference")):
+        if one.header.dataset.get(keyword) != other.header.dataset.get(keyword):
+            return f"another {words}"
+    if _is_localizer(one) != _is_localizer(other):
+        return "another kind of image (a localizer)"
+    if (one.pixel_spacing is None) != (other.pixel_spacing is None):
+        return "another spacing (unknown)"
+    if (one.axes is None) != (other.axes is None):
+        return "another orientation (unknown)"
+    if one.axes is None or one.pixel_spacing is None:
+        return None
+    size = np.array(one.shape[::-1])[:, None]
+    allowed = tolerance(one)
+    if np.abs(
+        (one.axes - other.axes) * size * np.reshape(one.pixel_spacing[::-1], (2, 1))
+    ).max() > (allowed):
+        return "another orientation"
+    if np.abs((one.steps - other.steps) * size).max() > allowed:
+        return f"another spacing ({_by(other.pixel_spacing)} mm)"
+    return None
+
+
+def separators(frames: Iterable[Frame]) -> list[str]:
+    """What tells frames of the same place apart, in words, such as "echo time 10 and 80"."""
+    frames = list(frames)
+    found: dict[str, str] = {}
+    for words, group, keyword in _SEPARATORS:
+        values = [_separator(frame, group, keyword) for frame in frames]
+        unlike = list(dict.fromkeys(value for value in values if value is not None))
+        if len(unlike) > 1:
+            found.setdefault(words, f"{words} {' and '.join(unlike[:2])}")
+    return list(found.values())
+
+
+def tolerance(frame: Frame, step: float = np.inf) -> float:
+    """How far a voxel may be from its place, mm."""
+    return min(PLACE_TOLERANCE_MM, min(*frame.pixel_spacing, step) / 10)
+
+
+def take_out(frames: list[Frame]) -> str:
+    """What to do about frames that do not belong, as a sentence."""
+    if any(frame.header.frames > 1 for frame in frames):
+        return "Split the file into volumes, for example with dcm2niix, and give one of them."
+    return "Move the files of one volume to a folder of its own, and give that."
+
+
+def named(frames: list[Frame]) -> str:
+    """The names of frames, or of the first few."""
+    return listed([frame.name for frame in frames], ", ")
+
+
+def listed(words: list[str], between: str) -> str:
+    """Words in a row; of many, the first few."""
+    more = f"{between}and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
+    return between.join(words[:_MOST_NAMED]) + more
+
+
+def _described(headers: list[Header]) -> str:
+    dataset = headers[0].dataset
+    slices = sum(header.frames for header in headers)
+    number, name = dataset.get("SeriesNumber"), str(dataset.get("SeriesDescription") or "").strip()
+    parts = ["Series" if number is None else f"Series {number}"]
+    parts += [f'"{name}"'] if name else []
+    parts.append(f"({dataset.get('Modality', 'no modality')}, {slices} slices)")
+    return " ".join(parts) + f", as {headers[0].path.name}"
+
+
+def _separator(frame: Frame, group: str | None, keyword: str) -> str | None:
+    dataset: Dataset | None = frame.header.dataset
+    if group is not None:
+        dataset = group_of(frame.header, frame.number, group)
+    value = None if dataset is None else dataset.get(keyword)
+    if value is None or value == "":
+        return None
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_localizer(frame: Frame) -> bool:
+    kind = frame.header.dataset.get("ImageType") or ()
+    return "LOCALIZER" in ([kind] if isinstance(kind, str) else list(kind))
+
+
+def _by(values: Iterable[float]) -> str:
+    return " x ".join(f"{value:g}" for value in values)
