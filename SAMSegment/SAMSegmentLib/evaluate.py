@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from . import __version__
+from .console import hushed_libraries, mention, print_result, remark
 from .core.errors import InputError
 from .core.outputs import check_new_file
 from .core.prompts import Prompts
@@ -82,9 +82,10 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.csv is not None:
         check_new_file(options.csv, **writing)
     check_packages()
-    case = load_case(options.image, options.label_map, options.label)
+    with hushed_libraries():
+        case = load_case(options.image, options.label_map, options.label)
     for warning in case.warnings:
-        print(f"samsegment: {warning}", file=sys.stderr)
+        remark(warning)
     rows = _scored(case, entry, protocols, options)
     if options.csv is not None:
         write_rows(options.csv, rows, **writing)
@@ -110,6 +111,8 @@ def _scored(
     case: LabelledImage, entry: ModelEntry, protocols: list[Protocol], options: argparse.Namespace
 ) -> list[dict]:
     """Rows of all labels under all protocols; prints each table as soon as it is known."""
+    # With a table in a file, those printed are not what decides.
+    say = print_result if options.csv is None else mention
     rows: list[dict] = []
     clock = EncoderClock()
     client = InProcessClient(options.device)
@@ -124,8 +127,8 @@ def _scored(
             for protocol in protocols:
                 steps = run(predict, case.image, truth, protocol, options.seed, clock)
                 rows += rows_of(subject, protocol, steps)
-                print(f"Label {value}, {subject.volume_ml:.1f} ml, {protocol.name}\n")
-                print(_table(steps), end="\n\n", flush=True)
+                say(f"Label {value}, {subject.volume_ml:.1f} ml, {protocol.name}\n")
+                say(f"{_table(steps)}\n")
     finally:
         client.close()
     return rows

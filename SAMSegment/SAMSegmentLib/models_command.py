@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from .console import mention, print_result, remark
 from .core.errors import Cancelled, InputError, SAMSegmentError
 from .transfer_line import TransferLine, megabytes
 from .weights.catalogue import ModelEntry, catalogue, model_entry
@@ -68,7 +69,7 @@ def add_models(commands) -> None:
 def list_models(options: argparse.Namespace) -> int:
     """Lists the models."""
     if options.json:
-        print(json.dumps([_facts(entry) for entry in catalogue().values()], indent=2))
+        print_result(json.dumps([_facts(entry) for entry in catalogue().values()], indent=2))
         return DONE
     rows = [("name", "prompts", "parameters", "size", "licence of weights", "weights")]
     rows += [
@@ -84,7 +85,7 @@ def list_models(options: argparse.Namespace) -> int:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print(
+        print_result(
             "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     return DONE
@@ -100,14 +101,14 @@ def install_model(options: argparse.Namespace) -> int:
     entry = model_entry(options.name)
     order = install_order(entry, options.source)
     if not options.quiet:
-        _note(_announcement(entry, order))
+        remark(_announcement(entry, order))
     elif entry.restriction:
-        _note(f"{entry.title}: {_licence(entry)}")
+        remark(f"{entry.title}: {_licence(entry)}")
     done = _run(order, options.quiet)
     if not options.quiet:
         for note in done.notes:
-            _note(note)
-        print(f"{entry.name}: installed ({done.path})")
+            remark(note)
+        mention(f"{entry.name}: installed ({done.path})")
     return DONE
 
 
@@ -129,7 +130,7 @@ def verify_models(options: argparse.Namespace) -> int:
         except Cancelled:
             raise
         except SAMSegmentError as error:
-            _note(f"{_names(entries)}: {error}")
+            remark(f"{_names(entries)}: {error}")
             status = FAILURE
         else:
             _tell_right(entries, done)
@@ -146,10 +147,10 @@ def remove_model(options: argparse.Namespace) -> int:
     entry = model_entry(options.name)
     was_there = entry.is_installed or partial_bytes(entry) > 0
     remove(entry)
-    print(f"{entry.name}: {'removed' if was_there else 'was not installed'}")
+    mention(f"{entry.name}: {'removed' if was_there else 'was not installed'}")
     others = [e.name for e in catalogue().values() if e.file == entry.file and e != entry]
     if was_there and others:
-        _note(f"The same file was that of {', '.join(others)}.")
+        remark(f"The same file was that of {', '.join(others)}.")
     return DONE
 
 
@@ -170,8 +171,8 @@ def models_folder_command(options: argparse.Namespace) -> int:
         left = [entry.name for entry in _downloadable() if entry.is_installed]
         set_models_folder(None if options.default else options.path)
         if left and models_folder() != before:
-            _note(f"The weights in {before} stay there: move them yourself if you want them.")
-    print(models_folder())
+            remark(f"The weights in {before} stay there: move them yourself if you want them.")
+    print_result(models_folder())
     return DONE
 
 
@@ -220,16 +221,11 @@ def _facts(entry: ModelEntry) -> dict:
 
 
 def _tell_right(entries: list[ModelEntry], done: ModelDone) -> None:
-    print(f"{_names(entries)}: as in the catalogue ({done.path})")
+    mention(f"{_names(entries)}: as in the catalogue ({done.path})")
 
 
 def _names(entries: list[ModelEntry]) -> str:
     return ", ".join(entry.name for entry in entries)
-
-
-def _note(text: str) -> None:
-    """One line beside the results."""
-    print(f"samsegment: {' '.join(text.split())}", file=sys.stderr)
 
 
 # ---- What is done ------------------------------------------------------------------------------

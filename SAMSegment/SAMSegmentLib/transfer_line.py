@@ -2,57 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable
-from typing import TextIO
-
+from .console import StatusLine
 from .weights.transfer import Transfer
 
-# A log, which keeps all lines, gets one so often at most; and one for each new part of the work.
-LOG_S = 10.0
-PART_S = 1.0
 
-
-class TransferLine:
-    """Prints looks at a transfer; a context manager that ends its line.
-
-    Args:
-        stream: a terminal, where the line is written over; or a file or pipe.
-        clock: seconds, running on.
-    """
-
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
-        self._clock = clock
-        self._is_terminal = stream.isatty()
-        self._message: str | None = None
-        self._printed_at = 0.0
-
-    def __enter__(self) -> TransferLine:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_terminal and self._message is not None:
-            print(file=self._stream, flush=True)
+class TransferLine(StatusLine):
+    """Prints looks at a transfer."""
 
     def __call__(self, look: Transfer) -> None:
         """Prints it, if it is time to."""
-        if self._is_terminal:
-            # A line that the terminal breaks could not be written over.
-            text = in_words(look)[: shutil.get_terminal_size().columns - 1]
-            print(f"\r{text}\033[K", end="", file=self._stream, flush=True)
-        elif self._is_due(look.message):
-            print(in_words(look), file=self._stream, flush=True)
-        else:
-            return
-        self._message, self._printed_at = look.message, self._clock()
-
-    def _is_due(self, message: str) -> bool:
-        if self._message is None:
-            return True
-        pause_s = LOG_S if message == self._message else PART_S
-        return self._clock() - self._printed_at >= pause_s
+        self.show(look.message, in_words(look))
 
 
 def in_words(look: Transfer) -> str:

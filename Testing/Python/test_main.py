@@ -1,6 +1,8 @@
 """The command line: what it writes, what it says, and how it ends."""
 
+import io
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from SAMSegmentLib.core.files import write_mask
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ct_with_ball, dice, grid
+from TestSupport.quick_engine import ENGINES
 
 IMAGE = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
 ROI = ["--roi", "48", "48", "10", "44", "44", "5"]
@@ -24,6 +27,14 @@ def ct(tmp_path):
     path = tmp_path / "ct.nii.gz"
     sitk.WriteImage(sitk_from_array(IMAGE.voxels, IMAGE.geometry), str(path))
     return str(path)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """An engine that answers within milliseconds."""
+    from SAMSegmentLib.worker import server
+
+    monkeypatch.setattr(server, "ENGINES", ENGINES)
 
 
 def one_line(capsys):
@@ -42,10 +53,12 @@ def test_it_writes_a_mask_and_says_how_large_it_is(ct, tmp_path, capsys):
     assert image.GetMetaData("Segment0_Name") == "Ball"
     captured = capsys.readouterr()
     assert "Ball, " in captured.out and " ml" in captured.out
-    assert "Slice 2 of" in captured.err and captured.err.endswith("\n")
+    # No terminal: plain lines.
+    assert "\r" not in captured.err and "\033" not in captured.err
+    assert captured.err.splitlines()[0] == "Looking for objects in the ROI"
 
 
-def test_it_can_be_quiet(ct, tmp_path, capsys):
+def test_it_can_be_quiet(ct, tmp_path, quick, capsys):
     assert main(["segment", ct, *ROI, "--output", str(tmp_path / "a.nrrd"), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
 
@@ -149,7 +162,9 @@ def test_a_missing_output_folder_is_told_before_the_work(ct, tmp_path, capsys):
     assert "does not exist" in one_line(capsys)
 
 
-def test_a_failing_write_ends_with_1_and_keeps_the_old_file(ct, tmp_path, capsys, monkeypatch):
+def test_a_failing_write_ends_with_1_and_keeps_the_old_file(
+    ct, tmp_path, quick, capsys, monkeypatch
+):
     output = tmp_path / "mask.nrrd"
     write_mask(output, np.ones((2, 2, 2), np.uint8), grid((2, 2, 2)), "Old")
     before = output.read_bytes()
@@ -174,7 +189,7 @@ def test_the_image_is_no_output_whatever_is_asked_for(ct, tmp_path, capsys, monk
     assert Path(ct).read_bytes() == before
 
 
-def test_an_existing_mask_is_replaced_only_with_overwrite(ct, tmp_path, capsys):
+def test_an_existing_mask_is_replaced_only_with_overwrite(ct, tmp_path, quick, capsys):
     output = tmp_path / "mask.nrrd"
     output.write_text("corrected by hand")
     arguments = ["segment", ct, *ROI, "--output", str(output), "--quiet"]
@@ -189,11 +204,85 @@ def test_ctrl_c_ends_with_1_and_writes_nothing(ct, tmp_path, capsys, monkeypatch
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("SAMSegmentLib.__main__.ProgressBar.__call__", interrupt)
+    monkeypatch.setattr("SAMSegmentLib.command_line.ProgressLine.__call__", interrupt)
     output = tmp_path / "mask.nrrd"
     assert main(["segment", ct, *ROI, "--output", str(output)]) == 1
-    assert "Cancelled" in one_line(capsys)
+    assert one_line(capsys) == "samsegment: Cancelled. Nothing was written."
     assert not output.exists()
+
+
+def test_ctrl_c_during_imports_ends_with_1_and_one_line(capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("SAMSegmentLib.command_line.run", interrupt)
+    assert main(["models"]) == 1
+    assert one_line(capsys) == "samsegment: Cancelled."
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(116, "Stale file handle", "/mnt/ct.nii.gz"), "Stale file handle"),
+    ],
+)
+def test_what_the_system_lacks_ends_with_1_and_one_line(ct, capsys, monkeypatch, error, says):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("SAMSegmentLib.command_line.check_output", fail)
+    assert main(["segment", ct, *ROI, "--output", "mask.nrrd"]) == 1
+    assert says in one_line(capsys)
+
+
+class Full(io.StringIO):
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("channels", [("stdout",), ("stderr",), ("stdout", "stderr")])
+@pytest.mark.parametrize("stream", [None, Full()])
+def test_the_mask_is_written_whether_or_not_anybody_listens(
+    ct, tmp_path, quick, monkeypatch, channels, stream
+):
+    for channel in channels:
+        monkeypatch.setattr(sys, channel, stream)
+    output = tmp_path / "mask.nrrd"
+    assert main(["segment", ct, *ROI, "--output", str(output)]) == 0
+    assert sitk.GetArrayFromImage(sitk.ReadImage(str(output))).any()
+
+
+def test_a_list_that_could_not_be_printed_is_a_failure(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Full())
+    for command in (["models"], ["--help"], ["--version"]):
+        assert main(command) == 1
+        assert "No space left" in one_line(capsys)
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["models", "--help"], ["models"]])
+def test_help_version_and_lists_end_with_0(capsys, command):
+    assert main(command) == 0
+    assert capsys.readouterr().out.strip()
+
+
+def in_a_shell(command, **streams):
+    return subprocess.run(
+        [sys.executable, "-m", "SAMSegmentLib", *command], text=True, check=False, **streams
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no /dev/full")
+def test_a_process_ends_without_pythons_own_complaints(tmp_path):
+    with open("/dev/full", "w") as full:
+        ended = in_a_shell(["models"], stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        "samsegment: The results could not be printed: No space left on device."
+    ]
+    # The next file that is opened must not become standard error.
+    closed = f"{shlex.quote(sys.executable)} -m SAMSegmentLib models nonsense >&- 2>&- <&-"
+    assert subprocess.run(["sh", "-c", closed], check=False).returncode == 2
 
 
 def test_it_runs_as_a_module_from_a_shell():
