@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.checks import check_prompts_in_volume
 from ..core.errors import MissingPackageError
 from ..core.image import Image
+from ..core.interrupts import interrupted_afterwards
 from ..core.prediction import Prediction
 from ..core.progress import CancelFlag, ProgressCallback, Watch
 from ..core.prompts import Prompts
@@ -109,7 +110,8 @@ def check_request(model: ModelEntry, image: Image, prompts: Prompts) -> None:
 def _server():
     """The server's module, by name: whoever predicts pays for torch, nobody else."""
     try:
-        return importlib.import_module(".server", __package__)
+        with interrupted_afterwards():
+            return importlib.import_module(".server", __package__)
     except ImportError as error:
         if error.name != "torch":
             raise
