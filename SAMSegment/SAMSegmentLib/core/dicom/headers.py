@@ -15,6 +15,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     MediaStorageDirectoryStorage,
 )
@@ -38,6 +40,7 @@ _OBJECTS = {
 # A compressed file that would grow beyond both was damaged or made to fill the memory.
 _LARGEST_GROWTH = 1000
 _LARGEST_SUSPECT = 2**28
+_FORMAT = ("Rows", "Columns", "BitsAllocated")
 _MOST_SAID = 100
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM, _END_OF_ITEMS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
@@ -93,10 +96,9 @@ class Header:
 
     @property
     def bytes_expected(self) -> int:
-        """Size of all frames without compression."""
+        """Least size of all frames without compression; colours may be stored in less."""
         rows, columns = self.shape
-        samples = int(self.dataset.get("SamplesPerPixel") or 1)
-        bits = rows * columns * samples * self.frames * int(self.dataset.BitsAllocated)
+        bits = rows * columns * self.frames * int(self.dataset.BitsAllocated)
         return (bits + 7) // 8
 
 
@@ -193,8 +195,7 @@ def _read(path: Path) -> Header | str:
         kind = _kind(dataset)
         if kind:
             return kind
-        syntax = UID(dataset.file_meta.get("TransferSyntaxUID") or ImplicitVRLittleEndian)
-        header = Header(path, dataset, syntax)
+        header = Header(path, dataset, _syntax(dataset))
         _check_syntax(header)
         element = _check_whole(file, header)
         return replace(header, holds_floats=element != _PIXEL_DATA)
@@ -211,6 +212,16 @@ def _kind(dataset: Dataset) -> str | None:
     if dataset.get("Rows") is None and "Storage" in name and "Image Storage" not in name:
         return f"an object of another kind ({name.removesuffix(' Storage')})"
     return None
+
+
+def _syntax(dataset: Dataset) -> UID:
+    """The transfer syntax; files from before there was one are seen through by pydicom."""
+    if named := dataset.file_meta.get("TransferSyntaxUID"):
+        return UID(named)
+    implicit, little = dataset.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
 def _check_syntax(header: Header) -> None:
@@ -236,13 +247,14 @@ def _check_whole(file: BinaryIO, header: Header) -> int:
         raise _incomplete(header.path, "its pixels are missing")
     length = start[4:] if header.syntax.is_implicit_VR else file.read(4)
     (length,) = unpack(f"{order}L", length)
+    if any(header.dataset.get(keyword) is None for keyword in _FORMAT):
+        raise _incomplete(header.path, "it does not say how large its image is")
     expected = header.bytes_expected
     size = os.fstat(file.fileno()).st_size
     if length == _UNDEFINED_LENGTH:
-        fragments = _fragments(file, size, header.path)
         grown_too_far = expected > max(_LARGEST_SUSPECT, _LARGEST_GROWTH * size)
-        # The first item is the table of offsets; a frame has one item or more.
-        if fragments - 1 < header.frames or grown_too_far:
+        # A frame has one item or more.
+        if _items(file, size, header.path) < header.frames or grown_too_far:
             raise _incomplete(header.path, "its pixels do not fill the size that it names")
     elif file.tell() + max(length, expected) > size:
         missing = file.tell() + max(length, expected) - size
@@ -250,8 +262,8 @@ def _check_whole(file: BinaryIO, header: Header) -> int:
     return element
 
 
-def _fragments(file: BinaryIO, size: int, path: Path) -> int:
-    """How many items the compressed pixels have, up to the mark at their end."""
+def _items(file: BinaryIO, size: int, path: Path) -> int:
+    """How many items with contents the compressed pixels have, up to the mark at their end."""
     count = 0
     while True:
         start = file.read(8)
@@ -263,7 +275,7 @@ def _fragments(file: BinaryIO, size: int, path: Path) -> int:
         if (group, element) != _ITEM or file.tell() + length > size:
             raise _incomplete(path, "it ends within its pixels")
         file.seek(length, os.SEEK_CUR)
-        count += 1
+        count += length > 0
 
 
 def _incomplete(path: Path, how: str) -> InputError:

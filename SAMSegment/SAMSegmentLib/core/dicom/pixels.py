@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from pydicom.pixels import apply_modality_lut, iter_pixels
-from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 from ..errors import InputError
 from .frames import Frame
@@ -93,17 +93,27 @@ def _stored(frames: list[Frame]) -> Iterator[np.ndarray]:
     """Stored values of frames in their order; frames of one file in a row are decoded together."""
     for header, group in groupby(frames, key=lambda frame: frame.header):
         wanted = [frame.number for frame in group]
-        if _is_plain(header):
-            with damage_told(header.path):
-                yield from iter_pixels(header.path, indices=wanted, raw=True)
-        else:
+        # pydicom decompresses nothing but run-length encoding by itself.
+        if header.syntax.is_compressed and header.syntax != RLELossless:
             yield from _decompressed(header)[wanted]
+        else:
+            with damage_told(header.path):
+                yield from _plain(header, wanted)
 
 
-def _is_plain(header: Header) -> bool:
-    """Whether pydicom reads the pixels without a decoder, which it has none of by itself."""
-    bits, high = header.dataset.get("BitsStored"), header.dataset.get("HighBit")
-    return not header.syntax.is_compressed and (bits is None or high in (None, bits - 1))
+def _plain(header: Header, wanted: list[int]) -> Iterator[np.ndarray]:
+    """Stored values of some frames by pydicom, without what else the bits beside them hold."""
+    allocated = int(header.dataset.BitsAllocated)
+    bits = int(header.dataset.get("BitsStored") or allocated)
+    high = header.dataset.get("HighBit")
+    unused = 0 if high is None else int(high) + 1 - bits
+    if not 0 <= unused <= allocated - bits:
+        raise ValueError(f"{bits} bits below bit {high}")
+    options = {"bits_stored": bits + unused} if unused else {}
+    for stored in iter_pixels(
+        header.path, indices=wanted, raw=True, transfer_syntax_uid=header.syntax, **options
+    ):
+        yield stored >> unused if unused else stored
 
 
 def _decompressed(header: Header) -> np.ndarray:

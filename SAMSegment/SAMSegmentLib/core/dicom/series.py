@@ -18,21 +18,25 @@ PLACE_TOLERANCE_MM = 0.1
 _MOST_NAMED = 5
 # What tells two images of the same place apart: the words for it, its functional group in an
 # enhanced file, and its element, there and in a file of one frame.
-_SEPARATORS = (
+_OF_VOLUMES = (
     ("time point", "FrameContentSequence", "TemporalPositionIndex"),
     ("time point", None, "TemporalPositionIdentifier"),
     ("stack", "FrameContentSequence", "StackID"),
     ("diffusion weighting", "MRDiffusionSequence", "DiffusionBValue"),
+    ("diffusion weighting", None, "DiffusionBValue"),
     ("diffusion direction", None, "DiffusionGradientOrientation"),
     ("echo time", "MREchoSequence", "EffectiveEchoTime"),
     ("echo time", None, "EchoTime"),
     ("inversion time", None, "InversionTime"),
     ("flip angle", None, "FlipAngle"),
-    ("trigger time", "CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
-    ("trigger time", None, "TriggerTime"),
     ("kind of image", "MRImageFrameTypeSequence", "FrameType"),
     ("kind of image", None, "ImageType"),
     ("reconstruction kernel", None, "ConvolutionKernel"),
+)
+# These may also differ from slice to slice of one volume.
+_OF_SLICES = (
+    ("trigger time", "CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+    ("trigger time", None, "TriggerTime"),
     ("acquisition", None, "AcquisitionNumber"),
     ("acquisition time", "FrameContentSequence", "FrameAcquisitionDateTime"),
     ("acquisition time", None, "AcquisitionTime"),
@@ -115,12 +119,26 @@ def separators(frames: Iterable[Frame]) -> list[str]:
     """What tells frames of the same place apart, in words, such as "echo time 10 and 80"."""
     frames = list(frames)
     found: dict[str, str] = {}
-    for words, group, keyword in _SEPARATORS:
+    for words, group, keyword in (*_OF_VOLUMES, *_OF_SLICES):
         values = [_separator(frame, group, keyword) for frame in frames]
         unlike = list(dict.fromkeys(value for value in values if value is not None))
         if len(unlike) > 1:
             found.setdefault(words, f"{words} {' and '.join(unlike[:2])}")
     return list(found.values())
+
+
+def volume_separators(some: list[Frame], others: list[Frame]) -> list[str]:
+    """What is the same within each of two sets of frames, but not in both, in words."""
+    found = []
+    for words, group, keyword in _OF_VOLUMES:
+        values = [
+            {_separator(frame, group, keyword) for frame in frames} for frames in (some, others)
+        ]
+        if all(len(value) == 1 and None not in value for value in values) and (
+            values[0] != values[1]
+        ):
+            found.append(f"{words} {values[0].pop()} and {values[1].pop()}")
+    return found
 
 
 def tolerance(frame: Frame, step: float = np.inf) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .frames import Frame
-from .series import listed, named, separators, take_out, tolerance
+from .series import listed, named, separators, take_out, tolerance, volume_separators
 
 # Between slices further apart, anatomy cannot be guessed: 10 mm are the thickest usual slices.
 LARGEST_GAP_MM = 10.0
@@ -64,8 +64,10 @@ def stacked(frames: list[Frame], are_equal: Callable[[Frame, Frame], bool]) -> S
     even = heights[-1] / count
     allowed = tolerance(frames[0], even)
     _check_in_a_row(frames, heights, per_mm, allowed)
-    if np.abs(heights - np.arange(count + 1) * even).max() <= allowed:
+    if _are_even(heights, allowed):
+        _check_alternating(frames)
         return Stack(frames, np.arange(count + 1.0), even * per_mm, tuple(warnings))
+    _check_interleaved(frames, heights, allowed)
     _check_gaps(frames, heights, finest)
     slices = int(np.ceil(heights[-1] / finest - _SNAP))
     spacing = heights[-1] / slices
@@ -139,9 +141,41 @@ def _check_in_a_row(
         )
 
 
+def _are_even(heights: np.ndarray, allowed: float) -> bool:
+    line = np.linspace(heights[0], heights[-1], len(heights))
+    return bool(np.abs(heights - line).max() <= allowed)
+
+
+def _check_interleaved(frames: list[Frame], heights: np.ndarray, allowed: float) -> None:
+    """Refuses two even stacks that lie one in the gaps of the other."""
+    halves = heights[::2], heights[1::2]
+    if min(map(len, halves)) > 2 and all(_are_even(half, allowed) for half in halves):
+        raise InputError(_two_in_one(frames, []))
+
+
+def _check_alternating(frames: list[Frame]) -> None:
+    """Refuses two stacks that together look like an even one, but for what every other says."""
+    halves = frames[::2], frames[1::2]
+    if min(map(len, halves)) > 2 and (unlike := volume_separators(*halves)):
+        raise InputError(_two_in_one(frames, unlike))
+
+
+def _two_in_one(frames: list[Frame], unlike: list[str]) -> str:
+    differ = f", which differ in {listed(unlike, '; ')}" if unlike else ""
+    return (
+        f"Every other slice is of another volume, such as {frames[0].name} and {frames[1].name}"
+        f"{differ}. {take_out(frames)}"
+    )
+
+
 def _check_gaps(frames: list[Frame], heights: np.ndarray, finest: float) -> None:
     gaps = np.diff(heights)
-    widest = int(gaps.argmax())
+    narrowest, widest, usual = int(gaps.argmin()), int(gaps.argmax()), np.median(gaps)
+    if usual > LARGEST_GAP_STEPS * finest:
+        raise InputError(
+            f"{frames[narrowest].name} and {frames[narrowest + 1].name} are only {finest:.3g} mm "
+            f"apart, others {usual:.4g} mm: they are of two volumes. {take_out(frames)}"
+        )
     if gaps[widest] > min(LARGEST_GAP_MM, LARGEST_GAP_STEPS * finest) * (1 + _SNAP):
         raise InputError(
             f"Slices are missing between {frames[widest].name} and {frames[widest + 1].name}: "

@@ -187,3 +187,32 @@ def test_two_series_are_listed(tmp_path):
 def test_slices_without_positions_are_refused(tmp_path):
     message = refusal(write(tmp_path, series(ImagePositionPatient=None)))
     assert "0000.dcm and 7 others do not say where their slices lie" in message
+
+
+def test_two_volumes_that_lie_one_between_the_slices_of_the_other_are_refused(tmp_path):
+    slices = [
+        slice_of(VOXELS[n % K], (0, 0, 2 * n + shift)) for shift in (0, 0.6) for n in range(4)
+    ]
+    assert "Every other slice is of another volume" in refusal(write(tmp_path, slices))
+
+
+def test_two_echoes_in_turns_are_no_volume(tmp_path):
+    slices = series()
+    for number, dataset in enumerate(slices):
+        dataset.EchoTime = 10 + 70 * (number % 2)
+    message = refusal(write(tmp_path, slices))
+    assert "Every other slice is of another volume" in message
+    assert "echo time 10 and 80" in message
+
+
+def test_a_slice_close_beside_another_is_refused_by_name(tmp_path):
+    message = refusal(write(tmp_path, [*series(), slice_of(VOXELS[0], position(2.05))]))
+    assert "0002.dcm and 0008.dcm are only 0.1 mm apart, others 2 mm" in message
+
+
+def test_slices_acquired_in_turns_are_one_volume(tmp_path):
+    slices = series()
+    for number, dataset in enumerate(slices):
+        dataset.AcquisitionNumber = 1 + number % 2
+        dataset.AcquisitionTime = f"1014{number % 2}0"
+    assert np.array_equal(read_image(write(tmp_path, slices)).voxels, VOXELS)
