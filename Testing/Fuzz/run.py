@@ -1,4 +1,4 @@
-"""Fuzzes the readers of weights files: none may run code, crash, hang, or take more memory.
+"""Fuzzes the readers of weights files and messages: none may run code, crash, hang, or take memory.
 
 Each target reads changed files in a process of its own with little memory. Whatever is neither
 read nor refused with a reason is a finding: its file is kept in out/fuzz/, beside what happened.
@@ -26,6 +26,7 @@ OUTPUT = ROOT / "out" / "fuzz"
 MODULES = {
     **dict.fromkeys(("safetensors", "checkpoint", "conversion"), "Fuzz.tensor_targets"),
     **dict.fromkeys(("catalogue", "receipt"), "Fuzz.json_targets"),
+    "channel": "Fuzz.channel_targets",
 }
 NAMES = tuple(MODULES)
 # Beyond what the process takes when it has read all good files. The changed ones are of some

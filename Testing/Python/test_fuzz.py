@@ -1,4 +1,4 @@
-"""A short piece of the fuzzing of weights files, always the same; and it finds what it must."""
+"""A short piece of fuzzing files and messages, always the same; and it finds what it must."""
 
 import sys
 
@@ -15,6 +15,7 @@ FILES = {
     "conversion": 80,
     "catalogue": 800,
     "receipt": 1500,
+    "channel": 500,
 }
 
 

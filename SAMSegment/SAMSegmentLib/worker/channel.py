@@ -1,46 +1,40 @@
 """Whole messages over a socket, and file descriptors beside them.
 
-A message is eight bytes of length, a byte that counts descriptors, and a pickle. `ClientChannel`
+A message is eight bytes of length, a byte that counts descriptors, and JSON (see `encoding`): what
+comes is built from an exact list of classes, and from nothing else, on both sides. `ClientChannel`
 never waits, whatever the other side does; `ChildChannel` does, in a thread of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import pickle
 import socket
 import struct
 import threading
 from collections import deque
+from collections.abc import Mapping
+
+from ..core.errors import InputError
+from .encoding import MessageError, MessageLists, decode, encode
 
 _HEADER = struct.Struct("!QB")
 _READ_BYTES = 2**18
 _MOST_DESCRIPTORS = 16
-# A message is small: voxels travel in shared memory.
-_LARGEST_MESSAGE = 2**28
-_MESSAGES_FROM = ("SAMSegmentLib", "numpy")
+# A message is small: voxels travel in shared memory. A click takes some eighty bytes.
+LARGEST_MESSAGE = 2**24
 
 
 class ClosedError(Exception):
-    """The other side has closed the channel, or is gone."""
-
-
-class _Unpickler(pickle.Unpickler):
-    """Makes nothing but what messages are made of; above all, nothing that would import torch."""
-
-    def find_class(self, module: str, name: str):
-        if module.partition(".")[0] not in _MESSAGES_FROM:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in a message.")
-        return super().find_class(module, name)
+    """The other side has closed the channel, is gone, or has sent what is no message."""
 
 
 class _Inbox:
     """Takes bytes and descriptors as they come and gives whole messages."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, kinds: Mapping[str, type]) -> None:
         self._connection = connection
+        self._kinds = kinds
         # Windows passes memory by name.
         self._takes_descriptors = getattr(socket, "AF_UNIX", None) == connection.family
         self._bytes = bytearray()
@@ -60,6 +54,8 @@ class _Inbox:
         except OSError as error:
             raise ClosedError from error
         self._descriptors.extend(descriptors)
+        if len(self._descriptors) > _MOST_DESCRIPTORS:
+            raise ClosedError("More file descriptors came than messages.")
         if not data:
             raise ClosedError
         self._bytes += data
@@ -76,22 +72,30 @@ class _Inbox:
         return data, descriptors
 
     def next(self) -> tuple[object, int | None] | None:
-        """The next message and its descriptor, if a whole one is there."""
+        """The next message and its descriptor, if a whole one is there.
+
+        Raises:
+            ClosedError: if what came is no message: nothing after it can be made sense of.
+        """
         if len(self._bytes) < _HEADER.size:
             return None
         length, count = _HEADER.unpack_from(self._bytes)
-        if length > _LARGEST_MESSAGE:
-            raise ClosedError
+        if length > LARGEST_MESSAGE or count > 1:
+            raise ClosedError("What came is no message: its header is damaged.")
         end = _HEADER.size + length
         if len(self._bytes) < end:
             return None
-        body = io.BytesIO(memoryview(self._bytes)[_HEADER.size : end])
+        body = bytes(memoryview(self._bytes)[_HEADER.size : end])
         del self._bytes[:end]
         try:
-            message = _Unpickler(body).load()
-        except Exception as error:
-            raise ClosedError from error
-        return message, self._descriptors.popleft() if count and self._descriptors else None
+            message = decode(body, self._kinds)
+        except MessageError as error:
+            raise ClosedError(f"What came is no message ({error}).") from error
+        if not count:
+            return message, None
+        if getattr(message, "ticket", None) is None or not self._descriptors:
+            raise ClosedError("A file descriptor is missing, or came beside what needs none.")
+        return message, self._descriptors.popleft()
 
     def close(self) -> None:
         """Closes descriptors that nobody asked for."""
@@ -102,16 +106,20 @@ class _Inbox:
 class ClientChannel:
     """The client's end: nothing here ever waits."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, messages: MessageLists) -> None:
         connection.setblocking(False)
         self._connection = connection
-        self._inbox = _Inbox(connection)
+        self._kinds = messages.to_child
+        self._inbox = _Inbox(connection, messages.to_client)
         self._outbox = bytearray()
 
     def send(self, message: object) -> None:
-        """Sends a message, or keeps it until `flush` can."""
-        body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-        self._outbox += _HEADER.pack(len(body), 0) + body
+        """Sends a message, or keeps it until `flush` can.
+
+        Raises:
+            InputError: if something in it is not what it should be; nothing was sent.
+        """
+        self._outbox += _packed(message, self._kinds, 0)
         self.flush()
 
     def flush(self) -> None:
@@ -143,9 +151,10 @@ class ClientChannel:
 class ChildChannel:
     """The child's end: waits for messages, and for room to send them. One thread may receive."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, messages: MessageLists) -> None:
         self._connection = connection
-        self._inbox = _Inbox(connection)
+        self._kinds = messages.to_client
+        self._inbox = _Inbox(connection, messages.to_child)
         self._lock = threading.Lock()
 
     def send(self, message: object, descriptor: int | None = None) -> None:
@@ -153,9 +162,9 @@ class ChildChannel:
 
         Raises:
             ClosedError: if the client is gone.
+            InputError: if something in it is not what it should be; nothing was sent.
         """
-        body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-        data = _HEADER.pack(len(body), 0 if descriptor is None else 1) + body
+        data = _packed(message, self._kinds, 0 if descriptor is None else 1)
         with self._lock:
             try:
                 if descriptor is not None:
@@ -175,3 +184,13 @@ class ChildChannel:
         while (message := self._inbox.next()) is None:
             self._inbox.read()
         return message[0]
+
+
+def _packed(message: object, kinds: Mapping[str, type], descriptors: int) -> bytes:
+    body = encode(message, kinds)
+    if len(body) > LARGEST_MESSAGE:
+        raise InputError(
+            f"This is too much at once ({len(body) / 1e6:.0f} MB beside the voxels): use fewer "
+            "points."
+        )
+    return _HEADER.pack(len(body), descriptors) + body

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .channel import ClientChannel, ClosedError
+from .encoding import MessageLists
 from .launch import ChildProcess, worker_python
 
 # A start from a slow disk, with a virus scanner at work.
@@ -17,6 +18,7 @@ class ChildLink:
     Args:
         python: the command that runs Python; `worker_python()` if None.
         settings: told to the child.
+        messages: what may come over the channel to it.
         clock: seconds, running on.
     """
 
@@ -24,16 +26,19 @@ class ChildLink:
         self,
         python: Sequence[str] | None,
         settings: dict[str, str | None],
+        messages: MessageLists,
         clock: Callable[[], float],
     ) -> None:
         self._python = python
         self._settings = settings
+        self._messages = messages
         self._clock = clock
         self._child: ChildProcess | None = None
         self._channel: ClientChannel | None = None
         self._started = 0.0
         self._ended: list[ChildProcess] = []
         self._wants_report: ChildProcess | None = None
+        self._reason = ""
 
     @property
     def is_open(self) -> bool:
@@ -64,7 +69,7 @@ class ChildLink:
         if self._child is None or self._channel is not None:
             return self._channel is not None
         if self._child.connect(self._clock()):
-            self._channel = ClientChannel(self._child.connection)
+            self._channel = ClientChannel(self._child.connection, self._messages)
             return True
         if self._child.has_ended() or self._clock() - self._started > CONNECT_S:
             raise ClosedError
@@ -92,16 +97,20 @@ class ChildLink:
             self._ended.append(self._child)
         self._child = self._channel = None
 
-    def keep_report(self) -> None:
-        """Of the process that has just ended: `reap` gives its report when it is complete."""
-        self._wants_report = self._child
+    def keep_report(self, error: ClosedError) -> None:
+        """Of the process that has just ended: `reap` gives its report when it is complete.
+
+        Args:
+            error: what said that it has.
+        """
+        self._wants_report, self._reason = self._child, str(error)
 
     def reap(self) -> str | None:
         """Leaves no zombies of processes that have ended; the report that was wanted."""
         report = None
         for child in [child for child in self._ended if child.has_ended()]:
             if child is self._wants_report:
-                report, self._wants_report = child.report(), None
+                report, self._wants_report = f"{self._reason}\n{child.report()}".strip(), None
             child.forget()
             self._ended.remove(child)
         return report

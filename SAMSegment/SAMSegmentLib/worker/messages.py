@@ -1,16 +1,23 @@
 """What goes between the client and its child process, both ways.
 
-Voxels do not: they lie in shared memory, and messages only name them (see `shared_array`).
+Voxels do not: they lie in shared memory, and messages only name them (see `shared_array`). How
+messages become bytes is told by the types of their values (see `encoding`), so each is a dataclass
+of numbers, strings, tuples and such dataclasses. What a type cannot say, `__post_init__` checks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..core.geometry import Geometry
 from ..core.prompts import Prompts
 from ..weights.catalogue import ModelEntry
-from .shared_array import Ticket
+from .shared_array import Ticket, nbytes_of
+
+#: What voxels may be: real numbers, by numpy's short names. An "object" would be an address.
+DTYPES = frozenset(np.dtype(code).str for code in "?bBhHiIlLqQefdg")
 
 # ---- From the client to the child --------------------------------------------------------------
 
@@ -27,6 +34,10 @@ class MakeRoom:
     array: int
     shape: tuple[int, int, int]
     dtype: str
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 0 or self.dtype not in DTYPES:
+            raise ValueError(f"there is no array of shape {self.shape} of {self.dtype}")
 
 
 @dataclass(frozen=True)
@@ -150,11 +161,9 @@ class CannotStart:
 
 @dataclass(frozen=True)
 class Room:
-    """Shared memory for an array."""
+    """Shared memory for an array, as large as was asked for."""
 
     array: int
-    shape: tuple[int, int, int]
-    dtype: str
     parcel: int
     ticket: Ticket
 
@@ -195,16 +204,29 @@ class SentProposal:
 
     Attributes:
         final: whether it is the answer; else a look at what is there so far.
-        levels: the levels' bytes, or where they lie in shared memory.
+        levels: the levels' bytes; None if they lie in shared memory.
+        ticket: of that memory.
     """
 
     number: int
     final: bool
     parcel: int
-    levels: bytes | Ticket
+    levels: bytes | None
+    ticket: Ticket | None
     shape: tuple[int, int, int]
     start: tuple[int, int, int]
     geometry: Geometry
     cut: float
     warnings: tuple[str, ...]
     alternatives: int
+
+    def __post_init__(self) -> None:
+        stop = np.add(self.start, self.shape)
+        if min(*self.start, *self.shape) < 0 or (stop > self.geometry.shape).any():
+            raise ValueError("a proposal does not lie on its grid")
+        if (self.levels is None) == (self.ticket is None):
+            raise ValueError("a proposal is at one place")
+        if self.levels is not None and len(self.levels) != nbytes_of(self.shape, np.int8):
+            raise ValueError("a proposal has another size than its bytes")
+        if self.alternatives < 0:
+            raise ValueError("a proposal has fewer alternatives than none")

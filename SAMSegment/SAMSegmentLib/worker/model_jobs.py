@@ -19,7 +19,7 @@ from ..weights.locking import ignore
 from ..weights.transfer import Report, Transfer
 from .channel import ClosedError
 from .child_link import ChildLink
-from .model_messages import InstallModel, ModelDone, ModelFailed, ModelOrder
+from .model_messages import MODEL_MESSAGES, InstallModel, ModelDone, ModelFailed, ModelOrder
 from .troubles import error_of
 
 # What was killed ends within milliseconds, unless a disk keeps it waiting.
@@ -83,7 +83,7 @@ class ModelJob:
     ) -> None:
         self.last_error: str | None = None
         self._order = order
-        self._link = ChildLink(python, {"task": "models"}, clock)
+        self._link = ChildLink(python, {"task": "models"}, MODEL_MESSAGES, clock)
         self._is_running = False
         self._is_sent = False
         # Told only when the process has ended: by then it holds no file and no lock any more.
@@ -115,8 +115,8 @@ class ModelJob:
         if self._outcome is None:
             try:
                 self._receive(looks)
-            except ClosedError:
-                self._link.keep_report()
+            except ClosedError as error:
+                self._link.keep_report(error)
                 self._outcome = JobFailed(InstallError(ENDED))
             if self._outcome is not None:
                 self._link.kill()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..weights.catalogue import ModelEntry
+from ..weights.transfer import Transfer
+from .encoding import MessageLists
 from .messages import Trouble
 
 # ---- From the client to the child --------------------------------------------------------------
@@ -52,3 +54,8 @@ class ModelFailed:
     """The order could not be carried out; what was there before still is."""
 
     trouble: Trouble
+
+
+MODEL_MESSAGES = MessageLists(
+    to_child=(InstallModel, VerifyModel), to_client=(ModelDone, ModelFailed, Transfer)
+)

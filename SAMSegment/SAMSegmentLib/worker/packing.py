@@ -9,8 +9,9 @@ from ..core.image import Image
 from ..core.patch import Patch
 from ..core.proposal import Proposal
 from ..core.voxel_prompts import VoxelPrompts
-from .messages import SentImage, SentPatch, SentProposal, SentVoxels
-from .shared_array import Ticket, open_block
+from .events import PredictionRequest
+from .messages import Ask, SentImage, SentPatch, SentProposal, SentVoxels
+from .shared_array import open_block
 from .stock import Stock, Wanted
 
 
@@ -38,14 +39,29 @@ def sent_voxels(voxels: VoxelPrompts | None, stock: Stock) -> SentVoxels | None:
     return SentVoxels(content, voxels.refine, occupied)
 
 
+def sent_request(number: int, request: PredictionRequest, stock: Stock) -> Ask:
+    """A request whose image and masks are in the child."""
+    return Ask(
+        number,
+        request.model,
+        sent_image(request.image, stock),
+        request.prompts,
+        request.target,
+        sent_voxels(request.voxels, stock),
+        request.intensity_range,
+        request.alternative,
+        request.facing,
+    )
+
+
 def proposal_of(message: SentProposal, descriptor: int | None) -> Proposal:
     """The proposal; its levels stay in shared memory, which lives as long as they do.
 
     Raises:
         OSError: if that memory is gone.
     """
-    if isinstance(message.levels, Ticket):
-        levels = open_block(message.levels, descriptor, message.shape, np.int8)
+    if message.ticket is not None:
+        levels = open_block(message.ticket, descriptor, message.shape, np.int8)
     else:
         levels = np.frombuffer(bytearray(message.levels), np.int8).reshape(message.shape)
     return Proposal(

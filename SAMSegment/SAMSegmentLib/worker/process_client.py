@@ -7,11 +7,12 @@ waits for the child.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 
 from ..core.checks import check_prompts_in_volume
-from ..core.errors import OutOfMemoryError, SAMSegmentError
+from ..core.errors import InputError, OutOfMemoryError, SAMSegmentError
 from ..core.image import Image
 from ..weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from .channel import ClosedError
@@ -29,8 +30,8 @@ from .events import (
     WorkerInfo,
     WorkerState,
 )
+from .message_lists import PREDICTION_MESSAGES
 from .messages import (
-    Ask,
     Cancel,
     CannotPredict,
     CannotPrepare,
@@ -43,9 +44,15 @@ from .messages import (
     SentProposal,
     Stopped,
 )
-from .packing import check_voxels, image_wanted, proposal_of, sent_image, sent_voxels, voxels_wanted
+from .packing import (
+    check_voxels,
+    image_wanted,
+    proposal_of,
+    sent_image,
+    sent_request,
+    voxels_wanted,
+)
 from .pending import Glance, Pending
-from .shared_array import open_block
 from .stock import Stock
 from .troubles import error_of
 
@@ -96,7 +103,8 @@ class WorkerClient:
     ) -> None:
         self.last_error: str | None = None
         self._clock = clock
-        self._link = ChildLink(python, {"device": device, "engines": engines}, clock)
+        settings = {"device": device, "engines": engines}
+        self._link = ChildLink(python, settings, PREDICTION_MESSAGES, clock)
         self._state = WorkerState.OFF
         self._info: WorkerInfo | None = None
         self._stock: Stock | None = None
@@ -187,8 +195,8 @@ class WorkerClient:
             self._receive()
             self._check_deadlines()
             self._advance(lambda: self._clock() >= until)
-        except ClosedError:
-            self._crashed()
+        except ClosedError as error:
+            self._crashed(error)
         events, self._events = self._events, []
         return events
 
@@ -221,9 +229,9 @@ class WorkerClient:
         self._stock = self._info = None
         self._stopping.clear()
 
-    def _crashed(self) -> None:
-        """The child has ended by itself: tells so, and starts another."""
-        self._link.keep_report()
+    def _crashed(self, error: ClosedError) -> None:
+        """The child has ended by itself, or talks nonsense: tells so, and starts another."""
+        self._link.keep_report(error)
         if self._crashes.add(self._clock()):
             self._give_in(SAMSegmentError(CRASHES_AGAIN))
             return
@@ -288,32 +296,20 @@ class WorkerClient:
                 if self._state is not WorkerState.STARTING:
                     self._tell(COPYING)
                 return
+            self._link.send(sent_request(pending.number, request, self._stock))
+            pending.is_sent = True
         except SAMSegmentError as error:
             self._fail(error)
-            return
-        self._link.send(
-            Ask(
-                pending.number,
-                request.model,
-                sent_image(request.image, self._stock),
-                request.prompts,
-                request.target,
-                sent_voxels(request.voxels, self._stock),
-                request.intensity_range,
-                request.alternative,
-                request.facing,
-            )
-        )
-        pending.is_sent = True
 
     def _send_glance(self, time_is_up: Callable[[], bool]) -> None:
         glance = self._glance
         if not self._provide_ahead(glance.image, time_is_up):
             return
+        self._glance = None
         model = self._model or model_entry(DEFAULT_MODEL)
         image = sent_image(glance.image, self._stock)
-        self._link.send(Look(model, image, glance.ras, glance.intensity_range))
-        self._glance = None
+        with contextlib.suppress(InputError):  # a request will say what is wrong
+            self._link.send(Look(model, image, glance.ras, glance.intensity_range))
 
     def _provide_ahead(self, image: Image, time_is_up: Callable[[], bool]) -> bool:
         """Copies an image that nobody has asked about yet; a request will say if it cannot be."""
@@ -374,8 +370,7 @@ class WorkerClient:
 
     def _take_room(self, message: Room, descriptor: int | None) -> None:
         try:
-            target = open_block(message.ticket, descriptor, message.shape, message.dtype)
-            self._stock.room_made(message.array, target)
+            self._stock.open_room(message.array, message.ticket, descriptor)
         except (OSError, MemoryError):
             self._stock.room_refused(message.array, OutOfMemoryError(NOT_OPENED))
         self._link.send(Received(message.parcel))
@@ -387,6 +382,8 @@ class WorkerClient:
         try:
             proposal = proposal_of(message, descriptor)
             if self._is_pending(message.number):
+                if proposal.geometry != self._pending.request.target:
+                    raise ClosedError("An answer came on another grid than was asked for.")
                 kind = Answer if message.final else Preview
                 self._events.append(kind(message.number, proposal))
                 self._pending = None if message.final else self._pending

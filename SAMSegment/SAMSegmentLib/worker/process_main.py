@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import json
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -20,6 +21,8 @@ from pathlib import Path
 
 VARIABLE = "SAMSEGMENT_WORKER"
 CONNECT_S = 30.0
+# Until the client, which may be busy with something else, has made sure of this process.
+CLIENT_S = 600.0
 # How much less than Slicer's own work this process matters, on a Unix.
 NICENESS = 5
 
@@ -36,14 +39,16 @@ def main() -> None:
 
 
 def _run(connection: socket.socket, settings: dict) -> None:
-    from SAMSegmentLib.worker.channel import ChildChannel, ClosedError
-
-    channel, desk = ChildChannel(connection), _Desk()
-    key = bytes.fromhex(settings["key"])
-    threading.Thread(target=_read, args=(connection, key, channel, desk), daemon=True).start()
+    desk, channels = _Desk(), queue.SimpleQueue()
+    reading = (connection, settings, desk, channels.put)
+    threading.Thread(target=_read, args=reading, daemon=True).start()
     # Heavy imports from here on; the other thread notices meanwhile if the client leaves.
-    work = _work(channel, settings)
+    make_work = _work(settings)
+    # Nothing is said before the handshake is over.
+    work = make_work(channels.get())
     desk.hand_over(work.take)
+    from SAMSegmentLib.worker.channel import ClosedError
+
     # It returns if torch cannot be imported, or if all is done, and raises ClosedError if the
     # client has left.
     with contextlib.suppress(ClosedError):
@@ -51,27 +56,49 @@ def _run(connection: socket.socket, settings: dict) -> None:
     _leave(0)
 
 
-def _work(channel, settings: dict):
-    """What this process is for."""
+def _work(settings: dict):
+    """What this process is for, but for the channel."""
     if settings.get("task") == "models":
         from SAMSegmentLib.worker.model_desk import ModelDesk
 
-        return ModelDesk(channel)
+        return ModelDesk
     from SAMSegmentLib.worker.job_loop import JobLoop
 
-    return JobLoop(channel, settings["device"], settings.get("engines"))
+    return lambda channel: JobLoop(channel, settings["device"], settings.get("engines"))
 
 
-def _read(connection: socket.socket, key: bytes, channel, desk: _Desk) -> None:
+def _messages(settings: dict):
+    """What may come over the channel."""
+    if settings.get("task") == "models":
+        from SAMSegmentLib.worker.model_messages import MODEL_MESSAGES
+
+        return MODEL_MESSAGES
+    from SAMSegmentLib.worker.message_lists import PREDICTION_MESSAGES
+
+    return PREDICTION_MESSAGES
+
+
+def _read(connection: socket.socket, settings: dict, desk: _Desk, give_channel) -> None:
     """Takes the client's messages; once it is gone, ends this process whatever it is doing."""
-    from SAMSegmentLib.worker.channel import ClosedError
+    # Before anything heavy is imported: the client does not wait long for the handshake.
     from SAMSegmentLib.worker.handshake import child_handshake
 
     try:
-        child_handshake(connection, key, os.getpid())
+        connection.settimeout(CLIENT_S)
+        child_handshake(connection, bytes.fromhex(settings["key"]), os.getpid())
+        connection.settimeout(None)
+    except OSError:
+        _leave(0)
+    from SAMSegmentLib.worker.channel import ChildChannel, ClosedError
+
+    try:
+        channel = ChildChannel(connection, _messages(settings))
+        give_channel(channel)
         while True:
             desk.take(channel.receive())
-    except (OSError, ClosedError):
+    except (OSError, ClosedError) as error:
+        if str(error):
+            print(error, file=sys.stderr)
         _leave(0)
     except BaseException:
         # Nothing that the client says can be heard any more.

@@ -13,6 +13,7 @@ import itertools
 import math
 import mmap
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ CUBE = 32
 UNMAPPED_BYTES = 4 * 2**20
 # What must be left for others.
 SPARE_BYTES = 64 * 2**20
+_HAS_NAMES = sys.platform == "win32"
+_PREFIX = "SAMSegment-"
+_NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,11 @@ class Ticket:
 
     nbytes: int
     name: str | None
+
+    def __post_init__(self) -> None:
+        is_right = _NAME.fullmatch(self.name or "") if _HAS_NAMES else self.name is None
+        if self.nbytes < 1 or not is_right:
+            raise ValueError(f"this is no shared memory: {self}")
 
 
 class SharedBlock:
@@ -69,8 +78,8 @@ class SharedBlock:
         available = available_bytes()
         if available is not None and nbytes > available - SPARE_BYTES:
             raise MemoryError(f"{nbytes} bytes of shared memory")
-        if sys.platform == "win32":
-            name = f"SAMSegment-{secrets.token_hex(16)}"
+        if _HAS_NAMES:
+            name = f"{_PREFIX}{secrets.token_hex(16)}"
             return cls(_named(name, nbytes), Ticket(nbytes, name), None)
         descriptor = _anonymous_file()
         try:
@@ -95,16 +104,23 @@ def open_block(ticket: Ticket, descriptor: int | None, shape: tuple[int, ...], d
     """Shared memory of another process as an array; the descriptor is closed.
 
     Raises:
-        OSError: if it is gone, or the descriptor is missing.
+        OSError: if it is gone or too small, or the descriptor is missing.
     """
-    if ticket.name is not None:
-        return np.ndarray(shape, dtype=dtype, buffer=_named(ticket.name, ticket.nbytes))
-    if descriptor is None:
-        raise OSError(errno.EBADF, "Shared memory came without its descriptor")
     try:
-        return np.ndarray(shape, dtype=dtype, buffer=mmap.mmap(descriptor, ticket.nbytes))
+        if nbytes_of(shape, dtype) > ticket.nbytes:
+            raise OSError(errno.EINVAL, "Shared memory is smaller than what should lie in it")
+        if ticket.name is not None:
+            memory = _named(ticket.name, ticket.nbytes)
+        elif descriptor is None:
+            raise OSError(errno.EBADF, "Shared memory came without its descriptor")
+        else:
+            memory = mmap.mmap(descriptor, ticket.nbytes)
+        return np.ndarray(shape, dtype=dtype, buffer=memory)
+    except (ValueError, OverflowError) as error:  # smaller than the ticket says
+        raise OSError(errno.EINVAL, str(error)) from error
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 class ArrayCopy:

@@ -60,8 +60,7 @@ class Shelf:
         with self._lock:
             self._arrays[request.array] = block.array(request.shape, request.dtype)
         parcel = self._post(block)
-        room = Room(request.array, request.shape, request.dtype, parcel, block.ticket)
-        self._send(room, block.descriptor)
+        self._send(Room(request.array, parcel, block.ticket), block.descriptor)
 
     @property
     def is_without_images(self) -> bool:
@@ -128,7 +127,8 @@ class Shelf:
                 number,
                 final,
                 parcel,
-                levels.tobytes() if block is None else block.ticket,
+                levels.tobytes() if block is None else None,
+                None if block is None else block.ticket,
                 levels.shape,
                 proposal.start,
                 proposal.geometry,

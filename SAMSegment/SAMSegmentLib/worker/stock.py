@@ -5,6 +5,7 @@ At most two volumes are kept there, those used last, and the masks of the last r
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import numpy as np
 
 from .memory import share_of_memory
 from .messages import Drop, MakeRoom
-from .shared_array import ArrayCopy, nbytes_of
+from .shared_array import ArrayCopy, Ticket, nbytes_of, open_block
 
 MOST_VOLUMES = 2
 # The one in use is kept, whatever its size.
@@ -96,6 +97,19 @@ class Stock:
     def number(self, key: Hashable) -> int:
         """The child's number for an array that was provided."""
         return self._items[key].number
+
+    def open_room(self, number: int, ticket: Ticket, descriptor: int | None) -> None:
+        """The child has made memory for an array, as large as was asked for.
+
+        Raises:
+            OSError: if it cannot be opened.
+        """
+        item = self._of(number)
+        if item is not None and item.source is not None:
+            dtype = item.source.dtype.newbyteorder("=")
+            self.room_made(number, open_block(ticket, descriptor, item.source.shape, dtype))
+        elif descriptor is not None:
+            os.close(descriptor)
 
     def room_made(self, number: int, target: np.ndarray) -> None:
         """The child has made memory for an array."""

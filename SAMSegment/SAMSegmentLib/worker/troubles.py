@@ -9,6 +9,19 @@ from ..core.errors import SAMSegmentError
 from .messages import Trouble
 
 LONGEST_MESSAGE = 200
+_KINDS = {
+    kind.__name__: kind
+    for kind in (
+        SAMSegmentError,
+        errors.InputError,
+        errors.Cancelled,
+        errors.OutOfMemoryError,
+        errors.MissingPackageError,
+        errors.WeightsError,
+        errors.InstallError,
+        errors.WriteError,
+    )
+}
 
 
 def trouble_of(error: BaseException) -> Trouble:
@@ -19,8 +32,7 @@ def trouble_of(error: BaseException) -> Trouble:
 
 def error_of(trouble: Trouble) -> SAMSegmentError:
     """The exception again; a SAMSegmentError that tells of it, if it is none of ours."""
-    kind = getattr(errors, trouble.kind, None)
-    if isinstance(kind, type) and issubclass(kind, SAMSegmentError):
+    if (kind := _KINDS.get(trouble.kind)) is not None:
         return kind(trouble.message)
     line = " ".join(trouble.message.split())[:LONGEST_MESSAGE]
     said = f"{trouble.kind}: {line}" if line else trouble.kind

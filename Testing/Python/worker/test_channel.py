@@ -2,26 +2,31 @@
 
 import os
 import socket
+import struct
 import threading
 
 import numpy as np
 import pytest
 
-from SAMSegmentLib.core.errors import InputError
-from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core import errors
+from SAMSegmentLib.core.errors import InputError, SAMSegmentError
+from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.worker import shared_array
-from SAMSegmentLib.worker.channel import ChildChannel, ClientChannel, ClosedError
+from SAMSegmentLib.worker.channel import LARGEST_MESSAGE, ChildChannel, ClientChannel, ClosedError
+from SAMSegmentLib.worker.encoding import MessageLists
 from SAMSegmentLib.worker.handshake import (
     NONCE_BYTES,
     REPLY_BYTES,
     ClientHandshake,
     child_handshake,
 )
-from SAMSegmentLib.worker.messages import Cancel, Drop, MakeRoom, Trouble
-from SAMSegmentLib.worker.shared_array import SharedBlock, open_block
+from SAMSegmentLib.worker.messages import Cancel, Drop, Room, Stopped, Trouble
+from SAMSegmentLib.worker.model_messages import InstallModel
+from SAMSegmentLib.worker.shared_array import SharedBlock, Ticket, open_block
 from SAMSegmentLib.worker.troubles import error_of, trouble_of
 
 KEY = b"k" * 32
+BOTH = MessageLists((Cancel, Drop, InstallModel), (Stopped, Room))
 FAMILIES = ["AF_UNIX", "AF_INET"] if hasattr(socket, "AF_UNIX") else ["AF_INET"]
 
 
@@ -37,7 +42,7 @@ def sockets(family):
 @pytest.fixture(params=FAMILIES)
 def ends(request):
     ours, theirs = sockets(request.param)
-    yield ClientChannel(ours), ChildChannel(theirs)
+    yield ClientChannel(ours, BOTH), ChildChannel(theirs, BOTH)
     ours.close()
     theirs.close()
 
@@ -54,14 +59,14 @@ class TestMessages:
         client, child = ends
         for number in range(50):
             client.send(Cancel(number))
-            child.send(Drop(number))
+            child.send(Stopped(number))
         assert [child.receive() for _ in range(50)] == [Cancel(n) for n in range(50)]
-        assert [next_message(client)[0] for _ in range(50)] == [Drop(n) for n in range(50)]
+        assert [next_message(client)[0] for _ in range(50)] == [Stopped(n) for n in range(50)]
         assert client.receive() is None
 
     def test_may_be_large_and_the_client_does_not_wait_while_they_are_sent(self, ends):
         client, child = ends
-        long = MakeRoom(1, (1, 2, 3), "x" * 5_000_000)
+        long = InstallModel(model_entry("litemedsam"), "x" * 5_000_000)
         client.send(long)
         client.send(Drop(2))
         got = []
@@ -71,26 +76,26 @@ class TestMessages:
             client.flush()
         assert got == [long, Drop(2)]
 
-    def test_may_hold_geometries_and_arrays(self, ends):
+    def test_that_are_too_large_are_refused_before_they_are_sent(self, ends):
         client, child = ends
-        geometry = Geometry(np.diag([1, 2, 3, 1]), (4, 5, 6))
-        client.send((geometry, np.arange(3)))
-        got, array = child.receive()
-        assert got == geometry and array.tolist() == [0, 1, 2]
+        entry = model_entry("litemedsam")
+        with pytest.raises(InputError, match="too much"):
+            client.send(InstallModel(entry, "x" * LARGEST_MESSAGE))
+        client.send(Drop(1))
+        assert child.receive() == Drop(1)
 
-    def test_make_no_objects_of_anything_but_the_library(self, ends):
+    def test_go_one_way_each(self, ends):
         client, child = ends
-        child.send(Trouble)
-        assert next_message(client)[0] is Trouble
-        child.send(os.system)
-        with pytest.raises(ClosedError):
-            next_message(client)
+        with pytest.raises(TypeError):
+            client.send(Stopped(1))
+        with pytest.raises(TypeError):
+            child.send(Cancel(1))
 
     def test_end_when_the_other_side_is_gone(self, ends):
         client, child = ends
-        child.send(Drop(1))
+        child.send(Stopped(1))
         child._connection.close()
-        assert next_message(client)[0] == Drop(1)
+        assert next_message(client)[0] == Stopped(1)
         with pytest.raises(ClosedError):
             next_message(client)
         client.send(Cancel(1))
@@ -102,7 +107,7 @@ class TestMessages:
             child.receive()
         with pytest.raises(ClosedError):
             for _ in range(100):
-                child.send(Drop(1))
+                child.send(Stopped(1))
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows names its shared memory")
@@ -117,20 +122,20 @@ class TestSharedMemory:
 
     def test_goes_beside_a_message_and_outlives_the_sender(self, block):
         ours, theirs = sockets("AF_UNIX")
-        client, child = ClientChannel(ours), ChildChannel(theirs)
+        client, child = ClientChannel(ours, BOTH), ChildChannel(theirs, BOTH)
         block.array((2, 3), "<i4")[:] = [[1, 2, 3], [4, 5, 6]]
-        child.send(Drop(0))
-        child.send(block.ticket, block.descriptor)
-        child.send(Drop(1))
-        assert next_message(client) == (Drop(0), None)
-        ticket, descriptor = next_message(client)
-        array = open_block(ticket, descriptor, (2, 3), "<i4")
+        child.send(Stopped(0))
+        child.send(Room(1, 1, block.ticket), block.descriptor)
+        child.send(Stopped(1))
+        assert next_message(client) == (Stopped(0), None)
+        room, descriptor = next_message(client)
+        array = open_block(room.ticket, descriptor, (2, 3), "<i4")
         block.handed_over()
         array[0, 0] = 7
         assert block.array((2, 3), "<i4")[0, 0] == 7
         del block
         assert array.tolist() == [[7, 2, 3], [4, 5, 6]]
-        assert next_message(client) == (Drop(1), None)
+        assert next_message(client) == (Stopped(1), None)
         with pytest.raises(OSError):
             os.fstat(descriptor)
         client.close()
@@ -138,10 +143,10 @@ class TestSharedMemory:
 
     def test_that_nobody_took_is_closed_with_the_channel(self, block):
         ours, theirs = sockets("AF_UNIX")
-        client, child = ClientChannel(ours), ChildChannel(theirs)
-        child.send(Drop(0))
-        child.send(block.ticket, block.descriptor)
-        assert next_message(client) == (Drop(0), None)
+        client, child = ClientChannel(ours, BOTH), ChildChannel(theirs, BOTH)
+        child.send(Stopped(0))
+        child.send(Room(1, 1, block.ticket), block.descriptor)
+        assert next_message(client) == (Stopped(0), None)
         while client.receive() is None:
             pass
         client.close()
@@ -150,6 +155,32 @@ class TestSharedMemory:
     def test_without_its_descriptor_cannot_be_opened(self, block):
         with pytest.raises(OSError):
             open_block(block.ticket, None, (24,), np.uint8)
+
+    def test_that_is_smaller_than_it_was_said_to_be_cannot_be_opened(self, block):
+        with pytest.raises(OSError):
+            open_block(block.ticket, os.dup(block.descriptor), (25,), np.uint8)
+        with pytest.raises(OSError):
+            open_block(Ticket(2**40, None), os.dup(block.descriptor), (2**40,), np.uint8)
+
+    def test_comes_beside_messages_that_tell_of_it_and_no_others(self, block):
+        ours, theirs = sockets("AF_UNIX")
+        client, child = ClientChannel(ours, BOTH), ChildChannel(theirs, BOTH)
+        child.send(Stopped(0), block.descriptor)
+        with pytest.raises(ClosedError, match="needs none"):
+            next_message(client)
+        client.close()
+        theirs.close()
+
+    def test_that_no_message_tells_of_does_not_fill_the_client(self, block):
+        ours, theirs = sockets("AF_UNIX")
+        client = ClientChannel(ours, BOTH)
+        theirs.send(struct.pack("!QB", LARGEST_MESSAGE, 1))
+        with pytest.raises(ClosedError, match="descriptors"):
+            for _ in range(100):
+                socket.send_fds(theirs, [b" "], [block.descriptor])
+                client.receive()
+        client.close()
+        theirs.close()
 
     def test_that_is_larger_than_all_memory_is_refused(self):
         with pytest.raises(MemoryError):
@@ -201,9 +232,11 @@ class TestTheHandshake:
 
 
 class TestErrors:
-    def test_of_ours_keep_their_class_and_text(self):
-        error = error_of(trouble_of(InputError("Draw it again.")))
-        assert type(error) is InputError and str(error) == "Draw it again."
+    @pytest.mark.parametrize("kind", [SAMSegmentError, *SAMSegmentError.__subclasses__()])
+    def test_of_ours_keep_their_class_and_text(self, kind):
+        assert vars(errors)[kind.__name__] is kind
+        error = error_of(trouble_of(kind("Draw it again.")))
+        assert type(error) is kind and str(error) == "Draw it again."
 
     @pytest.mark.parametrize("name", ["annotations", "Exception", "KeyError", "__doc__"])
     def test_of_others_become_one_line(self, name):
