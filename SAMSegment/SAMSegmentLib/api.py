@@ -7,10 +7,11 @@ import warnings
 
 import SimpleITK as sitk
 
+from .core import arguments
 from .core.checks import check_prompts_in_volume
 from .core.errors import SAMSegmentError
 from .core.files import read_image
-from .core.image import image_from_sitk, sitk_from_array
+from .core.image import Image, image_from_sitk, sitk_from_array
 from .core.prediction import Prediction
 from .core.progress import CancelFlag, ProgressCallback
 from .core.prompts import Point, Prompts, Roi
@@ -54,12 +55,12 @@ class Segmenter:
         cancel: CancelFlag | None = None,
     ) -> None:
         self.model = model_entry(model)
-        self._image = image_from_sitk(image) if isinstance(image, sitk.Image) else read_image(image)
-        self._intensity_range = intensity_range
-        self._progress = progress
-        self._cancel = cancel
+        self._intensity_range = arguments.intensity_range(intensity_range, "intensity_range")
+        self._progress = arguments.callback(progress, "progress")
+        self._cancel = arguments.cancel_flag(cancel, "cancel")
+        self._client = InProcessClient(arguments.text(device, "device"))
+        self._image = _image_of(image)
         self._history = PromptHistory()
-        self._client = InProcessClient(device)
         self._predicted: tuple[Prompts, Prediction] | None = None
 
     def __enter__(self) -> Segmenter:
@@ -87,7 +88,7 @@ class Segmenter:
 
     def add_point(self, ras, positive: bool = True) -> None:
         """Adds a point on the object, or with `positive=False` beside it; (R, A, S) in mm."""
-        point = Point(tuple(ras), positive)
+        point = Point(ras, positive)
         check_prompts_in_volume(Prompts(points=(point,)), self._image.geometry)
         self._history.add_point(point)
 
@@ -160,3 +161,9 @@ class Segmenter:
             # The input's own header, to the last bit.
             image.CopyInformation(self._image.owner)
         return image
+
+
+def _image_of(source: str | os.PathLike | sitk.Image) -> Image:
+    if isinstance(source, sitk.Image):
+        return image_from_sitk(source)
+    return read_image(arguments.path(source, "image"))

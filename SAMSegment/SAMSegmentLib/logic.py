@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from . import __version__
+from .core import arguments
 from .core.progress import CancelFlag, ProgressCallback
 from .scene.editors import OpenEditors, slicer_editors
 from .scene.grid import target_geometry
@@ -18,11 +19,11 @@ from .scene.writer import SegmentationWriter
 from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
 from .weights.install import remove
 from .weights.locking import ignore
-from .weights.transfer import Report, Transfer
+from .weights.transfer import Transfer
 from .worker.client import check_request
 from .worker.events import PredictionRequest
 from .worker.model_jobs import install_order, run_job
-from .worker.model_messages import ModelDone, VerifyModel
+from .worker.model_messages import ModelDone, ModelOrder, VerifyModel
 from .worker.waiting import WaitingClient, WaitingInProcess
 
 
@@ -56,6 +57,7 @@ class SAMSegmentLogic:
         openEditors: OpenEditors = slicer_editors,
         inProcess: bool = False,
     ) -> None:
+        device = arguments.text(device, "device")
         self._client = WaitingInProcess(device) if inProcess else WaitingClient(device)
         self._writer = SegmentationWriter(openEditors)
 
@@ -111,6 +113,13 @@ class SAMSegmentLogic:
         """
         entry = model_entry(model)
         entry.check_installed()
+        segmentId = arguments.optional_text(segmentId, "segmentId")
+        name = arguments.optional_text(name, "name")
+        terminology = arguments.optional_text(terminology, "terminology")
+        intensityRange = arguments.intensity_range(intensityRange, "intensityRange")
+        alternative = arguments.whole_number(alternative, "alternative")
+        progress = arguments.callback(progress, "progress")
+        cancel = arguments.cancel_flag(cancel, "cancel")
         image, toWorld = image_from_volume(volumeNode)
         worldPrompts = prompts_from(roi, positivePoints, negativePoints)
         prompts = worldPrompts.transformed(np.linalg.inv(toWorld))
@@ -188,8 +197,7 @@ class SAMSegmentLogic:
             WeightsError: if what was got is not the model's.
             Cancelled: likewise kept.
         """
-        done = run_job(install_order(model_entry(name), source), _inBytes(progress), cancel)
-        return _pathOf(done)
+        return _pathOf(_run(install_order(model_entry(name), source), progress, cancel))
 
     @staticmethod
     def verifyModel(
@@ -208,7 +216,7 @@ class SAMSegmentLogic:
             InstallError: if they could not be read.
             Cancelled: if `cancel` says so.
         """
-        return _pathOf(run_job(VerifyModel(model_entry(name)), _inBytes(progress), cancel))
+        return _pathOf(_run(VerifyModel(model_entry(name)), progress, cancel))
 
     def removeModel(self, name: str) -> None:
         """Deletes a model's weights from this computer, half downloads too.
@@ -230,14 +238,16 @@ class SAMSegmentLogic:
         self._client.close()
 
 
-def _inBytes(progress: ProgressCallback | None) -> Report:
-    if progress is None:
-        return ignore
+def _run(
+    order: ModelOrder, progress: ProgressCallback | None, cancel: CancelFlag | None
+) -> ModelDone:
+    arguments.callback(progress, "progress")
+    arguments.cancel_flag(cancel, "cancel")
 
     def report(look: Transfer) -> None:
         progress(look.done, look.total, look.message)
 
-    return report
+    return run_job(order, ignore if progress is None else report, cancel)
 
 
 def _pathOf(done: ModelDone) -> str:

@@ -13,10 +13,19 @@ from SAMSegmentLib.core.image import geometry_of_sitk, image_from_sitk, sitk_fro
 from SAMSegmentLib.core.prompts import Roi
 from TestSupport.cases import chest_ct, chest_ct_files
 from TestSupport.phantoms import ct_with_ball, dice, grid
+from TestSupport.quick_engine import ENGINES
 
 BALL, RADIUS = (48.0, 48.0, 10.0), 18.0
 IMAGE = ct_with_ball(grid((8, 64, 64)), BALL, RADIUS)
 SIZE = (44, 44, 5)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """An engine that answers within milliseconds."""
+    from SAMSegmentLib.worker import server
+
+    monkeypatch.setattr(server, "ENGINES", ENGINES)
 
 
 @pytest.fixture
@@ -120,6 +129,52 @@ def test_a_prompt_that_cannot_be_used_leaves_the_others_as_they_were(volume, pro
         with pytest.raises(InputError):
             prompt(segmenter)
         assert segmenter.prompts is before
+
+
+WRONG = {
+    "center": lambda s: s.set_roi("abc", SIZE),
+    "size": lambda s: s.set_roi(BALL, 44),
+    "axes": lambda s: s.set_roi(BALL, SIZE, 2 * np.eye(3)),
+    "A point": lambda s: s.add_point(("48", "48", "10")),
+    "positive": lambda s: s.add_point(BALL, "no"),
+}
+
+
+@pytest.mark.parametrize("argument", WRONG)
+def test_a_prompt_of_the_wrong_type_is_named(volume, argument):
+    with Segmenter(volume) as segmenter:
+        with pytest.raises(InputError, match=f"^{argument}: "):
+            WRONG[argument](segmenter)
+        assert not segmenter.prompts.kinds
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"image": IMAGE.voxels},
+        {"image": None},
+        {"model": 3},
+        {"model": ["litemedsam"]},
+        {"device": 0},
+        {"intensity_range": "abc"},
+        {"intensity_range": (5, 5)},
+        {"progress": 1},
+        {"cancel": True},
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_named_before_any_work(volume, given):
+    (argument,) = given
+    with pytest.raises(InputError, match=f"^{argument}: "):
+        Segmenter(**{"image": volume} | given)
+
+
+def test_a_threshold_that_is_none_is_named(volume, quick):
+    with Segmenter(volume) as segmenter:
+        segmenter.set_roi(BALL, SIZE)
+        for threshold in ("0.5", None, 0, 1, np.nan, [0.5]):
+            for masks in (segmenter.mask, segmenter.alternatives):
+                with pytest.raises(InputError, match=r"^threshold: "):
+                    masks(threshold)
 
 
 def test_without_an_roi_and_a_positive_point_the_error_asks_for_one(volume):

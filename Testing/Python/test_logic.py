@@ -74,6 +74,70 @@ def test_an_roi_becomes_a_segment(logic, room):
     assert told[-1][0] == told[-1][1]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"segmentId": ["Segment_1"]},
+        {"segmentId": 1},
+        {"alternative": 0.5},
+        {"alternative": "1"},
+        {"alternative": -1},
+        {"intensityRange": "abc"},
+        {"intensityRange": (0, np.nan)},
+        {"name": 7},
+        {"name": "two\nlines"},
+        {"terminology": {}},
+        {"model": 3},
+        {"progress": "print"},
+        {"cancel": True},
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_named_and_changes_nothing(logic, room, given):
+    (argument,) = given
+    before = snapshot(room.studio.scene)
+    with pytest.raises(InputError, match=f"^{argument}: "):
+        logic.segment(room.volume, room.segmentation, **{"roi": room.roi} | given)
+    assert snapshot(room.studio.scene) == before
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"volumeNode": "CTChest"},
+        {"segmentationNode": 5},
+        {"roi": "R"},
+        {"roi": (0, 0, 0, 1, 1, 1)},
+        {"positivePoints": BALL},
+        {"positivePoints": [("48", "48", "10")]},
+        {"positivePoints": 3},
+        {"negativePoints": [(48, 48)]},
+        {"segmentEditorNode": "SegmentEditor"},
+    ],
+)
+def test_what_is_no_node_and_no_position_is_refused_and_changes_nothing(logic, room, given):
+    before = snapshot(room.studio.scene)
+    nodes = {"volumeNode": room.volume, "segmentationNode": room.segmentation, "roi": room.roi}
+    with pytest.raises(InputError):
+        logic.segment(**nodes | given)
+    assert snapshot(room.studio.scene) == before
+
+
+def test_the_other_calls_refuse_wrong_types_too(logic):
+    for call in (
+        lambda: SAMSegmentLogic(device=0),
+        lambda: logic.undo("segmentation"),
+        lambda: logic.redo(5),
+        lambda: logic.installModel(3),
+        lambda: logic.installModel("sam-med3d-turbo", source=3),
+        lambda: logic.installModel("sam-med3d-turbo", progress="print"),
+        lambda: logic.verifyModel("litemedsam", cancel=True),
+        lambda: logic.verifyModel(["litemedsam"]),
+        lambda: logic.removeModel(None),
+    ):
+        with pytest.raises(InputError):
+            call()
+
+
 @pytest.mark.parametrize("parent", ["translated", "rotated"])
 def test_under_a_rigid_transform_the_mask_is_the_same(logic, room, studio, parent):
     straight = room.mask(logic.segment(room.volume, room.segmentation, roi=room.roi))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from . import arguments
 from .errors import InputError
 from .geometry import Geometry
 from .resample import resample_linear
@@ -56,7 +57,8 @@ class Prediction:
         Raises:
             InputError: if there are not so many.
         """
-        if not 0 <= number <= len(self.alternatives):
+        number = arguments.whole_number(number, "alternative")
+        if number > len(self.alternatives):
             raise InputError(
                 f"There is no alternative {number}: these prompts have {len(self.alternatives)} "
                 "(0 is the mask itself)."
@@ -102,7 +104,10 @@ class Prediction:
 
 
 def logit(probability: float) -> float:
-    """The logit of a probability between 0 and 1, both excluded."""
-    if not 0 < probability < 1:
-        raise ValueError(f"A threshold lies between 0 and 1, not at {probability}.")
+    """The logit of a probability.
+
+    Raises:
+        InputError: if it is not a number between 0 and 1, both excluded.
+    """
+    probability = arguments.probability(probability, "threshold")
     return float(np.log(probability / (1 - probability)))

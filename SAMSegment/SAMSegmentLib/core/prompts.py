@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from . import arguments
 from .errors import InputError
 from .geometry import Geometry, apply_matrix
 
@@ -17,8 +18,9 @@ from .geometry import Geometry, apply_matrix
 FACE_TOLERANCE = 1e-6
 # A line shorter than this is a slip of the mouse.
 SHORTEST_LINE_MM = 0.01
+# Directions in files have six digits or more.
+UNIT_TOLERANCE = 1e-3
 NO_SIZE = "The ROI has no size along at least one axis: make it larger."
-NOT_FINITE = "The ROI holds NaN or infinite numbers: draw it again."
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,8 @@ class Point:
     positive: bool = True
 
     def __post_init__(self) -> None:
-        ras = tuple(float(value) for value in self.ras)
-        if len(ras) != 3 or not np.isfinite(ras).all():
-            raise InputError(f"A point needs three finite numbers (R, A, S in mm), not {self.ras}.")
-        object.__setattr__(self, "ras", ras)
+        object.__setattr__(self, "ras", arguments.position(self.ras, "A point"))
+        object.__setattr__(self, "positive", arguments.truth(self.positive, "positive"))
 
     def transformed(self, matrix: np.ndarray) -> Point:
         """This point mapped by a 4x4 matrix."""
@@ -52,9 +52,7 @@ class Line:
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
-            ras = tuple(float(value) for value in getattr(self, name))
-            if len(ras) != 3 or not np.isfinite(ras).all():
-                raise InputError(f"A line's end needs three finite numbers (mm), not {ras}.")
+            ras = arguments.position(getattr(self, name), f"A line's {name}")
             object.__setattr__(self, name, ras)
         if self.length < SHORTEST_LINE_MM:
             raise InputError("The line has no length: draw it across the object.")
@@ -91,11 +89,11 @@ class Roi:
     box_to_ras: np.ndarray
 
     def __post_init__(self) -> None:
-        matrix = np.array(self.box_to_ras, dtype=float)
+        matrix = arguments.array(self.box_to_ras, (4, 4), "An ROI's matrix", finite=False).copy()
         matrix.flags.writeable = False
         object.__setattr__(self, "box_to_ras", matrix)
         if not np.isfinite(matrix).all():
-            raise InputError(NOT_FINITE)
+            raise InputError("The ROI holds NaN or infinite numbers: draw it again.")
         if min(self.size) <= 0:
             raise InputError(NO_SIZE)
         if abs(np.linalg.det(self.axes)) < 1e-6:
@@ -104,12 +102,11 @@ class Roi:
     @classmethod
     def from_box(cls, center, size, axes=None) -> Roi:
         """An ROI from its centre (R, A, S), edge lengths, both in mm, and unit axes (columns)."""
-        center, size = np.asarray(center, dtype=float), np.asarray(size, dtype=float)
-        axes = np.eye(3) if axes is None else np.asarray(axes, dtype=float)
-        if center.shape != (3,) or size.shape != (3,) or axes.shape != (3, 3):
-            raise InputError("An ROI needs a centre and a size of three numbers, and 3x3 axes.")
-        if not all(np.isfinite(part).all() for part in (center, size, axes)):
-            raise InputError(NOT_FINITE)
+        center = np.array(arguments.position(center, "center"))
+        size = arguments.array(size, (3,), "size", "three finite lengths in mm are needed")
+        axes = np.eye(3) if axes is None else arguments.array(axes, (3, 3), "axes")
+        if np.abs(np.linalg.norm(axes, axis=0) - 1).max() > UNIT_TOLERANCE:
+            raise InputError("axes: unit vectors as columns of a 3x3 are needed; size has lengths.")
         if size.min() <= 0:
             raise InputError(NO_SIZE)
         matrix = np.eye(4)
@@ -174,8 +171,7 @@ class Prompts:
     reading: int = 0
 
     def __post_init__(self) -> None:
-        if self.reading < 0:
-            raise InputError(f"There is no reading {self.reading}: 0 is the first.")
+        object.__setattr__(self, "reading", arguments.whole_number(self.reading, "reading"))
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -216,9 +212,7 @@ class Prompts:
         """
         try:
             data = json.loads(text)
-            roi = None if data["roi"] is None else Roi(np.array(data["roi"], dtype=float))
-            if roi is not None and roi.box_to_ras.shape != (4, 4):
-                raise ValueError("the ROI is not a 4x4 matrix")
+            roi = None if data["roi"] is None else Roi(data["roi"])
             points = tuple(Point(tuple(p["ras"]), bool(p["positive"])) for p in data["points"])
             # Prompts of earlier versions know no line, and no reading.
             ends = data.get("line")

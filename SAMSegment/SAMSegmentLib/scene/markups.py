@@ -82,7 +82,7 @@ def points_from(points, positive: bool = True) -> tuple[Point, ...]:
             "Points are a point list (vtkMRMLMarkupsFiducialNode) or positions (R, A, S) in mm, "
             f"such as [(10, -20, 35)], not {points!r}."
         )
-    return tuple(Point(_position(ras), positive) for ras in points)
+    return tuple(Point(ras, positive) for ras in points)
 
 
 def prompts_from(roi=None, positive=None, negative=None, line=None) -> Prompts:
@@ -116,10 +116,3 @@ def _positions_of(node) -> list[tuple[float, float, float]]:
         if node.GetNthControlPointPositionStatus(index) == placed:
             positions.append(tuple(node.GetNthControlPointPositionWorld(index)))
     return positions
-
-
-def _position(ras) -> tuple[float, float, float]:
-    try:
-        return tuple(float(value) for value in ras)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"A point is three numbers (R, A, S) in mm, not {ras!r}.") from error

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
+from ..core import arguments
 from ..core.errors import InputError, WeightsError
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
@@ -291,8 +292,8 @@ def model_entry(name: str) -> ModelEntry:
     Raises:
         InputError: if there is none.
     """
-    if name not in catalogue():
-        near = difflib.get_close_matches(str(name), catalogue(), n=1)
+    if arguments.text(name, "model") not in catalogue():
+        near = difflib.get_close_matches(name, catalogue(), n=1)
         guess = f"Did you mean {near[0]}? " if near else ""
         raise InputError(f"There is no model {name!r}. {guess}There are {', '.join(catalogue())}.")
     return catalogue()[name]

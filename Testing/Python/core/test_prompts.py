@@ -169,5 +169,5 @@ def test_the_reading_that_is_meant_is_kept_and_cannot_be_negative():
     assert Prompts.from_json(prompts.to_json()) == prompts
     assert prompts.transformed(np.eye(4)).reading == 2
     assert Prompts.from_json('{"roi":null,"points":[]}').reading == 0
-    with pytest.raises(InputError, match="no reading -1"):
+    with pytest.raises(InputError, match="reading: a whole number"):
         Prompts(reading=-1)

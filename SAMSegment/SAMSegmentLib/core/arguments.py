@@ -1,0 +1,154 @@
+"""Arguments of public functions: of the kind that is needed, or one sentence that names them.
+
+Each function gives the value back as what it means, or raises InputError. numpy's numbers are
+numbers; truth values and text are none, even if Python could make some of them.
+"""
+
+from __future__ import annotations
+
+import numbers as abstract
+import operator
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from .errors import InputError
+
+# Longer ones are cut in messages.
+_LONGEST = 60
+
+
+def number(value: object, name: str) -> float:
+    """A finite number."""
+    if _is_number(value) and np.isfinite(float(value)):
+        return float(value)
+    raise _wrong(name, "a finite number is needed", value)
+
+
+def whole_number(value: object, name: str) -> int:
+    """A whole number, 0 or larger."""
+    if not isinstance(value, bool | np.bool_):
+        try:
+            whole = operator.index(value)
+        except TypeError:
+            pass
+        else:
+            if whole >= 0:
+                return whole
+    raise _wrong(name, "a whole number, 0 or larger, is needed", value)
+
+
+def array(
+    value: object, shape: tuple[int, ...], name: str, needs: str = "", finite: bool = True
+) -> np.ndarray:
+    """Numbers in an array of that shape, such as a position.
+
+    Args:
+        finite: whether NaN and infinity are refused.
+        needs: what to say, such as "three finite numbers are needed"; by default how many.
+    """
+    found = _numbers_in(value)
+    if found is not None and found.shape == shape and (not finite or np.isfinite(found).all()):
+        return found
+    raise _wrong(name, needs or f"{' x '.join(map(str, shape))} finite numbers are needed", value)
+
+
+def position(value: object, name: str) -> tuple[float, float, float]:
+    """A position in RAS mm."""
+    return tuple(
+        array(value, (3,), name, "three finite numbers (R, A, S in mm) are needed").tolist()
+    )
+
+
+def intensity_range(value: object, name: str) -> tuple[float, float] | None:
+    """A lower and a higher intensity, or None."""
+    if value is None:
+        return None
+    lower, upper = array(
+        value, (2,), name, "two finite numbers, a lower and a higher one, or None are needed"
+    ).tolist()
+    if lower < upper:
+        return lower, upper
+    raise InputError(
+        f"{name}: the intensity range {lower:g} to {upper:g} is not usable: give a lower and a "
+        "higher number."
+    )
+
+
+def probability(value: object, name: str) -> float:
+    """A number between 0 and 1, both excluded, such as a threshold."""
+    if _is_number(value) and 0 < value < 1:
+        return float(value)
+    raise _wrong(name, "a number between 0 and 1, both excluded, is needed", value)
+
+
+def truth(value: object, name: str) -> bool:
+    """True or False."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise _wrong(name, "True or False is needed", value)
+
+
+def text(value: object, name: str) -> str:
+    """Text in one line that can be kept in a file: without control characters, in UTF-8."""
+    if not isinstance(value, str):
+        raise _wrong(name, "text is needed", value)
+    if value.isprintable() or not any(_is_unfit(character) for character in value):
+        return value
+    raise _wrong(name, "text in one line, without control characters, is needed", value)
+
+
+def optional_text(value: object, name: str) -> str | None:
+    """As `text`, or None."""
+    return None if value is None else text(value, name)
+
+
+def path(value: object, name: str) -> str | os.PathLike:
+    """A path; whether something is there is another question."""
+    if isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str):
+        return value
+    raise _wrong(name, "a path is needed", value)
+
+
+def callback(value: object, name: str):
+    """Something that can be called, or None."""
+    if value is None or callable(value):
+        return value
+    raise _wrong(name, "a function or None is needed", value)
+
+
+def cancel_flag(value: object, name: str):
+    """Something with `is_set()`, or None."""
+    if value is None or callable(getattr(value, "is_set", None)):
+        return value
+    raise _wrong(name, "something with is_set(), such as threading.Event, or None is needed", value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, abstract.Real) and not isinstance(value, bool | np.bool_)
+
+
+def _numbers_in(value: object) -> np.ndarray | None:
+    """The numbers as an array; None if they are not all numbers, or not a regular array."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        return None
+    try:
+        found = np.asarray(value if isinstance(value, np.ndarray | list | tuple) else list(value))
+    except (TypeError, ValueError):  # ragged
+        return None
+    return found.astype(float) if found.dtype.kind in "iuf" else None
+
+
+def _is_unfit(character: str) -> bool:
+    """Control characters end lines in headers of files; lone surrogates are no UTF-8."""
+    return (
+        ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or "\ud800" <= character <= "\udfff"
+    )
+
+
+def _wrong(name: str, needs: str, value: object) -> InputError:
+    shown = " ".join(repr(value).split())
+    if len(shown) > _LONGEST:
+        shown = f"{shown[:_LONGEST]}..."
+    return InputError(f"{name}: {needs}, not {shown}.")
