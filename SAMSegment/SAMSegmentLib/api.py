@@ -70,6 +70,11 @@ class Segmenter:
         self.close()
 
     @property
+    def image(self) -> Image:
+        """The volume as it was read: voxels, grid and warnings."""
+        return self._image
+
+    @property
     def prompts(self) -> Prompts:
         """The prompts as they stand."""
         return self._history.prompts

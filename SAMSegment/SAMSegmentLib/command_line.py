@@ -89,9 +89,10 @@ def _written(options: argparse.Namespace) -> Prediction:
             for ras in options.negative:
                 segmenter.add_point(ras, positive=False)
             prediction = segmenter.prediction().choice(options.alternative)
+            nifti = segmenter.image.nifti
     with hushed_libraries():
         mask, geometry = prediction.mask(), prediction.geometry
-        write_mask(options.output, mask, geometry, options.name, **writing)
+        write_mask(options.output, mask, geometry, options.name, nifti=nifti, **writing)
     return prediction
 
 

@@ -172,7 +172,7 @@ def test_a_failing_write_ends_with_1_and_keeps_the_old_file(
     def fail(*_, **__):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr("SAMSegmentLib.core.files.sitk.WriteImage", fail)
+    monkeypatch.setattr(sitk, "WriteImage", fail)
     arguments = ["segment", ct, *ROI, "--output", str(output), "--quiet"]
     assert main([*arguments, "--overwrite"]) == 1
     assert "disk full" in one_line(capsys)

@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from .dicom import is_dicom, read_dicom
 from .errors import InputError, reason_of
+from .file_kinds import Kind, kind_of
 from .geometry import Geometry
-from .image import Image, image_from_sitk, sitk_from_array
+from .image import Image
+from .itk_files import read_meta_image, read_nrrd, read_picture, write_with_itk
+from .nifti import nibabel_package, read_nifti, write_nifti
+from .nifti_forms import NiftiForms
 from .outputs import check_new_file, replaced_when_whole
-from .paths import existing_path, named_in_utf8
+from .paths import existing_path
 
 SEGMENTATION_SUFFIX = ".seg.nrrd"
-# Cosine between two axes above which a grid counts as sheared.
-ORTHOGONAL_TOLERANCE = 1e-5
-MASK_SUFFIXES = (SEGMENTATION_SUFFIX, ".nrrd", ".nii.gz", ".nii", ".mha")
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+MASK_SUFFIXES = (SEGMENTATION_SUFFIX, ".nrrd", *NIFTI_SUFFIXES, ".mha")
+# A mask that comes back moved by more than this part of a voxel is not the one that was written.
+SAME_PLACE_VOXELS = 0.1
+_READERS = {
+    Kind.NIFTI: read_nifti,
+    Kind.NRRD: read_nrrd,
+    Kind.META_IMAGE: read_meta_image,
+    Kind.OTHER: read_picture,
+}
 
 
 def read_image(path: str | os.PathLike) -> Image:
-    """A volume from a file that SimpleITK reads, or from a folder with one DICOM series.
+    """A volume from a file, or from a folder with a DICOM series.
+
+    What a file is, is told by its content, not by its name.
 
     Raises:
-        InputError: if there is no such file, or it is no 3D scalar volume.
+        InputError: if there is no such file, a part of it is missing or damaged, or it is no 3D
+            scalar volume.
+        MissingPackageError: if it is NIfTI and nibabel is not installed.
     """
     path = existing_path(path)
     if path.is_dir() or is_dicom(path):
         return read_dicom(path)
-    with named_in_utf8(path) as readable:
-        return image_from_sitk(_read_file(path, readable))
+    return _READERS[kind_of(path)](path)
 
 
 def write_mask(
@@ -42,30 +56,37 @@ def write_mask(
     name: str,
     overwrite: bool = True,
     inputs: Iterable[str | os.PathLike] = (),
+    nifti: NiftiForms | None = None,
 ) -> None:
-    """Writes a mask (k, j, i) of 0 and 1; an existing file is replaced once the new one is whole.
+    """Writes a mask (k, j, i) of 0 and 1.
+
+    An existing file is replaced once the new one lies on the disk and was read back.
 
     Args:
         name: the segment's name, kept by .seg.nrrd files.
+        nifti: how the volume's own file places its voxels (`Image.nifti`), for NIfTI masks.
         overwrite, inputs: see `check_output`.
 
     Raises:
         InputError: if the folder or the file format is not usable, or something is there that is
             not to be replaced.
         WriteError: if writing fails.
+        MissingPackageError: if it is to be NIfTI and nibabel is not installed.
     """
     path = Path(path)
     check_output(path, overwrite, inputs)
-    _check_format_keeps(geometry, path)
-    image = sitk_from_array(mask.astype(np.uint8, copy=False), geometry)
-    if path.name.endswith(SEGMENTATION_SUFFIX):
-        for key, value in _segment_fields(mask, name).items():
-            image.SetMetaData(key, value)
-    with (
-        replaced_when_whole(path, overwrite, inputs, _mask_suffix(path)) as unfinished,
-        named_in_utf8(unfinished) as writable,
-    ):
-        sitk.WriteImage(image, str(writable), useCompression=True)
+    mask = mask.astype(np.uint8, copy=False)
+    suffix = _mask_suffix(path)
+    with replaced_when_whole(path, overwrite, inputs, suffix) as unfinished:
+        if suffix in NIFTI_SUFFIXES:
+            write_nifti(unfinished, mask, nifti or NiftiForms.placing(geometry))
+        else:
+            fields = _segment_fields(mask, name) if suffix == SEGMENTATION_SUFFIX else {}
+            try:
+                write_with_itk(unfinished, mask, geometry, fields)
+            except RuntimeError as error:
+                raise OSError(f"{reason_of(error)} {_free_space(unfinished)}") from error
+        _check_written(unfinished, mask, geometry)
 
 
 def check_output(
@@ -82,6 +103,7 @@ def check_output(
     Raises:
         InputError: if the folder is missing or read-only, the format is unknown, or something is
             there that is not to be replaced.
+        MissingPackageError: if it is to be NIfTI and nibabel is not installed.
     """
     path = Path(path)
     if _mask_suffix(path) is None:
@@ -90,30 +112,33 @@ def check_output(
             "choose one of these endings."
         )
     check_new_file(path, overwrite, inputs)
+    if _mask_suffix(path) in NIFTI_SUFFIXES:
+        nibabel_package()
 
 
 def _mask_suffix(path: Path) -> str | None:
     return next((ending for ending in MASK_SUFFIXES if path.name.endswith(ending)), None)
 
 
-def _check_format_keeps(geometry: Geometry, path: Path) -> None:
-    """Refuses NIfTI for sheared grids: SimpleITK would silently make its axes orthogonal."""
-    off_axis = geometry.directions.T @ geometry.directions - np.eye(3)
-    if ".nii" in path.suffixes and np.abs(off_axis).max() > ORTHOGONAL_TOLERANCE:
-        raise InputError(
-            f"{path.name}: NIfTI cannot keep the tilt of this volume's slices: write .nrrd or "
-            ".seg.nrrd."
-        )
+def _check_written(path: Path, mask: np.ndarray, geometry: Geometry) -> None:
+    """Reads a mask back: a full disk does not always tell while it is written.
 
-
-def _read_file(path: Path, readable: Path) -> sitk.Image:
+    Raises:
+        OSError: if it is not what was written.
+    """
     try:
-        return sitk.ReadImage(str(readable))
-    except RuntimeError as error:
-        raise InputError(
-            f"{path} is not an image that can be read: {reason_of(error)} "
-            "Give a NRRD, NIfTI, MetaImage or DICOM file, or a folder with a DICOM series."
-        ) from error
+        back = read_image(path)
+    except InputError as error:
+        raise OSError(f"what was written cannot be read back. {_free_space(path)}") from error
+    if not np.array_equal(back.voxels, mask):
+        raise OSError(f"what was written reads back otherwise. {_free_space(path)}")
+    if not back.geometry.is_close(geometry, SAME_PLACE_VOXELS * geometry.spacing.min()):
+        raise OSError("this format does not keep the place of its voxels: write .nrrd")
+
+
+def _free_space(path: Path) -> str:
+    free = shutil.disk_usage(path.parent).free / 1e6
+    return f"The disk has {free:.0f} MB free: make space, or choose another folder"
 
 
 def _segment_fields(mask: np.ndarray, name: str) -> dict[str, str]:

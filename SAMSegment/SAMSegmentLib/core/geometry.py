@@ -13,6 +13,8 @@ SMALLEST_SPACING_MM = 1e-5
 LARGEST_SPACING_MM = 1e3
 # Below this, the unit axes span (nearly) a plane and the grid cannot be inverted safely.
 SMALLEST_UNIT_VOLUME = 1e-3
+# Cosine between two axes above which a grid counts as sheared.
+ORTHOGONAL_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,11 @@ class Geometry:
     def directions(self) -> np.ndarray:
         """3x3, unit vectors of the i, j and k axes in RAS, as columns."""
         return self.ijk_to_ras[:3, :3] / self.spacing
+
+    def is_sheared(self, tolerance: float = ORTHOGONAL_TOLERANCE) -> bool:
+        """Whether a cosine between two axes exceeds `tolerance`: they are not orthogonal."""
+        off_axis = self.directions.T @ self.directions - np.eye(3)
+        return bool(np.abs(off_axis).max() > tolerance)
 
     @property
     def ras_to_ijk(self) -> np.ndarray:

@@ -6,12 +6,16 @@ import uuid
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
 from .errors import InputError
 from .geometry import Geometry
+
+if TYPE_CHECKING:
+    from .nifti_forms import NiftiForms
 
 # SimpleITK works in LPS, Slicer and this library in RAS.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -28,6 +32,7 @@ class Image:
         key: names these voxels in caches; changes whenever they change.
         owner: what the voxels came from, such as a SimpleITK image; kept alive with them.
         warnings: what the user should know about where the voxels are, in full sentences.
+        nifti: how the NIfTI file that it came from places its voxels, for masks in that format.
 
     Raises:
         InputError: if this is not a 3D scalar volume of at least two slices along each axis.
@@ -39,6 +44,7 @@ class Image:
     key: Hashable = field(default_factory=uuid.uuid4)
     owner: object = None
     warnings: tuple[str, ...] = ()
+    nifti: NiftiForms | None = None
 
     def __post_init__(self) -> None:
         _check_array(self.voxels)
@@ -57,8 +63,9 @@ class Image:
         lowest, highest = float(self.voxels.min()), float(self.voxels.max())
         if not np.isfinite((lowest, highest)).all():
             raise InputError(
-                "The volume holds NaN or infinite voxels: replace them first, for example with "
-                "Simple Filters > MaskedAssign or numpy.nan_to_num."
+                "The volume holds NaN or infinite voxels: replace them first, in Slicer with "
+                "Simple Filters > ThresholdImageFilter from -1e30 to 1e30, in Python with "
+                "numpy.nan_to_num(voxels, posinf=0, neginf=0)."
             )
         if lowest == highest:
             raise InputError(
@@ -74,11 +81,7 @@ def image_from_sitk(source: sitk.Image) -> Image:
     Raises:
         InputError: if it is not a 3D scalar volume.
     """
-    if source.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(
-            f"The image has {source.GetNumberOfComponentsPerPixel()} components per voxel (colour, "
-            "vector or time series): extract one of them as a scalar volume."
-        )
+    check_components(source.GetNumberOfComponentsPerPixel())
     if source.GetDimension() == 4 and source.GetSize()[3] == 1:
         source = source[:, :, :, 0]
     shared = _SharedVoxels(source)
@@ -123,12 +126,26 @@ class _SharedVoxels:
         self.image = sitk.Image(source)
 
 
-def _check_array(voxels: np.ndarray) -> None:
-    if voxels.ndim != 3:
+def check_components(count: int) -> None:
+    """Refuses voxels that are not one number each, before they are read."""
+    if count != 1:
         raise InputError(
-            f"The image has {voxels.ndim} dimensions; a 3D scalar volume is needed. "
+            f"The image has {count} components per voxel (colour, vector or time series): extract "
+            "one of them as a scalar volume."
+        )
+
+
+def check_dimensions(count: int) -> None:
+    """Refuses what is no volume, before it is read."""
+    if count != 3:
+        raise InputError(
+            f"The image has {count} dimensions; a 3D scalar volume is needed. "
             "Of a time series, take one time point; of a single slice, load the whole series."
         )
+
+
+def _check_array(voxels: np.ndarray) -> None:
+    check_dimensions(voxels.ndim)
     if voxels.size == 0:
         raise InputError("The volume is empty: it has no voxels.")
     if min(voxels.shape) < 2:

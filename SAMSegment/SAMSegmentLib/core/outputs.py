@@ -74,6 +74,8 @@ def replaced_when_whole(
     unfinished = Path(name)
     try:
         yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
         _check_replaceable(path, overwrite, inputs)
         _move(unfinished, path, overwrite)
     except (OSError, RuntimeError) as error:

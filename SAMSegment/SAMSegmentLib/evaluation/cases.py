@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..core.errors import InputError
-from ..core.files import ORTHOGONAL_TOLERANCE, read_image
+from ..core.files import read_image
 from ..core.geometry import Geometry
 from ..core.image import Image, sitk_from_array
 from .boxes import bounding_box
@@ -73,7 +73,7 @@ def load_case(
         )
     labels, warnings = _on_grid(labels, label.geometry, image.geometry, label_path)
     warnings = [*image.warnings, *label.warnings, *warnings]
-    if _is_sheared(image.geometry):
+    if image.geometry.is_sheared():
         warnings.append(
             "The volume's slices are tilted against each other (gantry tilt): surface distances "
             "are measured as if they were straight."
@@ -184,11 +184,6 @@ def _checked_label(labels: np.ndarray, value: int, box, path: str | os.PathLike)
             "segment single ones."
         ]
     return []
-
-
-def _is_sheared(geometry: Geometry) -> bool:
-    off_axis = geometry.directions.T @ geometry.directions - np.eye(3)
-    return bool(np.abs(off_axis).max() > ORTHOGONAL_TOLERANCE)
 
 
 def _listed(values: Sequence[int]) -> str:

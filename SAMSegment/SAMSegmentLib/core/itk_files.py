@@ -1,0 +1,83 @@
+"""Files that ITK reads and writes, with numbers and errors put right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from .c_locale import decimal_point
+from .errors import InputError, reason_of
+from .file_kinds import READABLE, incomplete
+from .geometry import Geometry
+from .image import Image, image_from_sitk, sitk_from_array
+from .paths import named_in_utf8
+from .text_headers import check_meta_image, check_nrrd
+
+#: Formats in which a part that is missing or damaged is an error of ITK's, or of ours.
+PICTURES = ("PNGImageIO", "JPEGImageIO", "JPEG2000ImageIO")
+JPEG_END = b"\xff\xd9"
+
+
+def read_nrrd(path: Path) -> Image:
+    """The volume of a NRRD file, whatever its name. Raises InputError."""
+    check_nrrd(path)
+    return _read(path, "NrrdImageIO")
+
+
+def read_meta_image(path: Path) -> Image:
+    """The volume of a MetaImage file, whatever its name. Raises InputError."""
+    check_meta_image(path)
+    return _read(path, "MetaImageIO")
+
+
+def read_picture(path: Path) -> Image:
+    """The one slice of a PNG or JPEG file.
+
+    Of ITK's other formats (VTK, GIPL, MINC, MRC, TIFF, BMP) a part may be missing or zero without a
+    word, so they are refused.
+
+    Raises:
+        InputError: if it is another file or incomplete, or no scalar volume.
+    """
+    with named_in_utf8(path) as readable:
+        format_name = sitk.ImageFileReader.GetImageIOFromFileName(str(readable))
+    if not format_name:
+        raise InputError(f"{path} is not an image that can be read. {READABLE}")
+    if format_name not in PICTURES:
+        kind = format_name.removesuffix("ImageIO")
+        raise InputError(
+            f"{path} is a file of the format {kind}, which does not tell whether it is complete. "
+            f"{READABLE}"
+        )
+    # ITK fills a JPEG that breaks off with grey.
+    if format_name == "JPEGImageIO" and not path.read_bytes().rstrip(b"\0").endswith(JPEG_END):
+        raise incomplete(path, "it breaks off")
+    return _read(path, format_name)
+
+
+def _read(path: Path, format_name: str) -> Image:
+    try:
+        with named_in_utf8(path) as readable, decimal_point():
+            source = sitk.ReadImage(str(readable), imageIO=format_name)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} is not an image that can be read: {reason_of(error)} {READABLE}"
+        ) from error
+    return image_from_sitk(source)
+
+
+def write_with_itk(
+    path: Path, mask: np.ndarray, geometry: Geometry, fields: dict[str, str]
+) -> None:
+    """Writes a mask (k, j, i), with further fields of its header, as the name's ending says.
+
+    Raises:
+        RuntimeError: if ITK cannot write it.
+    """
+    image = sitk_from_array(mask, geometry)
+    for key, value in fields.items():
+        image.SetMetaData(key, value)
+    with named_in_utf8(path) as writable, decimal_point():
+        sitk.WriteImage(image, str(writable), useCompression=True)
