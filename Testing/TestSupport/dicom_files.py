@@ -14,6 +14,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     generate_uid,
 )
+from pydicom.valuerep import format_number_as_ds
 
 K, J, I = 8, 6, 7  # noqa: E741
 STEP = 2.0
@@ -32,7 +33,7 @@ def slice_of(voxels: np.ndarray, position: Sequence[float], **elements) -> FileD
     dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = "1.2.3", "1.2.4"
     dataset.SeriesNumber, dataset.SeriesDescription = 4, "Abdomen"
     dataset.PixelSpacing, dataset.SliceThickness = [0.75, 0.5], 2
-    dataset.ImagePositionPatient = [float(f"{value:.10g}") for value in position]
+    dataset.ImagePositionPatient = decimal(position)
     dataset.ImageOrientationPatient = list(AXES)
     dataset.RescaleSlope, dataset.RescaleIntercept = 1, 0
     set_pixels(dataset, voxels)
@@ -42,6 +43,11 @@ def slice_of(voxels: np.ndarray, position: Sequence[float], **elements) -> FileD
         else:
             setattr(dataset, keyword, value)
     return dataset
+
+
+def decimal(values: Sequence[float]) -> list[str]:
+    """Numbers in the 16 characters that DICOM gives them."""
+    return [format_number_as_ds(float(value)) for value in values]
 
 
 def set_pixels(dataset: Dataset, voxels: np.ndarray) -> None:
@@ -101,8 +107,8 @@ def enhanced(
     groups = []
     for number, place in enumerate(positions):
         group = Dataset()
-        group.PlanePositionSequence = _item(ImagePositionPatient=list(place))
-        direction = list(axes[number] if axes else AXES)
+        group.PlanePositionSequence = _item(ImagePositionPatient=decimal(place))
+        direction = decimal(axes[number] if axes else AXES)
         group.PlaneOrientationSequence = _item(ImageOrientationPatient=direction)
         group.FrameContentSequence = _item(
             **{keyword: values[number] for keyword, values in contents.items()}

@@ -15,7 +15,6 @@ from ..errors import InputError
 from .headers import Header, damage_told
 
 _SLICE_VECTOR = 0x00540080  # Nuclear medicine: the frames are slices, in the order of a vector.
-_CENTIMETRES = 3  # PS3.3 C.8.5.5.1.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,8 +198,12 @@ def _unit(axes: np.ndarray) -> np.ndarray:
 def _check_picture(header: Header) -> None:
     """Refuses what has pixels but no intensities of one slice a frame."""
     dataset, path = header.dataset, header.path
-    if min(header.shape) < 1:
-        raise ValueError("no rows or columns")
+    allocated = int(dataset.BitsAllocated)
+    if (
+        min(header.shape) < 1
+        or not 0 < int(dataset.get("BitsStored") or allocated) <= allocated <= 64
+    ):
+        raise ValueError("size or number of bits")
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
     if int(dataset.get("SamplesPerPixel") or 1) != 1 or not photometric.startswith("MONOCHROME"):
         raise InputError(

@@ -39,7 +39,7 @@ _OBJECTS = {
 }
 # A compressed file that would grow beyond both was damaged or made to fill the memory.
 _LARGEST_GROWTH = 1000
-_LARGEST_SUSPECT = 2**28
+_LARGEST_SUSPECT = 2**26
 _FORMAT = ("Rows", "Columns", "BitsAllocated")
 _MOST_SAID = 100
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -62,10 +62,11 @@ _VALUES = ["RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"]
 _TIME = ["TemporalPositionIdentifier", "AcquisitionTime", "ContentTime", "TriggerTime"]
 _CONTRAST = ["EchoTime", "InversionTime", "FlipAngle", "ConvolutionKernel", "AcquisitionNumber"]
 _DIFFUSION = ["DiffusionBValue", "DiffusionGradientOrientation"]
-_KEYWORDS = [
+_NEEDED = [
     *(*_KIND, *_SERIES, *_PLACE, *_SPACING, *_ULTRASOUND, *_DEPTH, *_FRAMES, *_GROUPS),
-    *(*_PIXELS, *_BITS, *_VALUES, *_TIME, *_CONTRAST, *_DIFFUSION),
+    *(*_PIXELS, *_BITS, *_VALUES),
 ]
+_KEYWORDS = [*_NEEDED, *_TIME, *_CONTRAST, *_DIFFUSION]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +117,9 @@ def damage_told(path: Path):
         yield
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
         raise InputError(
             f"{path} is a damaged DICOM file ({type(error).__name__}: {str(error)[:_MOST_SAID]}): "
             "copy or export it again."
@@ -192,8 +193,10 @@ def _read(path: Path) -> Header | str:
         dataset = pydicom.dcmread(
             file, stop_before_pixels=True, specific_tags=_KEYWORDS, force=True
         )
-        kind = _kind(dataset)
-        if kind:
+        for keyword in _NEEDED:
+            # pydicom looks into values when they are asked for: here, damage is told.
+            dataset.get(keyword)
+        if kind := _kind(dataset):
             return kind
         header = Header(path, dataset, _syntax(dataset))
         _check_syntax(header)

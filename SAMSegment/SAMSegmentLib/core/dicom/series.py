@@ -178,7 +178,10 @@ def _separator(frame: Frame, group: str | None, keyword: str) -> str | None:
     dataset: Dataset | None = frame.header.dataset
     if group is not None:
         dataset = group_of(frame.header, frame.number, group)
-    value = None if dataset is None else dataset.get(keyword)
+    try:
+        value = None if dataset is None else dataset.get(keyword)
+    except Exception:  # pydicom promises no kind of error; this only explains another problem.
+        return None
     if value is None or value == "":
         return None
     return f"{value:g}" if isinstance(value, float) else str(value)
