@@ -8,11 +8,10 @@ doubted as much as the voxel clicked on, and what looks alike nearest to the cli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from .errors import InputError
 from .prediction import BACKGROUND_LOGIT
@@ -43,7 +42,7 @@ def apply_click(
     proposed: np.ndarray | None,
     values: np.ndarray,
     spacing: np.ndarray,
-    opposite: Sequence[Voxel],
+    opposite: np.ndarray,
 ) -> np.ndarray:
     """The logits after a click; the array given is not changed.
 
@@ -53,12 +52,14 @@ def apply_click(
         proposed: boolean, what a model takes for the object under the click; None: nothing known.
         values: intensities, same shape.
         spacing: mm along (k, j, i).
-        opposite: voxels of earlier clicks that say the opposite; they may lie outside the array.
+        opposite: (N, 3) voxels of earlier clicks that say the opposite; they may lie outside the
+            array.
 
     Raises:
         InputError: if an opposite click lies in the same voxel.
     """
-    if tuple(voxel) in {tuple(other) for other in opposite}:
+    opposite = np.asarray(opposite, dtype=int).reshape(-1, 3)
+    if (opposite == voxel).all(1).any():
         raise InputError(
             "A positive and a negative point lie in the same voxel: move or remove one of them."
         )
@@ -66,7 +67,7 @@ def apply_click(
     size = distance_to_right(mask, voxel, positive, spacing)
     box = _box_around(voxel, radius_of(size), spacing, logits.shape)
     own = tuple(int(n) - part.start for n, part in zip(voxel, box, strict=True))
-    others = [np.array(other) - [part.start for part in box] for other in opposite]
+    others = opposite - [part.start for part in box]
     free = _nearer(mask[box].shape, own, others, radius_of(size), spacing)
 
     if proposed is None:
@@ -151,16 +152,20 @@ def _as_doubtful(logits: np.ndarray, voxel: Voxel, positive: bool) -> np.ndarray
 def _nearer(
     shape: tuple[int, ...],
     voxel: Voxel,
-    others: Sequence[np.ndarray],
+    others: np.ndarray,
     radius: float,
     spacing: np.ndarray,
 ) -> np.ndarray:
-    """Voxels within `radius` of a voxel, and nearer to it than to any of the others."""
+    """Voxels within `radius` of a voxel, and nearer to it than to any of the others (N, 3)."""
     grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
     distance = (((grid - voxel) * spacing) ** 2).sum(-1)
     free = distance <= radius**2
-    for other in others:
-        free &= distance < (((grid - other) * spacing) ** 2).sum(-1)
+    # Others that are twice as far away cannot be nearer to anything.
+    others = others[(((others - voxel) * spacing) ** 2).sum(-1) <= (2.01 * radius) ** 2]
+    if len(others):
+        within = grid[free]
+        _, nearest = cKDTree(others * spacing).query(within * spacing)
+        free[free] = distance[free] < (((within - others[nearest]) * spacing) ** 2).sum(-1)
     return free
 
 

@@ -38,6 +38,10 @@ class Patch:
         result[slices(lower, upper, start)] = self.mask[slices(lower, upper, self.start)]
         return result
 
+    def at(self, voxels: np.ndarray) -> np.ndarray:
+        """The mask at voxels (N, 3) by k, j, i, boolean (N,)."""
+        return values_at(self.mask, voxels - np.array(self.start), False)
+
     def cropped(self) -> Patch | None:
         """The same mask on the smallest box that holds it; None if it is empty."""
         box = bounding_box(self.mask)
@@ -58,6 +62,14 @@ def bounding_box(mask: np.ndarray) -> Box | None:
             return None
         box.append(slice(int(hits[0]), int(hits[-1]) + 1))
     return tuple(box)
+
+
+def values_at(array: np.ndarray, index: np.ndarray, outside) -> np.ndarray:
+    """(N,) values of an array at indices (N, 3), which may lie outside of it."""
+    within = ((index >= 0) & (index < array.shape)).all(-1)
+    values = np.full(len(index), outside, dtype=array.dtype)
+    values[within] = array[tuple(index[within].T)]
+    return values
 
 
 def slices(start, stop, origin) -> Box:

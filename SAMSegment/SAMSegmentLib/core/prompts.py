@@ -6,6 +6,7 @@ Prompts are values: never changed, only replaced. Their RAS is that of the image
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +38,11 @@ class Point:
     def transformed(self, matrix: np.ndarray) -> Point:
         """This point mapped by a 4x4 matrix."""
         return Point(tuple(apply_matrix(matrix, np.array(self.ras))), self.positive)
+
+
+def positions_of(points: Sequence[Point]) -> np.ndarray:
+    """RAS in mm of points, (N, 3)."""
+    return np.array([point.ras for point in points], dtype=float).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,12 @@ class Roi:
         if abs(np.linalg.det(self.axes)) < 1e-6:
             raise InputError("The ROI's axes lie in one plane: draw it again.")
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Roi) and np.array_equal(self.box_to_ras, other.box_to_ras)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.box_to_ras.ravel().tolist()))
+
     @classmethod
     def from_box(cls, center, size, axes=None) -> Roi:
         """An ROI from its centre (R, A, S), edge lengths, both in mm, and unit axes (columns)."""
@@ -138,10 +150,10 @@ class Roi:
         cube = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3, indexing="ij"), axis=-1)
         return apply_matrix(self.box_to_ras, cube.reshape(-1, 3))
 
-    def contains(self, ras) -> bool:
-        """Whether a position in RAS mm lies inside."""
+    def contains(self, ras) -> np.ndarray:
+        """Whether positions (..., 3) in RAS mm lie inside: boolean (...)."""
         place = apply_matrix(np.linalg.inv(self.box_to_ras), np.asarray(ras, dtype=float))
-        return bool((np.abs(place) <= 0.5 + FACE_TOLERANCE).all())
+        return (np.abs(place) <= 0.5 + FACE_TOLERANCE).all(-1)
 
     def contains_voxels(self, geometry: Geometry) -> np.ndarray:
         """Which voxel centres of a grid lie inside: boolean, the grid's shape (k, j, i)."""

@@ -79,7 +79,7 @@ class PromptHistory:
 
     def replace(self, prompts: Prompts) -> None:
         """Takes any other prompts as one step; the same ones are none."""
-        if prompts.to_json() != self.prompts.to_json():
+        if prompts != self.prompts:
             self._states = [*self._states[: self._current + 1], prompts]
             self._current += 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core.geometry import Geometry
-from ..core.patch import Patch
+from ..core.patch import Patch, values_at
 from ..core.prediction import BACKGROUND_LOGIT, Prediction
 from .views import View
 
@@ -42,6 +42,10 @@ class Field:
             result[there] = self.logits[here]
         return result
 
+    def at(self, voxels: np.ndarray) -> np.ndarray:
+        """The logits at voxels (N, 3) by k, j, i of the volume, (N,)."""
+        return values_at(self.logits, voxels - np.array(self.start), BACKGROUND_LOGIT)
+
     def enlarged(self, start: Sequence[int], stop: Sequence[int]) -> Field:
         """A copy on the box that also holds another box."""
         low, high = np.minimum(start, self.start), np.maximum(stop, self.stop)
@@ -72,6 +76,11 @@ class Answer:
     mask: Field
     views: Sequence[View]
     alternatives: tuple[Field, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that its masks take."""
+        return sum(field.logits.nbytes for field in (self.mask, *self.alternatives))
 
     def read_as(self, reading: int) -> Answer:
         """This answer with another of its readings as its mask; after the last comes the first."""

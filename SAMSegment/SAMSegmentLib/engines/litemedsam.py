@@ -6,8 +6,7 @@ LiteMedSAM (bowang-lab/MedSAM).
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -31,18 +30,20 @@ from .cache import EmbeddingCache
 from .clicks import Section
 from .from_line import LineFit, at_line
 from .intensity import GreyLevels, possible_grey_levels
+from .kept import KeptAnswers
 from .limits import Limits
 from .montage import Box, Montage
 from .planes import in_view_first, stacks_of, views_of
 from .previews import Located, Previews
 from .regions import voxel_of
+from .replay import replayed
 from .requests import Request
 from .slices import RoiInStack, SliceStack, SliceWindow, box_on_window
 from .tensor_files.checkpoints import load_safetensors
 from .views import SURE_LOGIT, SliceMask
 
 #: Answers that are kept, so that a further click only costs its own correction.
-KEPT_ANSWERS = 8
+KEPT_ANSWERS, KEPT_BYTES = 8, 2**30
 # The part of the volume around a click that tells whether lung or soft tissue is meant.
 AROUND_CLICK_MM = 20.0
 NEEDS = "LiteMedSAM needs an ROI around the object or a positive point or a line on it: add one."
@@ -62,7 +63,7 @@ class LiteMedSAMEngine(Engine):
         self._device = device
         self._cache = cache
         # With their views: what a correction needs of them is known already.
-        self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._answers: KeptAnswers[Answer] = KeptAnswers(KEPT_ANSWERS, KEPT_BYTES)
         self._watch = Watch()
 
     @contextmanager
@@ -144,25 +145,19 @@ class LiteMedSAMEngine(Engine):
         self._answers.clear()
 
     def _answer(self, request: Request, prompts: Prompts) -> Answer:
-        """The answer to the first prompt, corrected by each further one; all are kept."""
-        key = (request.key, prompts.to_json())
-        if key in self._answers:
-            self._answers.move_to_end(key)
-            return self._answers[key]
+        """The answer to the first prompt, corrected by each further one; the latest are kept."""
         first, clicks = request.split(prompts, NEEDS)
-        if clicks:
-            earlier = replace(first, points=(*first.points, *clicks[:-1]))
-            before = self._answer(request, earlier)
-            answer = self._corrected(request, before, clicks[-1], earlier.points)
-        elif first.reading:
-            answer = self._answer(request, replace(first, reading=0)).read_as(first.reading)
-        else:
-            answer = self._first_answer(request, first)
-        answer = answer.without(request.occupied)
-        self._answers[key] = answer
-        if len(self._answers) > KEPT_ANSWERS:
-            self._answers.popitem(last=False)
-        return answer
+
+        def begin() -> Answer:
+            if first.reading:
+                return self._answer(request, replace(first, reading=0)).read_as(first.reading)
+            return self._first_answer(request, first).without(request.occupied)
+
+        def correct(answer: Answer, so_far: Prompts) -> Answer:
+            *earlier, click = so_far.points
+            return self._corrected(request, answer, click, earlier).without(request.occupied)
+
+        return replayed(self._answers, request.key, first, clicks, begin, correct, request.watch)
 
     def _first_answer(self, request: Request, prompts: Prompts) -> Answer:
         if request.content is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.correction import apply_click, distance_to_right, radius_of
 from ..core.geometry import Geometry
 from ..core.image import Image
-from ..core.prompts import Point
+from ..core.prompts import Point, positions_of
 from .answers import Field
 from .regions import voxel_of
 
@@ -23,13 +23,13 @@ class Error:
         mask: on a box in which the click may change it.
         voxel: (k, j, i) of the click in the volume.
         radius: mm around it in which the change may lie.
-        opposite: voxels of earlier clicks that say the opposite.
+        opposite: voxels (N, 3) of earlier clicks that say the opposite.
     """
 
     mask: Field
     voxel: np.ndarray
     radius: float
-    opposite: Sequence[np.ndarray]
+    opposite: np.ndarray
 
 
 def corrected(
@@ -47,11 +47,8 @@ def corrected(
             error's mask; None: nothing. Not asked where the mask is as the click wants it.
     """
     voxel = voxel_of(image.geometry, np.array(point.ras))
-    opposite = [
-        voxel_of(image.geometry, np.array(other.ras))
-        for other in earlier
-        if other.positive != point.positive
-    ]
+    others = positions_of([other for other in earlier if other.positive != point.positive])
+    opposite = voxel_of(image.geometry, others)
     mask, size = _room_for(mask, voxel, point.positive, image.geometry)
     proposed = None
     if size > 0.0:
@@ -78,7 +75,7 @@ def _clicked(
     voxel: np.ndarray,
     positive: bool,
     proposed: np.ndarray | None,
-    opposite: Sequence[np.ndarray],
+    opposite: np.ndarray,
 ) -> Field:
     """The mask after a click; see core.correction.apply_click."""
     box = tuple(slice(a, b) for a, b in zip(mask.start, mask.stop, strict=True))
@@ -89,6 +86,6 @@ def _clicked(
         proposed,
         image.voxels[box],
         image.geometry.spacing[::-1],
-        [tuple(int(n) for n in other - mask.start) for other in opposite],
+        opposite - np.array(mask.start),
     )
     return Field(logits, mask.start)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..core.image import Image
+from ..core.patch import values_at
 from ..core.prediction import BACKGROUND_LOGIT
 from ..core.progress import Watch
 from ..core.prompts import Point, Roi
@@ -167,7 +168,7 @@ def _proposed(
     possible = [
         proposed
         for proposed in proposals
-        if not any(_holds(proposed, other - mask.start) for other in error.opposite)
+        if not values_at(proposed, error.opposite - np.array(mask.start), False).any()
     ]
     for proposed in possible:
         if _plausible(proposed, present, point.positive, least):
@@ -213,12 +214,6 @@ def _in_views(answer: Answer, voxel: np.ndarray) -> bool:
     start = np.array(planes.native_start(answer.views[0]))
     shape = planes.inside_of(answer.views).shape
     return bool(((voxel >= start) & (voxel < start + shape)).all())
-
-
-def _holds(mask: np.ndarray, voxel: np.ndarray) -> bool:
-    """Whether a voxel, which may lie outside the array, belongs to a mask."""
-    within = (voxel >= 0).all() and (voxel < mask.shape).all()
-    return bool(within and mask[tuple(voxel)])
 
 
 def _near(view: View, ras: np.ndarray, radius: float) -> View:

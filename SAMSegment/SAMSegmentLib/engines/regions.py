@@ -23,8 +23,8 @@ Box = tuple[np.ndarray, np.ndarray]
 
 
 def voxel_of(geometry: Geometry, ras: np.ndarray) -> np.ndarray:
-    """(k, j, i) of the voxel that holds a position in RAS mm."""
-    index = np.rint(geometry.to_ijk(ras)[::-1]).astype(int)
+    """(..., 3), by k, j, i: the voxels that hold positions (..., 3) in RAS mm."""
+    index = np.rint(geometry.to_ijk(ras)[..., ::-1]).astype(int)
     return np.clip(index, 0, np.array(geometry.shape) - 1)
 
 

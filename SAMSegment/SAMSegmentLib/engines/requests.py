@@ -12,7 +12,7 @@ from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.patch import Patch
 from ..core.progress import Watch
-from ..core.prompts import Point, Prompts, Roi
+from ..core.prompts import Point, Prompts, Roi, positions_of
 from ..core.voxel_prompts import VoxelPrompts
 from .regions import voxel_of
 from .slices import at_least_a_voxel
@@ -88,14 +88,11 @@ class Request:
 
     def warnings(self, prompts: Prompts) -> tuple[str, ...]:
         """What the user should know about an answer."""
-        positive = [point for point in prompts.points if point.positive]
-        if self.occupied is None or not any(self._is_occupied(point) for point in positive):
+        positive = positions_of([point for point in prompts.points if point.positive])
+        if self.occupied is None:
             return ()
-        return (IN_OCCUPIED,)
-
-    def _is_occupied(self, point: Point) -> bool:
-        voxel = voxel_of(self.image.geometry, np.array(point.ras))
-        return bool(self.occupied.on_box(tuple(int(n) for n in voxel), (1, 1, 1)).any())
+        voxels = voxel_of(self.image.geometry, positive)
+        return (IN_OCCUPIED,) if self.occupied.at(voxels).any() else ()
 
 
 def limit_of(prompts: Prompts, geometry: Geometry) -> Roi | None:
@@ -103,8 +100,8 @@ def limit_of(prompts: Prompts, geometry: Geometry) -> Roi | None:
     if prompts.roi is None:
         return None
     roi = at_least_a_voxel(prompts.roi, geometry)
-    beyond = any(point.positive and not roi.contains(point.ras) for point in prompts.points)
-    return None if beyond else roi
+    positive = positions_of([point for point in prompts.points if point.positive])
+    return roi if roi.contains(positive).all() else None
 
 
 def _free(content: Patch | None, occupied: Patch | None) -> Patch | None:

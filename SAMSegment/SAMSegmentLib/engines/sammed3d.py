@@ -19,7 +19,7 @@ from ..core.image import Image
 from ..core.patch import Patch
 from ..core.prediction import Prediction
 from ..core.progress import Watch
-from ..core.prompts import Point, Prompts, Roi
+from ..core.prompts import Prompts, Roi
 from ..core.voxel_prompts import VoxelPrompts
 from ..networks.low_precision import compute_in
 from ..networks.sammed3d import SAMMed3D
@@ -32,7 +32,9 @@ from .cube_masks import CubeMask, blended
 from .cube_picture import CubeWindow, clip_of
 from .cube_session import NOTHING, CubeAnswer, CubePrompt, CubeSession
 from .cubes import Cube
+from .kept import KeptAnswers
 from .precision import computing_in, encoder_type
+from .replay import replayed
 from .requests import GOES_ON, Request, limit_of
 from .slices import RoiInStack
 from .tensor_files.checkpoints import check_network, load_tensors
@@ -98,7 +100,7 @@ class SAMMed3DEngine(Engine):
         self._name = (file_sha256(weights), str(numbers))
         self._device = device
         self._cache = cache
-        self._states: OrderedDict[Hashable, _State] = OrderedDict()
+        self._states: KeptAnswers[_State] = KeptAnswers(KEPT_ANSWERS, KEPT_BYTES)
         self._clips: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
         self._rois: dict[Hashable, RoiInStack] = {}
         self._latest: tuple[Hashable, CubeAnswer] | None = None
@@ -182,29 +184,17 @@ class SAMMed3DEngine(Engine):
         self._latest = None
 
     def _state(self, request: Request, prompts: Prompts) -> _State:
-        """The answer to the first prompt, corrected by each further one; all are kept."""
+        """The answer to the first prompt, corrected by each further one; the latest are kept."""
         prompts = replace(prompts, reading=0)  # there is but one
-        key = (request.key, prompts.to_json())
-        if key in self._states:
-            self._states.move_to_end(key)
-            return self._states[key]
         first, clicks = request.split(prompts, NEEDS)
-        if clicks:
-            earlier = replace(first, points=(*first.points, *clicks[:-1]))
-            before = self._state(request, earlier)
-            limit = limit_of(prompts, request.image.geometry)
-            state = self._corrected(request, before, clicks[-1], earlier, limit)
-        else:
-            state = self._first(request, first)
-        self._states[key] = state
-        self._forget_oldest()
-        return state
 
-    def _forget_oldest(self) -> None:
-        taken = sum(state.nbytes for state in self._states.values())
-        while len(self._states) > KEPT_ANSWERS or (taken > KEPT_BYTES and len(self._states) > 2):
-            _, oldest = self._states.popitem(last=False)
-            taken -= oldest.nbytes
+        def correct(state: _State, so_far: Prompts) -> _State:
+            return self._corrected(request, state, so_far)
+
+        def begin() -> _State:
+            return self._first(request, first)
+
+        return replayed(self._states, request.key, first, clicks, begin, correct, request.watch)
 
     def _first(self, request: Request, prompts: Prompts) -> _State:
         limit = limit_of(prompts, request.image.geometry)
@@ -218,9 +208,9 @@ class SAMMed3DEngine(Engine):
             return _State(session.in_roi(prompts.roi, center, self._network.takes_boxes, limit))
         return _State(session.at_point(prompts.points[0], limit))
 
-    def _corrected(
-        self, request: Request, state: _State, click: Point, earlier: Prompts, limit: Roi | None
-    ) -> _State:
+    def _corrected(self, request: Request, state: _State, prompts: Prompts) -> _State:
+        *earlier, click = prompts.points
+        limit = limit_of(prompts, request.image.geometry)
         if state.cubes is not None:
             session = self._session(request, limit, request.content)
             return _State(session.corrected(state.cubes, click, limit))
@@ -234,9 +224,7 @@ class SAMMed3DEngine(Engine):
             # What a negative click takes away is what the network has left out.
             return changed if click.positive else ~changed
 
-        field = local_correction.corrected(
-            request.image, state.content, click, earlier.points, proposed
-        )
+        field = local_correction.corrected(request.image, state.content, click, earlier, proposed)
         return _State(None, field)
 
     def _session(

@@ -19,7 +19,7 @@ from ..core.image import Image
 from ..core.patch import Patch
 from ..core.prediction import Prediction
 from ..core.progress import Watch
-from ..core.prompts import Point, Prompts, Roi
+from ..core.prompts import Point, Prompts, Roi, positions_of
 from ..core.voxel_prompts import VoxelPrompts
 from ..core.window_picture import RANKED
 from ..weights.catalogue import file_sha256
@@ -32,6 +32,7 @@ from .mask_contrast import contrast
 from .pictured_window import PicturedWindow
 from .precision import encoder_type
 from .regions import voxel_of
+from .replay import replayed
 from .requests import GOES_ON, Request, limit_of
 from .slices import RoiInStack
 from .tracking import overlap
@@ -194,22 +195,18 @@ class SAMSegment3DEngine(Engine):
             self._watch = Watch()
 
     def _answer(self, request: Request, prompts: Prompts) -> Readings:
-        """The answer to the first prompt, corrected by each further one; all are kept."""
-        key = (request.key, prompts.to_json())
-        answer = self._answers.get(key)
-        if answer is not None:
-            return answer
+        """The answer to the first prompt, corrected by each further one; the latest are kept."""
         first, clicks = request.split(prompts, NEEDS)
-        if clicks:
-            before = self._answer(request, replace(first, points=(*first.points, *clicks[:-1])))
-            points = (*first.points, *clicks)
-            answer = Readings((self._corrected(request, before.masks[0], prompts, points),))
-        elif first.reading:
-            answer = self._answer(request, replace(first, reading=0)).read_as(first.reading)
-        else:
-            answer = self._first(request, first)
-        self._answers.keep(key, answer)
-        return answer
+
+        def begin() -> Readings:
+            if first.reading:
+                return self._answer(request, replace(first, reading=0)).read_as(first.reading)
+            return self._first(request, first)
+
+        def correct(answer: Readings, so_far: Prompts) -> Readings:
+            return Readings((self._corrected(request, answer.masks[0], so_far),))
+
+        return replayed(self._answers, request.key, first, clicks, begin, correct, request.watch)
 
     def _first(self, request: Request, prompts: Prompts) -> Readings:
         if request.content is not None and not request.refine:
@@ -224,10 +221,8 @@ class SAMSegment3DEngine(Engine):
                 readings.append(other)
         return Readings(tuple(readings))
 
-    def _corrected(
-        self, request: Request, reading: Reading, prompts: Prompts, points: tuple[Point, ...]
-    ) -> Reading:
-        session = self._session(request, prompts)
+    def _corrected(self, request: Request, reading: Reading, prompts: Prompts) -> Reading:
+        session, points = self._session(request, prompts), prompts.points
         if reading.mask is not None:
             seen = None if reading.as_clicked else reading.field
             return self._honoured(request, session.corrected(reading.mask, seen, points), points)
@@ -247,12 +242,14 @@ class SAMSegment3DEngine(Engine):
     def _honoured(self, request: Request, mask: WindowMask, points: tuple[Point, ...]) -> Reading:
         """The mask on the volume's grid; changed near clicks that the network did not heed."""
         field = own = mask.on_volume(request.image.geometry)
-        for number, point in enumerate(points):
-            voxel = voxel_of(request.image.geometry, np.array(point.ras))
-            if (field.on(voxel, (1, 1, 1))[0, 0, 0] > 0) != point.positive:
+        voxels = voxel_of(request.image.geometry, positions_of(points))
+        positive = np.array([point.positive for point in points], dtype=bool)
+        # A correction helps other clicks, too, and undoes none.
+        for number in np.flatnonzero((own.at(voxels) > 0) != positive):
+            if (field.at(voxels[number : number + 1])[0] > 0) != positive[number]:
                 others = points[:number] + points[number + 1 :]
                 field = local_correction.corrected(
-                    request.image, field, point, others, lambda error: None
+                    request.image, field, points[number], others, lambda error: None
                 )
         return Reading(mask, field, field is own)
 
@@ -311,7 +308,7 @@ class SAMSegment3DEngine(Engine):
     def _decode(self, embedding: Embedding, prompt: WindowPrompt, wanted: int) -> list[WindowMask]:
         self._watch.check()
         window = embedding.window.window
-        clicks = np.array([window.place(point.ras) for point in prompt.points])
+        clicks = window.place(positions_of(prompt.points))
         signs = np.array([1.0 if point.positive else -1.0 for point in prompt.points])
         masks = self._network.decode(
             embedding.features, clicks, signs, prompt.roi, prompt.before, wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,7 +95,7 @@ class WindowMask:
 
     def only_meant(
         self,
-        clicks: Sequence[np.ndarray],
+        clicks: np.ndarray,
         roi: np.ndarray | None = None,
         before: np.ndarray | None = None,
     ) -> WindowMask:
@@ -105,7 +104,7 @@ class WindowMask:
         What else there was, is now as unlikely as it was likely.
 
         Args:
-            clicks: RAS mm.
+            clicks: (N, 3), RAS mm.
             roi: at half the resolution, above 0 inside; its largest piece is meant.
             before: likewise; pieces with a part of that mask are meant.
         """
@@ -114,8 +113,8 @@ class WindowMask:
         mask = self.logits[self.box] > 0
         pieces, count = ndimage.label(mask, _WITH_CORNERS)
         meant = np.zeros(count + 1, dtype=bool)
-        for click in clicks:
-            meant[self._piece_at(pieces, click)] = True
+        for voxel in np.unique(self.window.voxels(clicks), axis=0):
+            meant[self._piece_at(pieces, voxel)] = True
         if roi is not None:
             sizes = np.bincount(pieces[self._at_half(roi) > 0], minlength=count + 1)
             meant[1 + sizes[1:].argmax()] = True
@@ -129,9 +128,9 @@ class WindowMask:
         np.negative(part, out=part, where=mask & ~meant[pieces])
         return WindowMask(self.window, logits)
 
-    def _piece_at(self, pieces: np.ndarray, click: np.ndarray) -> int:
-        """The piece nearest to a click, 0 if none is near."""
-        voxel = np.array(self.window.voxel(click)) - [part.start for part in self.box]
+    def _piece_at(self, pieces: np.ndarray, voxel: np.ndarray) -> int:
+        """The piece nearest to a voxel that was clicked on, 0 if none is near."""
+        voxel = voxel - [part.start for part in self.box]
         low = np.maximum(voxel - _NEAR, 0)
         near = pieces[
             tuple(slice(a, max(b, 0)) for a, b in zip(low, voxel + _NEAR + 1, strict=True))

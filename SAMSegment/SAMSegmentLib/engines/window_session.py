@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.geometry import Geometry
-from ..core.prompts import Point, Prompts, Roi
+from ..core.prompts import Point, Prompts, Roi, positions_of
 from .answers import Field
 from .window_masks import WindowMask, told_field, told_roi
 from .windows import MOST, Window3D, WindowFrame, rung
@@ -27,6 +27,9 @@ LARGE = 3 / 4
 MOST_CHANGES = 4
 # A correcting click so many voxels from where the window ends asks for another window.
 MARGIN = 4
+#: The network is told so many clicks, the newest, many more than in training; the mask before tells
+#: it what the others said.
+MOST_TOLD = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,7 @@ class WindowPrompt:
     """What the network is told of a window.
 
     Attributes:
-        points: all clicks in it, the newest last.
+        points: the clicks in it, the newest last; MOST_TOLD at most.
         roi, before: at half its resolution, -1 to 1; None if there is none.
     """
 
@@ -134,12 +137,15 @@ class WindowSession:
         self, window: Window3D, points: Sequence[Point], before: Before | None, wanted: int
     ) -> list[WindowMask]:
         """The network's masks, of which only the pieces that are meant are left."""
+        places = positions_of(points)
+        held = window.holds(places)
+        here = [point for point, within in zip(points, held, strict=True) if within]
         told = WindowPrompt(
-            tuple(point for point in points if window.holds(point.ras)),
+            tuple(here[-MOST_TOLD:]),
             None if self._limit is None else told_roi(self._limit, window),
             None if before is None else before(window),
         )
-        clicked = [np.array(point.ras) for point in told.points if point.positive]
+        clicked = positions_of([point for point in here if point.positive])
         kept = told.before if self._keeps else None
         return [
             mask.only_meant(clicked, told.roi, kept) for mask in self._ask(window, told, wanted)
@@ -186,8 +192,8 @@ class WindowSession:
             return None
         window = self._frame.around(mask.ends().mean(0), wanted)
         # Clicks may lie beside the mask.
-        held = all(window.holds(point.ras) for point in points if point.positive)
-        return window if held else None
+        positive = positions_of([point for point in points if point.positive])
+        return window if window.holds(positive).all() else None
 
     def _holding(self, mask: WindowMask, points: Sequence[Point]) -> Window3D:
         """A window, as fine as it may be, that holds a mask and all positive clicks."""

@@ -143,13 +143,12 @@ class Window3D:
         """Continuous voxels (..., 3) along x, y, z of positions (..., 3) in RAS mm."""
         return (np.asarray(ras, dtype=float) @ self.frame.axes - self.start) / self.spacing - 0.5
 
-    def voxel(self, ras: np.ndarray) -> tuple[int, int, int]:
-        """(x, y, z) of the nearest voxel."""
-        last = np.array(self.shape) - 1
-        return tuple(int(n) for n in np.clip(np.rint(self.place(ras)), 0, last))
+    def voxels(self, ras: np.ndarray) -> np.ndarray:
+        """(..., 3), by x, y, z: the voxels nearest to positions (..., 3) in RAS mm."""
+        return np.clip(np.rint(self.place(ras)), 0, np.array(self.shape) - 1).astype(int)
 
-    def holds(self, ras: np.ndarray, margin: float = 0.0) -> bool:
-        """Whether a position in RAS mm lies in it.
+    def holds(self, ras: np.ndarray, margin: float = 0.0) -> np.ndarray:
+        """Whether positions (..., 3) in RAS mm lie in it: boolean (...).
 
         Args:
             margin: voxels that it must be away from faces beyond which the volume goes on.
@@ -159,7 +158,7 @@ class Window3D:
             np.array([margin if self.goes_on(axis, side) else -1e-2 for axis in range(3)])
             for side in (-1, 1)
         )
-        return bool((place >= low).all() and (place <= self.shape - high).all())
+        return ((place >= low) & (place <= self.shape - high)).all(-1)
 
     def goes_on(self, axis: int, side: int) -> bool:
         """Whether the volume goes on beyond a face (axis 0, 1, 2: x, y, z; side -1, +1)."""

@@ -318,28 +318,43 @@ def prompt_maps(prompts: PromptTensors) -> Tensor:
     ROI, the mask before, and whether there is one.
     """
     shape = prompts.mask.shape[2:]
-    narrow = _bumps(prompts.clicks, shape, NARROW)
-    wide = _bumps(prompts.clicks, shape, WIDE)
-    signs = prompts.signs[:, :, None, None, None]
-    positive, negative = signs > 0, signs < 0
-    maps = [(bumps * chosen).amax(1) for chosen in (positive, negative) for bumps in (narrow, wide)]
-    maps.append((narrow * signs)[:, -1])
+    narrow, wide = (_profiles(prompts.clicks, shape, reach) for reach in (NARROW, WIDE))
+    maps = [
+        _highest(profiles, prompts.signs == sign) for sign in (1, -1) for profiles in (narrow, wide)
+    ]
+    newest = _bump(narrow, -1) * prompts.signs[:, -1, None, None, None]
     present = prompts.mask.abs().amax((2, 3, 4), keepdim=True) > 0
-    maps += [prompts.roi[:, 0], prompts.mask[:, 0], present[:, 0].expand_as(prompts.mask[:, 0])]
+    maps += [newest, prompts.roi[:, 0], prompts.mask[:, 0]]
+    maps.append(present[:, 0].expand_as(prompts.mask[:, 0]))
     stacked = torch.stack([each.to(prompts.mask.dtype) for each in maps], 1)
     return stacked.contiguous(memory_format=torch.channels_last_3d)
 
 
-def _bumps(clicks: Tensor, shape, reach: float) -> Tensor:
-    """Gaussians around clicks (B, N, D/2, H/2, W/2), 1 at their middle; `reach` in voxels."""
-    factors = []
+def _profiles(clicks: Tensor, shape, reach: float) -> list[Tensor]:
+    """Gaussians around clicks along each axis: (B, N, D/2), (B, N, H/2), ...; `reach` in voxels."""
+    profiles = []
     for axis, n in enumerate(shape):
         # The middle of the n-th pair of voxels.
         middles = 2.0 * torch.arange(n, device=clicks.device, dtype=torch.float32) + 0.5
         distance = (middles - clicks[..., axis, None].float()) / reach
-        factors.append(torch.exp(-0.5 * distance.square()))
-    d, h, w = factors
-    return d[..., :, None, None] * h[..., None, :, None] * w[..., None, None, :]
+        profiles.append(torch.exp(-0.5 * distance.square()))
+    return profiles
+
+
+def _bump(profiles: list[Tensor], number: int) -> Tensor:
+    """A Gaussian around a click (B, D/2, H/2, W/2), 1 at its middle."""
+    d, h, w = (along[:, number] for along in profiles)
+    return d[:, :, None, None] * h[:, None, :, None] * w[:, None, None, :]
+
+
+def _highest(profiles: list[Tensor], chosen: Tensor) -> Tensor:
+    """The highest of the chosen clicks' Gaussians; 0 without any. `chosen` is (B, N)."""
+    # One at a time: all at once, they would fill the memory.
+    highest = torch.zeros_like(_bump(profiles, 0))
+    for number in torch.nonzero(chosen.any(0))[:, 0].tolist():
+        bump = _bump(profiles, number) * chosen[:, number, None, None, None]
+        highest = torch.maximum(highest, bump)
+    return highest
 
 
 def likeness_to_clicks(vectors: Tensor, prompts: PromptTensors, size: int) -> Tensor:

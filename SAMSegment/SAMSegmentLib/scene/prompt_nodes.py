@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -163,28 +163,36 @@ class PromptNodes:
         tail = _common(present[head:][::-1], points[head:][::-1])
         numbers, wanted = self._order[head : len(present) - tail], points[head : len(points) - tail]
         last = self._order[len(present) - tail :]
-        for number in numbers[len(wanted) :]:
-            self.remove(number)
-        numbers = numbers[: len(wanted)]
+        surplus, numbers = numbers[len(wanted) :], numbers[: len(wanted)]
+        flipped = []
         for number, point in zip(numbers, wanted, strict=False):
             if self.point(number).positive != point.positive:
-                self.flip(number)
-            if self.point(number) != point:
-                self.move(number, point.ras)
-        for point in wanted[len(numbers) :]:
-            numbers.append(next(self._numbers))
+                flipped.append((number, point))
+            elif self.point(number) != point:
+                self._put(number, point.ras)
+        self._take_out([*surplus, *(number for number, _ in flipped)])
+        new = [(next(self._numbers), point) for point in wanted[len(numbers) :]]
+        for number, point in [*flipped, *new]:
             self.point_node(point.positive)
             with self._quietly():
-                self._lists[_key(point.positive)].add(numbers[-1], point.ras)
+                self._lists[_key(point.positive)].add(number, point.ras)
+        numbers += [number for number, _ in new]
         self._order = [*self._order[:head], *numbers, *last]
         self._take_note()
 
     def remove(self, number: int) -> None:
         """Removes a point; KeyError if there is none of that number."""
-        placed = self._known[number]
-        with self._quietly():
-            self._list_of(placed).node.RemoveNthControlPoint(placed.index)
+        self._take_out([number])
         self._take_note()
+
+    def _take_out(self, numbers: Sequence[int]) -> None:
+        # Those behind first: the indices of the others stay as they are.
+        going = sorted(
+            (self._known[number] for number in numbers), key=lambda placed: -placed.index
+        )
+        with self._quietly():
+            for placed in going:
+                self._list_of(placed).node.RemoveNthControlPoint(placed.index)
 
     def flip(self, number: int) -> None:
         """Makes a positive point negative, and the other way round; it keeps its turn."""
@@ -197,12 +205,15 @@ class PromptNodes:
 
     def move(self, number: int, ras) -> None:
         """Puts a point elsewhere, world RAS in mm; KeyError if there is none of that number."""
+        self._put(number, ras)
+        self._take_note()
+
+    def _put(self, number: int, ras) -> None:
         placed = self._known[number]
         point = Point(tuple(ras), placed.point.positive)
         with self._quietly():
             node = self._list_of(placed).node
             node.SetNthControlPointPositionWorld(placed.index, *point.ras)
-        self._take_note()
 
     def clear(self) -> None:
         """Removes all points and our ROI; the user's ROI and line are no longer followed."""
@@ -276,7 +287,7 @@ class PromptNodes:
                 for placed in points.placed(in_use, lambda: next(self._numbers))
             ]
             there = {placed.number: placed for placed in found}
-            new = sorted(number for number in there if number not in self._order)
+            new = sorted(there.keys() - set(self._order))
             self._order = [number for number in self._order if number in there] + new
             self._known = {number: there[number] for number in self._order}
             for turn, placed in enumerate(self._known.values(), start=1):

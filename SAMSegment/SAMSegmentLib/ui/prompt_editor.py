@@ -107,7 +107,7 @@ class PromptEditor(PromptListener):
         """Shows the prompts that are stored with a segment; `segment` names it."""
         self._segment = segment
         known = self._histories.get(segment)
-        if known is None or known.prompts.to_json() != stored.to_json():
+        if known is None or known.prompts != stored:
             self._histories[segment] = PromptHistory(stored)
         self._nodes.load(stored)
 
@@ -242,7 +242,7 @@ class PromptEditor(PromptListener):
             before = self._history.prompts
             if _basis(prompts) == _basis(before):
                 prompts = replace(prompts, reading=before.reading)
-            if prompts.to_json() == self._history.prompts.to_json():
+            if prompts == self._history.prompts:
                 return
             self._keep(prompts)
         except Exception as error:  # from a timer: nobody else would hear of it
@@ -264,10 +264,10 @@ class PromptEditor(PromptListener):
             self._nodes.use_roi(None)
 
 
-def _basis(prompts: Prompts) -> str:
+def _basis(prompts: Prompts) -> Prompts:
     """What the first mask is made from: with that, its readings are other ones."""
-    positive = tuple(point for point in prompts.points if point.positive)
-    return Prompts(prompts.roi, positive[:1], prompts.line).to_json()
+    first = next((point for point in prompts.points if point.positive), None)
+    return Prompts(prompts.roi, () if first is None else (first,), prompts.line)
 
 
 def _position(ras) -> str:

@@ -7,6 +7,7 @@ from SAMSegmentLib.core.errors import Cancelled, InputError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
+from SAMSegmentLib.engines import litemedsam
 from SAMSegmentLib.engines.cache import EmbeddingCache
 from SAMSegmentLib.engines.intensity import GreyLevels
 from SAMSegmentLib.engines.slices import SliceStack, SliceWindow
@@ -210,13 +211,25 @@ def test_the_slice_in_which_the_user_looks_is_shown_first_and_the_answer_is_the_
     assert answer.start == plain.start and np.array_equal(answer.logits, plain.logits)
 
 
+def test_a_thousand_clicks_are_answered_and_those_that_agree_ask_nothing(engine, monkeypatch):
+    image, asked = tissue(), []
+    first = engine.predict(image, Prompts(points=(Point(CLICK),)), Watch())
+    monkeypatch.setattr(engine, "encode", lambda *_: asked.append(1))
+    places = np.add(CLICK, np.linspace(-3, 3, 1000)[:, None] * (1, 0.7, 0))
+    clicks = [Point(CLICK), *(Point(tuple(place)) for place in places)]
+    last = engine.predict(image, Prompts(points=tuple(clicks)), Watch())
+    assert np.array_equal(last.mask(), first.mask()) and asked == []
+    assert len(engine._answers) <= litemedsam.KEPT_ANSWERS
+
+
 def test_the_reading_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypatch):
     from SAMSegmentLib.engines.answers import Answer, Field
 
     first = engine.predict(tissue(), Prompts(points=(Point(CLICK),)), Watch())
     mask = Field(first.logits, first.start)
     other = Field(first.logits - 100, first.start)
-    views = engine._answers[next(iter(engine._answers))].views
+    (first_answer,) = engine._answers._answers.values()
+    views = first_answer.views
     monkeypatch.setattr(engine, "_first_answer", lambda *_: Answer(mask, views, (other,)))
     image, points = tissue(), (Point(CLICK),)
     read = engine.predict(image, Prompts(points=points, reading=1), Watch())

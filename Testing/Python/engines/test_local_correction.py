@@ -66,7 +66,7 @@ def test_the_network_is_asked_once_for_the_error_and_what_changes_lies_within_it
     click = near_center(x)
     after = mask_of(corrected(IMAGE, field_of(HALF), click, (), propose))
     (error,) = errors
-    assert tuple(error.voxel) == at(click) and error.opposite == []
+    assert tuple(error.voxel) == at(click) and len(error.opposite) == 0
     wrong = np.linalg.norm(voxel_positions(GEOMETRY)[HALF] - click.ras, axis=-1).min()
     assert error.radius == pytest.approx(max(REACH * wrong, LEAST_RADIUS_MM), abs=2 * REACH * 1.5)
     low = np.array(error.mask.start)

@@ -216,10 +216,21 @@ def test_clicks_given_at_once_do_what_they_do_one_after_the_other(engine, two_ba
     assert np.array_equal(at_once.logits, one_by_one.logits)
 
 
-def test_more_clicks_than_answers_are_kept_give_the_same_mask(engine, two_balls, monkeypatch):
+def test_the_hundredth_click_asks_the_network_as_often_as_the_second(engine, network, two_balls):
+    clicks = [near_center(n % 5) for n in range(100)]
+    for count in (1, 2, 99, 100):
+        before = len(network.asked)
+        predict(engine, two_balls, *clicks[:count])
+        if count in (2, 100):
+            assert len(network.asked) == before + 1
+    assert len(network.asked) == 100 and network.encoded == 1
+
+
+def test_more_clicks_than_answers_are_kept_give_the_same_mask(two_balls, monkeypatch):
     clicks = [near_center(n) for n in range(5)]
     expected = predict(bright_engine(), two_balls, *clicks)
     monkeypatch.setattr(sammed3d, "KEPT_ANSWERS", 2)
+    engine = bright_engine()
     for count in range(1, 6):
         last = predict(engine, two_balls, *clicks[:count])
     assert len(engine._states) == 2
@@ -228,8 +239,9 @@ def test_more_clicks_than_answers_are_kept_give_the_same_mask(engine, two_balls,
     assert np.array_equal(undone.mask(), predict(bright_engine(), two_balls, *clicks[:2]).mask())
 
 
-def test_answers_that_fill_the_memory_are_forgotten_but_for_the_last_two(engine, monkeypatch):
+def test_answers_that_fill_the_memory_are_forgotten_but_for_the_last_two(monkeypatch):
     monkeypatch.setattr(sammed3d, "KEPT_BYTES", 20_000)
+    engine = bright_engine()
     image, voxels = ct_of(BALL), VoxelPrompts(Patch((0, 0, 0), BALL))
     clicks = [near_center(30 + n) for n in range(4)]
     for count in range(5):
@@ -481,7 +493,7 @@ def test_cancelled_anywhere_the_next_answer_is_the_right_one(network):
     for looks in (0, 1, 8, counting.looks // 2, counting.looks - 2):
         with pytest.raises(Cancelled):
             predict(engine, image, ON_TUBE, watch=Watch(cancel=After(looks)))
-        assert engine._states == {} and engine._latest is None
+        assert not engine._states and engine._latest is None
         # Whole cubes are kept, no other.
         kept.append(len(engine._cache._kept))
         assert network.encoded == sum(kept)
@@ -558,21 +570,24 @@ def test_a_click_finds_ready_what_was_prepared(engine, network, two_balls):
 
 
 def test_nothing_is_prepared_beside_the_volume_nor_where_the_answer_looks(engine, network):
-    image, middle = ct_of(TUBE, LONG), middle_of(LONG)
+    longer = grid((20, 20, 300), (3, 5, 5))
+    middle = middle_of(longer)
+    tube = ellipsoid(longer, middle, (300, 25, 25))
+    image = ct_of(tube, longer)
     engine.prepare(image, np.add(middle, (5000, 0, 0)), Watch())
     assert network.encoded == 0
-    predict(engine, image, ON_TUBE)
+    predict(engine, image, Point(tuple(middle)))
     encoded = network.encoded
     for x in (-240, -100, 0, 60, 240):
         engine.prepare(image, np.add(middle, (x, 0, 0)), Watch())
     assert network.encoded == encoded
-    engine.prepare(image, np.add(middle, (296, 0, 0)), Watch())
+    engine.prepare(image, np.add(middle, (440, 0, 0)), Watch())
     assert network.encoded == encoded + 1
     # Another volume's answer says nothing.
-    engine.prepare(ct_of(TUBE, LONG), middle, Watch())
+    engine.prepare(ct_of(tube, longer), middle, Watch())
     assert network.encoded == encoded + 2
     with pytest.raises(InputError, match="intensity range"):
-        engine.prepare(ct_of(TUBE, LONG), middle, Watch(), (5, 5))
+        engine.prepare(ct_of(tube, longer), middle, Watch(), (5, 5))
 
 
 def test_preparing_can_be_stopped_and_goes_on_unharmed(engine, network, two_balls):

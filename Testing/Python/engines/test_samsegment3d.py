@@ -17,7 +17,8 @@ from TestSupport.phantoms import ball, dice, grid, image_of, middle_of, voxel_po
 
 torch = pytest.importorskip("torch")
 
-from SAMSegmentLib.engines.samsegment3d import GOES_ON  # noqa: E402
+from SAMSegmentLib.engines.samsegment3d import GOES_ON, KEPT_ANSWERS  # noqa: E402
+from SAMSegmentLib.engines.window_session import MOST_TOLD  # noqa: E402
 from SAMSegmentLib.engines.windows import COARSEST_MM, MOST  # noqa: E402
 from TestSupport.true_network import TrueEngine, Truth, ball_at  # noqa: E402
 
@@ -111,6 +112,17 @@ def test_clicks_given_at_once_do_what_they_do_one_after_the_other(engine, truth)
     assert np.array_equal(at_once.logits, one_by_one.logits)
 
 
+def test_the_fortieth_click_asks_the_network_as_often_and_as_much_as_a_few_do(engine, truth):
+    rng = np.random.default_rng(0)
+    clicks = [ON_BALL, *(near(*place) for place in rng.uniform(-12, 12, (39, 3)))]
+    for count in (38, 39, 40):
+        before = len(truth.asked)
+        predict(engine, IMAGE, *clicks[:count])
+    assert len(truth.asked) == before + 1 and len(engine.encoded) == 1
+    assert truth.asked[-1][1].points == tuple(clicks[-MOST_TOLD:])
+    assert len(engine._answers) <= KEPT_ANSWERS
+
+
 @pytest.mark.parametrize("positive", [True, False])
 def test_no_click_is_ignored_though_the_network_does(positive):
     engine = TrueEngine(Truth(ball_at(CENTER, 30), deaf=True))
@@ -132,7 +144,7 @@ def test_what_a_click_changed_is_told_with_the_next():
     engine = TrueEngine(truth)
     predict(engine, IMAGE, ON_BALL, near(50, 0, 0), near(0, 0, 45))
     window, told, _ = truth.asked[-1]
-    there = tuple(n // 2 for n in window.voxel(np.add(CENTER, (50, 0, 0))))
+    there = tuple(n // 2 for n in tuple(window.voxels(np.add(CENTER, (50, 0, 0)))))
     assert told.before[there] > 0
 
 

@@ -23,6 +23,7 @@ from TestSupport.phantoms import ball, grid, middle_of, voxel_positions
 any_volume = geometries(st.tuples(*[st.integers(2, 24)] * 3), st.tuples(*[st.floats(1, 12)] * 3))
 LARGE = grid((60, 80, 80), (2, 2, 3))
 MIDDLE = middle_of(LARGE)
+NO_CLICKS = np.empty((0, 3))
 
 
 def window_in(geometry, spacing=2.0, ras=None):
@@ -67,7 +68,7 @@ def test_pieces_without_a_click_are_as_unlikely_as_they_were_likely():
     window = window_in(LARGE)
     mask = balls(window, *centers)
     meant = mask.only_meant([centers[0], centers[2]])
-    at = [window.voxel(center) for center in centers]
+    at = [tuple(window.voxels(center)) for center in centers]
     assert meant.logits[at[0]] == mask.logits[at[0]] and meant.logits[at[2]] > 0
     assert meant.logits[at[1]] == -mask.logits[at[1]]
     assert np.array_equal(np.abs(meant.logits), np.abs(mask.logits))
@@ -89,12 +90,12 @@ def test_of_an_roi_the_largest_piece_in_it_is_meant_and_of_a_mask_before_all_tha
     window = window_in(LARGE)
     centers = [MIDDLE, np.add(MIDDLE, (30, 0, 0))]
     mask = balls(window, *centers)
-    at = [window.voxel(center) for center in centers]
+    at = [tuple(window.voxels(center)) for center in centers]
     roi = told_roi(Roi.from_box(np.add(MIDDLE, (25, 0, 0)), (36, 30, 30)), window)
-    meant = mask.only_meant([], roi=roi)
+    meant = mask.only_meant(NO_CLICKS, roi=roi)
     assert meant.logits[at[1]] > 0 > meant.logits[at[0]]
     before = balls(window, centers[0], radius=4.0).told(window)
-    meant = mask.only_meant([], before=before)
+    meant = mask.only_meant(NO_CLICKS, before=before)
     assert meant.logits[at[0]] > 0 > meant.logits[at[1]]
 
 

@@ -143,10 +143,10 @@ def test_only_what_is_connected_to_a_positive_click_is_left():
     one, two = ball_at(MIDDLE, 20), ball_at(other, 20)
     together = Truth(lambda ras: one(ras) | two(ras))
     mask = clicked(together, LARGE, Point(tuple(MIDDLE)))
-    assert mask.logits[mask.window.voxel(MIDDLE)] > 0
-    assert mask.logits[mask.window.voxel(other)] < 0
+    assert mask.logits[tuple(mask.window.voxels(MIDDLE))] > 0
+    assert mask.logits[tuple(mask.window.voxels(other))] < 0
     both = clicked(together, LARGE, Point(tuple(MIDDLE)), Point(tuple(other)))
-    assert both.logits[both.window.voxel(other)] > 0
+    assert both.logits[tuple(both.window.voxels(other))] > 0
 
 
 def test_all_clicks_go_in_in_their_order_with_the_mask_before():
@@ -162,7 +162,11 @@ def test_all_clicks_go_in_in_their_order_with_the_mask_before():
     assert truth.asked[-1][1].points == points
     assert [told.before is None for _, told, _ in truth.asked] == [True, False, False]
     assert [wanted for *_, wanted in truth.asked] == [3, 1, 1]
-    assert mask.logits[mask.window.voxel(other)] < 0 < mask.logits[mask.window.voxel(MIDDLE)]
+    assert (
+        mask.logits[tuple(mask.window.voxels(other))]
+        < 0
+        < mask.logits[tuple(mask.window.voxels(MIDDLE))]
+    )
 
 
 @pytest.mark.parametrize("away", [100, 180])
@@ -173,7 +177,10 @@ def test_a_click_beyond_the_window_moves_it_so_that_it_holds_mask_and_clicks(awa
     assert not first.window.holds(other, MARGIN)
     mask = clicked(truth, LARGE, Point(tuple(MIDDLE)), Point(tuple(other)))
     assert mask.window.holds(MIDDLE) and mask.window.holds(other, MARGIN)
-    assert mask.logits[mask.window.voxel(other)] > 0 and mask.logits[mask.window.voxel(MIDDLE)] > 0
+    assert (
+        mask.logits[tuple(mask.window.voxels(other))] > 0
+        and mask.logits[tuple(mask.window.voxels(MIDDLE))] > 0
+    )
 
 
 def test_a_negative_click_beyond_the_window_asks_nothing():
@@ -221,8 +228,8 @@ def test_of_an_roi_the_largest_piece_within_is_meant():
         return [*truth(window, type(told)((Point(tuple(MIDDLE)),), told.roi), wanted)]
 
     mask = WindowSession(LARGE, all_of_it, limit=roi).first(Prompts(roi))[0]
-    assert mask.logits[mask.window.voxel(MIDDLE)] > 0
-    assert mask.logits[mask.window.voxel(np.add(MIDDLE, (40, 0, 0)))] < 0
+    assert mask.logits[tuple(mask.window.voxels(MIDDLE))] > 0
+    assert mask.logits[tuple(mask.window.voxels(np.add(MIDDLE, (40, 0, 0))))] < 0
 
 
 def test_content_is_the_mask_before_in_the_window_around_it():
@@ -259,7 +266,7 @@ def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing
         logits = np.full(window.shape, -5, np.float32)
         low = [random.randint(0, n - 1) for n in window.shape]
         high = [random.randint(a, n) for a, n in zip(low, window.shape, strict=True)]
-        at = window.voxel(click.ras)
+        at = tuple(window.voxels(click.ras))
         ends = zip(low, high, at, strict=True)
         logits[tuple(slice(min(a, c), max(b, c + 1)) for a, b, c in ends)] = 5
         return [WindowMask(window, logits)]
@@ -267,7 +274,7 @@ def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing
     mask = WindowSession(geometry, anything).first(Prompts(points=(click,)))[0]
     assert len(asked) == len(set(asked)) <= MOST_CHANGES + 1
     assert all(window.holds(click.ras) for window in asked)
-    assert mask.window in asked and mask.logits[mask.window.voxel(click.ras)] > 0
+    assert mask.window in asked and mask.logits[tuple(mask.window.voxels(click.ras))] > 0
     frame = mask.window.frame
     assert all(frame.finest <= window.spacing <= frame.coarsest for window in asked)
 
@@ -280,7 +287,7 @@ def test_a_mask_that_leaves_the_click_out_is_not_the_answer_if_another_holds_it(
         return [WindowMask(window, np.where(mask, 5, -5).astype(np.float32)) for mask in found]
 
     masks = WindowSession(LARGE, best_is_beside).first(Prompts(points=(Point(tuple(MIDDLE)),)))
-    assert masks[0].logits[masks[0].window.voxel(MIDDLE)] > 0 and masks[1].box is None
+    assert masks[0].logits[tuple(masks[0].window.voxels(MIDDLE))] > 0 and masks[1].box is None
 
 
 def test_of_the_masks_of_a_click_the_worthiest_comes_first_but_one_that_leaves_it_out_stays_last():

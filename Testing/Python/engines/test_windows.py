@@ -100,7 +100,7 @@ def test_a_position_and_its_place_in_the_window_are_one(geometry, share, other, 
     ras = within(geometry, other)
     assert np.allclose(window.geometry.to_ras(window.place(ras)[::-1]), ras, atol=1e-6)
     if window.holds(ras):
-        back = window.geometry.to_ras(np.array(window.voxel(ras))[::-1])
+        back = window.geometry.to_ras(window.voxels(ras)[::-1])
         assert np.abs((back - ras) @ window.frame.axes).max() <= 0.52 * spacing
 
 

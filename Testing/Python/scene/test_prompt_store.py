@@ -158,6 +158,14 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 POSITION = st.tuples(*[st.floats(-1e4, 1e4, allow_nan=False)] * 3)
 
 
+@pytest.fixture(scope="module")
+def started():
+    """Segmentations need Slicer's logics, for their representations."""
+    host = HeadlessScene()
+    yield host
+    host.close()
+
+
 @given(
     st.lists(st.builds(Point, POSITION, st.booleans()), max_size=5),
     st.floats(0.01, 0.99),
@@ -165,7 +173,9 @@ POSITION = st.tuples(*[st.floats(-1e4, 1e4, allow_nan=False)] * 3)
     st.none()
     | st.builds(TimePoint, TEXT, st.integers(1, 99), st.just(99), TEXT, quantity=TEXT, unit=TEXT),
 )
-def test_anything_can_be_stored_in_what_the_file_keeps(points, threshold, model, time_point):
+def test_anything_can_be_stored_in_what_the_file_keeps(
+    started, points, threshold, model, time_point
+):
     stored = StoredPrompts(Prompts(points=tuple(points)), model, threshold, True, time_point)
     node = slicer.vtkMRMLSegmentationNode()
     node.GetSegmentation().AddEmptySegment("a", "a")
