@@ -12,7 +12,7 @@ from .core.checks import check_prompts_in_volume
 from .core.errors import SAMSegmentError
 from .core.files import read_image
 from .core.image import Image, image_from_sitk, sitk_from_array
-from .core.prediction import Prediction
+from .core.prediction import NOTHING_FOUND, Prediction
 from .core.progress import CancelFlag, ProgressCallback
 from .core.prompts import Point, Prompts, Roi
 from .core.session import PromptHistory
@@ -112,11 +112,16 @@ class Segmenter:
     def mask(self, threshold: float = 0.5) -> sitk.Image:
         """UInt8 mask (0 or 1) on the image's own grid: where the probability exceeds `threshold`.
 
+        If that is nowhere, the mask is empty, and a Python warning says so.
+
         Raises:
             InputError: if the prompts are not what the model needs.
             Cancelled, OutOfMemoryError: the prompts are kept.
         """
-        return self._like_input(self._told().mask(threshold))
+        mask = self._told().mask(threshold)
+        if not mask.any():
+            warnings.warn(f"The mask is empty. {NOTHING_FOUND}", stacklevel=2)
+        return self._like_input(mask)
 
     def probability(self) -> sitk.Image:
         """Float32 probability (0 to 1) on the image's own grid. Raises as `mask`."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from . import __version__
 from .console import NobodyReadsError, StatusLine, hushed_libraries, mention, print_result, remark
-from .core.errors import Cancelled, InputError, SAMSegmentError, reason_of
+from .core import arguments
+from .core.errors import Cancelled, InputError, SAMSegmentError, WriteError, reason_of
 from .core.files import MASK_SUFFIXES, check_output, write_mask
-from .core.prediction import Prediction
+from .core.prediction import NOTHING_FOUND, Prediction
 from .evaluate import add_evaluate
 from .models_command import add_models
 from .transfer_line import duration
@@ -26,10 +27,10 @@ NO_MEMORY = (
 )
 
 
-def run(arguments: list[str] | None = None) -> int:
+def run(given: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(given)
         return options.run(options)
     except SystemExit as end:  # argparse's, after --help and --version
         return int(end.code or DONE)
@@ -70,6 +71,7 @@ def _written(options: argparse.Namespace) -> Prediction:
     from .api import Segmenter
 
     writing = {"overwrite": options.overwrite, "inputs": (options.image,)}
+    arguments.text(options.name, "--name")
     check_output(options.output, **writing)
     model_entry(options.model).check_installed()
     with nullcontext() if options.quiet else ProgressLine(sys.stderr) as line:
@@ -90,6 +92,8 @@ def _written(options: argparse.Namespace) -> Prediction:
                 segmenter.add_point(ras, positive=False)
             prediction = segmenter.prediction().choice(options.alternative)
             nifti = segmenter.image.nifti
+    if not prediction.box_mask().any():
+        raise WriteError(f"{NOTHING_FOUND} The mask would be empty, so nothing was written.")
     with hushed_libraries():
         mask, geometry = prediction.mask(), prediction.geometry
         write_mask(options.output, mask, geometry, options.name, nifti=nifti, **writing)

@@ -1,5 +1,6 @@
 """Segmenter: SimpleITK images in and out."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -175,6 +176,17 @@ def test_a_threshold_that_is_none_is_named(volume, quick):
             for masks in (segmenter.mask, segmenter.alternatives):
                 with pytest.raises(InputError, match=r"^threshold: "):
                     masks(threshold)
+
+
+def test_an_empty_mask_is_told(volume, quick):
+    with Segmenter(volume) as segmenter:
+        segmenter.set_roi((4, 4, 10), (4, 4, 4))
+        with pytest.warns(UserWarning, match="The mask is empty"):
+            assert not sitk.GetArrayFromImage(segmenter.mask()).any()
+        segmenter.set_roi(BALL, SIZE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert sitk.GetArrayFromImage(segmenter.mask()).any()
 
 
 def test_without_an_roi_and_a_positive_point_the_error_asks_for_one(volume):

@@ -154,7 +154,7 @@ def test_warnings_about_the_data_go_to_stderr(files, fake, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--label", "9"], "does not hold label 9"),
+        (["--label", "9"], "does not hold label 9: it holds labels 2, 4."),
         (["--label", "two"], "--label"),
         (["--model", "nonsense"], "no model"),
         (["--protocol", "nonsense"], "roi_then_clicks"),
@@ -195,7 +195,9 @@ def test_the_csv_file_replaces_neither_image_nor_labels_nor_what_was_there(
 
 def test_files_that_do_not_go_together_end_with_2_and_one_line(files, capsys):
     assert main(["evaluate", files[0], files[0]]) == 2
-    assert "it is an image" in one_line(capsys)
+    assert "both image and label map" in one_line(capsys)
+    assert main(["evaluate", files[1], files[0]]) == 2
+    assert "give the image first" in one_line(capsys)
     assert main(["evaluate", files[0], files[1] + ".missing"]) == 2
     assert "no file" in one_line(capsys)
 

@@ -106,6 +106,8 @@ def test_damaged_weights_end_with_1_and_one_line(ct, tmp_path, capsys, monkeypat
         (["--roi", "1", "2"], "--roi"),
         (["--roi", "a", "b", "c", "d", "e", "f"], "--roi"),
         ([*ROI, "--nonsense"], "--nonsense"),
+        ([*ROI, "--name", "Liver\nSegment1_ID: x"], "--name: text in one line"),
+        ([*ROI, "--name", "L\udce4sion"], "--name: text in one line"),
         ([*ROI, "--intensity-range", "5", "5"], "intensity range"),
     ],
 )
@@ -198,6 +200,16 @@ def test_an_existing_mask_is_replaced_only_with_overwrite(ct, tmp_path, quick, c
     assert output.read_text() == "corrected by hand"
     assert main([*arguments, "--overwrite"]) == 0
     assert sitk.GetArrayFromImage(sitk.ReadImage(str(output))).any()
+
+
+def test_an_empty_mask_is_no_result(ct, tmp_path, quick, capsys):
+    output = tmp_path / "mask.nrrd"
+    output.write_text("corrected by hand")
+    in_air = ["--roi", "4", "4", "10", "4", "4", "4"]
+    arguments = ["segment", ct, *in_air, "--output", str(output), "--quiet", "--overwrite"]
+    assert main(arguments) == 1
+    assert "found nothing" in one_line(capsys)
+    assert output.read_text() == "corrected by hand"
 
 
 def test_ctrl_c_ends_with_1_and_writes_nothing(ct, tmp_path, capsys, monkeypatch):

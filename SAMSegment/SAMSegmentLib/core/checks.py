@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import InputError
-from .geometry import Geometry
-from .prompts import Prompts
+from .geometry import BORDER_TOLERANCE, Geometry
+from .prompts import Prompts, Roi
 
 ROI_OUTSIDE = (
     "The ROI lies outside the volume: move it onto the object. (If it looks right, check that the "
@@ -18,7 +18,7 @@ def check_prompts_in_volume(prompts: Prompts, geometry: Geometry) -> None:
     """Finds prompts that cannot mean anything in a volume; both in one RAS.
 
     Raises:
-        InputError: if a point or an end of the line lies outside, or the ROI does not touch the
+        InputError: if a point or an end of the line lies outside, or no part of the ROI lies in the
             volume.
     """
     for point in prompts.points:
@@ -26,11 +26,30 @@ def check_prompts_in_volume(prompts: Prompts, geometry: Geometry) -> None:
     if prompts.line is not None:
         _check_inside(prompts.line.start, "line's first end", geometry)
         _check_inside(prompts.line.end, "line's second end", geometry)
-    if prompts.roi is not None:
-        corners = geometry.to_ijk(prompts.roi.corners())
-        last = np.array(geometry.shape[::-1]) - 0.5
-        if (corners.max(0) < -0.5).any() or (corners.min(0) > last).any():
-            raise InputError(ROI_OUTSIDE)
+    if prompts.roi is not None and not _overlaps(prompts.roi, geometry):
+        raise InputError(ROI_OUTSIDE)
+
+
+def _overlaps(roi: Roi, geometry: Geometry) -> bool:
+    """Whether an ROI and a volume have more in common than a face, an edge or a corner.
+
+    By the separating axis theorem (S. Gottschalk, OBBTree, SIGGRAPH 1996), in voxel indices, where
+    the volume is a box along the axes and the ROI a parallelepiped: if they are apart, they are so
+    along the normal of a face of one, or across an edge of each.
+    """
+    size = np.array(geometry.shape[::-1], dtype=float)
+    edges = (geometry.ras_to_ijk[:3, :3] @ roi.box_to_ras[:3, :3]).T
+    between = geometry.to_ijk(roi.center) - (size - 1) / 2
+    normals = [np.cross(edges[a], edges[b]) for a, b in ((0, 1), (1, 2), (2, 0))]
+    across = [np.cross(axis, edge) for axis in np.eye(3) for edge in edges]
+    for direction in (*np.eye(3), *normals, *across):
+        length = np.linalg.norm(direction)
+        if length == 0:  # two edges that run the same way
+            continue
+        reach = np.abs(direction) @ size / 2 + np.abs(edges @ direction).sum() / 2
+        if abs(direction @ between) >= reach - BORDER_TOLERANCE * length:
+            return False
+    return True
 
 
 def _check_inside(ras: tuple[float, float, float], what: str, geometry: Geometry) -> None:

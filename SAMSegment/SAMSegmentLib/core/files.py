@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import arguments
 from .dicom import is_dicom, read_dicom
 from .errors import InputError, reason_of
 from .file_kinds import Kind, kind_of
@@ -68,8 +69,8 @@ def write_mask(
         overwrite, inputs: see `check_output`.
 
     Raises:
-        InputError: if the folder or the file format is not usable, or something is there that is
-            not to be replaced.
+        InputError: if the folder, the file format or the name is not usable, or something is there
+            that is not to be replaced.
         WriteError: if writing fails.
         MissingPackageError: if it is to be NIfTI and nibabel is not installed.
     """
@@ -81,7 +82,11 @@ def write_mask(
         if suffix in NIFTI_SUFFIXES:
             write_nifti(unfinished, mask, nifti or NiftiForms.placing(geometry))
         else:
-            fields = _segment_fields(mask, name) if suffix == SEGMENTATION_SUFFIX else {}
+            fields = (
+                _segment_fields(mask, arguments.text(name, "name"))
+                if suffix == SEGMENTATION_SUFFIX
+                else {}
+            )
             try:
                 write_with_itk(unfinished, mask, geometry, fields)
             except RuntimeError as error:

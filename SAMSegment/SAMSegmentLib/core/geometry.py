@@ -11,6 +11,8 @@ from .errors import InputError
 # Microscopy is the smallest and a whole-body scout the largest that the field uses.
 SMALLEST_SPACING_MM = 1e-5
 LARGEST_SPACING_MM = 1e3
+# Voxels; a position on the outer border is inside, whatever the rounding.
+BORDER_TOLERANCE = 1e-6
 # Below this, the unit axes span (nearly) a plane and the grid cannot be inverted safely.
 SMALLEST_UNIT_VOLUME = 1e-3
 # Cosine between two axes above which a grid counts as sheared.
@@ -84,10 +86,10 @@ class Geometry:
         return apply_matrix(self.ras_to_ijk, ras)
 
     def contains(self, ras: np.ndarray) -> np.ndarray:
-        """Whether positions in RAS mm, (..., 3), lie in a voxel of this grid."""
+        """Whether positions in RAS mm, (..., 3), lie in a voxel of this grid, or on its border."""
         ijk = self.to_ijk(ras)
-        size = np.array(self.shape[::-1])
-        return np.all((ijk >= -0.5) & (ijk <= size - 0.5), axis=-1)
+        last = np.array(self.shape[::-1]) - 0.5
+        return np.all((ijk >= -0.5 - BORDER_TOLERANCE) & (ijk <= last + BORDER_TOLERANCE), axis=-1)
 
     def corners(self) -> np.ndarray:
         """RAS in mm, (8, 3), of the outer corners of the grid's voxels."""

@@ -14,6 +14,7 @@ from .resample import resample_linear
 
 # Where the model did not look: a probability of 1e-13, finite so that it can be interpolated.
 BACKGROUND_LOGIT = -30.0
+NOTHING_FOUND = "The model found nothing here: add a positive point or change the ROI."
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import InputError, SAMSegmentError, WriteError
 from ..core.patch import Patch
 from ..core.placement import place
-from ..core.prediction import Prediction
+from ..core.prediction import NOTHING_FOUND, Prediction
 from ..core.proposal import Proposal
 from . import segments
 from .editors import OpenEditors, editors_showing, slicer_editors, visible_editor_node
@@ -178,9 +178,7 @@ def _nothing_there(prediction: Prediction, threshold: float) -> WriteError:
             "The result lies outside the segmentation's geometry: choose this volume as its source "
             "geometry (Segment Editor, Specify geometry). Nothing was changed."
         )
-    return WriteError(
-        "The model found nothing here: add a positive point or change the ROI. Nothing was changed."
-    )
+    return WriteError(f"{NOTHING_FOUND} Nothing was changed.")
 
 
 def _masked(segmentation_node, segment_id, patch: Patch, rules: EditRules, grid) -> Patch:

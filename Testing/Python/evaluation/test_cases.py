@@ -202,3 +202,48 @@ def test_a_label_in_thousands_of_pieces_works_quickly_with_a_warning(tmp_path):
     assert time.perf_counter() - started < 10
     assert len(case.warnings) == 1 and "32000 pieces" in case.warnings[0]
     assert case.mask(1).sum() == 32000
+
+
+def noise(shape=(8, 40, 40)):
+    """An MR without negative intensities, and with few: it could be mistaken for labels."""
+    return np.random.default_rng(0).integers(0, 500, shape).astype(np.int16)
+
+
+def test_an_image_and_a_label_map_in_the_wrong_order_are_told_before_any_work(tmp_path):
+    labels = np.zeros((8, 40, 40), np.uint8)
+    labels[2:6, 10:30, 10:30] = 1
+    geometry = grid(labels.shape)
+    image = write(tmp_path / "mr.nrrd", noise(), geometry)
+    path = write(tmp_path / "labels.nrrd", labels, geometry)
+    with pytest.raises(InputError, match="give the image first, then the label map"):
+        load_case(path, image)
+    assert load_case(image, path).values == (1,)
+
+
+def test_one_file_is_not_both(tmp_path):
+    image = write(tmp_path / "mr.nrrd", noise(), grid((8, 40, 40)))
+    (tmp_path / "link.nrrd").symlink_to(image)
+    for other in (image, tmp_path / "link.nrrd"):
+        with pytest.raises(InputError, match="both image and label map"):
+            load_case(image, other)
+
+
+def test_many_labels_are_no_image(tmp_path):
+    # 400 cells of 4 x 4 voxels in each slice.
+    rows = np.arange(80) // 4
+    cells = np.broadcast_to(1 + rows[:, None] + 20 * rows[None, :], (3, 80, 80)).astype(np.int16)
+    image = write(tmp_path / "mr.nrrd", noise(cells.shape), grid(cells.shape))
+    path = write(tmp_path / "cells.nrrd", cells, grid(cells.shape))
+    assert len(load_case(image, path, [1, 400]).values) == 2
+    with pytest.raises(InputError, match=r"does not hold label 999: it holds labels 1, 2.* more\."):
+        load_case(image, path, [999])
+
+
+def test_a_label_that_lies_partly_beside_the_volume_is_told(tmp_path):
+    labels = np.zeros((8, 40, 40), np.uint8)
+    labels[2:6, 10:30, 10:30] = 3
+    whole = grid(labels.shape)
+    path = write(tmp_path / "labels.nrrd", labels, whole)
+    image = write(tmp_path / "mr.nrrd", noise((8, 40, 20)), whole.crop((0, 0, 0), (8, 40, 20)))
+    _, warning = load_case(image, path).warnings
+    assert warning == "Only 50% of label 3 is on the volume's grid."
