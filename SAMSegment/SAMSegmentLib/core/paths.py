@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
@@ -31,6 +31,43 @@ def existing_path(path: str | os.PathLike) -> Path:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(f"{path} is a pipe or a device, not a file: save it to a file first.")
     return path
+
+
+def absolute(path: str | os.PathLike) -> str:
+    """The whole path of a file or folder, which need not be there; "~" is the user's own folder.
+
+    Raises:
+        InputError: if the path starts from the folder that this program works in, and that is gone.
+    """
+    path = os.path.expanduser(path)
+    try:
+        return os.path.abspath(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be found: the folder that you work in was deleted or cannot be reached "
+            f"any more ({error.strerror}). Give the whole path, or change to another folder."
+        ) from error
+
+
+@contextmanager
+def existing_working_folder() -> Iterator[None]:
+    """If the folder that this process works in was deleted, it works in another one meanwhile.
+
+    Intel's MKL ends a process that loads it in a folder that is gone.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        with ExitStack() as after:
+            # Also of a deleted folder; relative paths will then fail as they did before.
+            with suppress(OSError):
+                folder = os.open(os.curdir, os.O_RDONLY)
+                after.callback(os.close, folder)
+                after.callback(os.fchdir, folder)
+            os.chdir(os.path.abspath(os.sep))
+            yield
+        return
+    yield
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..core.errors import InstallError
+from ..core.paths import absolute
 from ..core.whole_file import write_whole
 
 #: Environment variable that names another folder, such as one on a disk with more room.
@@ -125,4 +126,4 @@ def _data_folder(environment: Mapping[str, str], system: str) -> str:
 
 def _absolute(path: str) -> Path:
     # Unlike Path.home, this raises nothing where the system knows of no home folder.
-    return Path(os.path.abspath(os.path.expanduser(path)))
+    return Path(absolute(path))

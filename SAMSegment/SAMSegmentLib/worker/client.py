@@ -9,6 +9,7 @@ from ..core.checks import check_prompts_in_volume
 from ..core.errors import MissingPackageError
 from ..core.image import Image
 from ..core.interrupts import interrupted_afterwards
+from ..core.paths import existing_working_folder
 from ..core.prediction import Prediction
 from ..core.progress import CancelFlag, ProgressCallback, Watch
 from ..core.prompts import Prompts
@@ -92,7 +93,8 @@ def prepared_weights(model: ModelEntry) -> Path:
     Raises:
         WeightsError: if they are missing, damaged, or carry more than plain tensors.
     """
-    conversion = importlib.import_module("..engines.tensor_files.conversion", __package__)
+    with existing_working_folder():
+        conversion = importlib.import_module("..engines.tensor_files.conversion", __package__)
     return conversion.prepared(model)
 
 
@@ -110,7 +112,7 @@ def check_request(model: ModelEntry, image: Image, prompts: Prompts) -> None:
 def _server():
     """The server's module, by name: whoever predicts pays for torch, nobody else."""
     try:
-        with interrupted_afterwards():
+        with interrupted_afterwards(), existing_working_folder():
             return importlib.import_module(".server", __package__)
     except ImportError as error:
         if error.name != "torch":

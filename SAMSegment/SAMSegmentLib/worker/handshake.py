@@ -2,8 +2,8 @@
 
 The socket lies in a folder that only the user can enter, or, on Windows, on the computer's own
 loopback address, where others could knock. So each side proves that it knows a key that the client
-gave the child in its environment: HMAC-SHA256 over random numbers of both sides. Nothing else is
-read from a stranger; pickles least of all.
+gave the child by its standard input: HMAC-SHA256 over random numbers of both sides. Nothing else is
+read from a stranger.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import struct
 NONCE_BYTES = 32
 MAC_BYTES = 32
 _PID = struct.Struct("!Q")
+_LARGEST_PID = 2**31 - 1
 REPLY_BYTES = NONCE_BYTES + _PID.size + MAC_BYTES
 
 
@@ -55,8 +56,11 @@ class ClientHandshake:
         said, proof = self._reply[:-MAC_BYTES], self._reply[-MAC_BYTES:]
         if not hmac.compare_digest(proof, _mac(self._key, b"child", self._nonce, said)):
             raise ConnectionError("A stranger tried to connect.")
+        (pid,) = _PID.unpack(said[NONCE_BYTES:])
+        if not 1 < pid <= _LARGEST_PID:
+            raise ConnectionError("A child has told a process id that is none.")
         self._connection.send(_mac(self._key, b"client", self._nonce, said))
-        (self.pid,) = _PID.unpack(said[NONCE_BYTES:])
+        self.pid = pid
         return True
 
 

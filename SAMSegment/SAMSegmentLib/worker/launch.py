@@ -8,6 +8,7 @@ both are killed, and a child that finds its client gone leaves by itself.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -20,19 +21,24 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from ..core.errors import SAMSegmentError
 from .handshake import ClientHandshake
 
 #: The child's script; it finds the library by its own place.
 ENTRY = Path(__file__).with_name("process_main.py")
-#: Tells the child where to call, and the key: not on the command line, which everybody can read.
-VARIABLE = "SAMSEGMENT_WORKER"
 # The system's limit is 104 bytes on macOS, 108 on Linux.
 LONGEST_SOCKET_PATH = 100
-# Who connects and does not prove within this time to be ours gives way to the next.
+# Who connects and does not prove within this time to be ours is sent away.
 HANDSHAKE_S = 2.0
+# So many may try at the same time; whoever has tried for longest makes room for one more.
+MOST_GUESTS = 16
 REPORT_BYTES = 4000
+NO_FOLDER = (
+    "There is no folder for temporary files that can be written to, and the model's process needs "
+    "one: make room on the disk, or let the environment variable TMPDIR name another folder."
+)
 
 
 def worker_python() -> list[str]:
@@ -54,8 +60,21 @@ def worker_python() -> list[str]:
     return [slicers]
 
 
+class _Guest(NamedTuple):
+    """Somebody who has connected, since `since` seconds, and may be the child."""
+
+    connection: socket.socket
+    handshake: ClientHandshake
+    since: float
+
+
 class ChildProcess:
     """A child that was started, and the way to it.
+
+    Where to call, and the key, the child reads from its standard input: a command line can be read
+    by everybody, and of the environment Slicer's launcher keeps copies for all that is started
+    later (ctkAppLauncherEnvironment::saveEnvironment); standard input it hands on
+    (ctkAppLauncherPrivate::runProcess, ForwardedInputChannel).
 
     Attributes:
         pid: of the Python that computes, once it has connected.
@@ -66,59 +85,81 @@ class ChildProcess:
         self.pid: int | None = None
         self.connection: socket.socket | None = None
         self._key = secrets.token_bytes(32)
-        self._guest: tuple[socket.socket, ClientHandshake, float] | None = None
+        self._guests: list[_Guest] = []
         self._listener, address, self._folder = _listen()
-        self._report = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `forget`
+        self._report = _report_file()
         try:
-            self._process = self._start(python, {**settings, "address": address})
+            told = {**settings, "address": address, "folder": self._folder, "key": self._key.hex()}
+            self._process = self._start(python, json.dumps(told))
         except OSError as error:
             self._close_door()
-            self._report.close()
+            self.forget()
             raise SAMSegmentError(
                 f"The model's process could not be started ({python[0]}: {error})."
             ) from error
 
-    def _start(self, python: Sequence[str], settings: dict[str, object]) -> subprocess.Popen:
-        told = json.dumps({**settings, "key": self._key.hex()})
+    def _start(self, python: Sequence[str], told: str) -> subprocess.Popen:
         flags = 0
         if sys.platform == "win32":
             # A launcher's child inherits both.
             flags = subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-        return subprocess.Popen(
+        output = subprocess.DEVNULL if self._report is None else self._report
+        process = subprocess.Popen(
             [*python, str(ENTRY)],
-            env={**os.environ, VARIABLE: told},
-            stdin=subprocess.DEVNULL,
-            stdout=self._report,
-            stderr=self._report,
+            env=dict(os.environ),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            cwd=_working_folder(),
             creationflags=flags,
         )
+        # A child that has ended already is noticed by `has_ended`.
+        with contextlib.suppress(OSError), process.stdin as stdin:
+            stdin.write(told.encode())
+        return process
 
     def connect(self, now: float) -> bool:
         """Lets the child in, without waiting; True once it is there.
 
+        Others may connect first, and say nothing or nonsense: they do not keep the child waiting.
+
         Args:
             now: seconds, of any clock that runs on.
         """
-        if self.connection is not None:
-            return True
-        if self._guest is None:
+        if self.connection is None:
+            self._let_guests_in(now)
+            for guest in self._guests:
+                self._hear(guest, now)
+                if self.connection is not None:
+                    self._close_door()
+                    break
+        return self.connection is not None
+
+    def _let_guests_in(self, now: float) -> None:
+        for _ in range(MOST_GUESTS):
             try:
-                guest, _ = self._listener.accept()
-                self._guest = (guest, ClientHandshake(guest, self._key), now)
+                connection, _ = self._listener.accept()
             except OSError:
-                return False
-        guest, handshake, since = self._guest
+                return
+            try:
+                guest = _Guest(connection, ClientHandshake(connection, self._key), now)
+            except OSError:
+                connection.close()
+                continue
+            self._guests.append(guest)
+            if len(self._guests) > MOST_GUESTS:
+                self._guests.pop(0).connection.close()
+
+    def _hear(self, guest: _Guest, now: float) -> None:
         try:
-            if handshake.advance():
-                self.connection, self.pid, self._guest = guest, handshake.pid, None
-                self._close_door()
-                return True
+            if guest.handshake.advance():
+                self.connection, self.pid = guest.connection, guest.handshake.pid
+            is_stranger = now - guest.since >= HANDSHAKE_S
         except OSError:
-            since = now - HANDSHAKE_S
-        if now - since >= HANDSHAKE_S:
-            guest.close()
-            self._guest = None
-        return False
+            is_stranger = True
+        if is_stranger and self.connection is None:
+            guest.connection.close()
+            self._guests = [other for other in self._guests if other is not guest]
 
     def has_ended(self) -> bool:
         """Whether the process (or its launcher) has ended; it then is no zombie any more."""
@@ -127,9 +168,6 @@ class ChildProcess:
     def kill(self) -> None:
         """Ends the child and its launcher at once; `has_ended` tells when."""
         self._close_door()
-        if self._guest is not None:
-            self._guest[0].close()
-            self._guest = None
         if self.pid is not None and self.pid != self._process.pid:
             # On Windows every signal but two is TerminateProcess.
             with contextlib.suppress(OSError):
@@ -144,32 +182,81 @@ class ChildProcess:
 
     def report(self) -> str:
         """How it ended, and the last that it wrote."""
-        size = self._report.seek(0, os.SEEK_END)
-        self._report.seek(max(0, size - REPORT_BYTES))
-        written = self._report.read().decode(errors="replace")
+        written = ""
+        if self._report is not None:
+            size = self._report.seek(0, os.SEEK_END)
+            self._report.seek(max(0, size - REPORT_BYTES))
+            written = self._report.read().decode(errors="replace")
         return f"Exit status {self._process.poll()}.\n{written}".strip()
 
     def forget(self) -> None:
         """Gives up what is kept for `report`."""
-        self._report.close()
+        if self._report is not None:
+            self._report.close()
 
     def _close_door(self) -> None:
+        """Nobody else can connect from now on."""
         self._listener.close()
+        for guest in self._guests:
+            if guest.connection is not self.connection:
+                guest.connection.close()
+        self._guests = []
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _working_folder() -> str | None:
+    """Where the child works: here, or if that folder was deleted, in one that cannot be.
+
+    Libraries such as Intel's MKL do not load in a folder that is gone.
+    """
+    with contextlib.suppress(OSError):
+        if os.path.isdir(os.getcwd()):
+            return None
+    return ENTRY.anchor
+
+
+def _report_file() -> BinaryIO | None:
+    """A file without a name for what the child writes; in memory, where there is such a thing."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("SAMSegment-report"), "w+b")
+    with contextlib.suppress(OSError):
+        return tempfile.TemporaryFile()
+    return None
+
+
 def _listen() -> tuple[socket.socket, object, str | None]:
-    """A socket that waits for the child, its address, and the folder that was made for it."""
+    """A socket that waits for the child, its address, and the folder that was made for it.
+
+    Raises:
+        SAMSegmentError: if no folder can be made.
+    """
     if not hasattr(socket, "AF_UNIX"):
         return _listen_on_loopback()
-    folder = tempfile.mkdtemp(prefix="samsegment-")
-    if len(os.fsencode(folder)) + 2 > LONGEST_SOCKET_PATH:
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix="samsegment-", dir="/tmp")
-    address = os.path.join(folder, "s")
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    for place in (None, "/tmp", os.environ.get("XDG_RUNTIME_DIR")):
+        with contextlib.suppress(OSError):
+            return _listen_in(place)
+    if sys.platform == "linux":
+        # A name that lies in no folder; others could connect, but do not know the key.
+        listener = socket.socket(socket.AF_UNIX)
+        address = f"\0samsegment-{secrets.token_hex(16)}"
+        listener.bind(address)
+        return _listening(listener), address, None
+    raise SAMSegmentError(NO_FOLDER)
+
+
+def _listen_in(place: str | None) -> tuple[socket.socket, object, str]:
+    """The same in a new folder at that place; None: where temporary files lie."""
+    folder = tempfile.mkdtemp(prefix="samsegment-", dir=place)
+    try:
+        address = os.path.join(folder, "s")
+        if len(os.fsencode(address)) > LONGEST_SOCKET_PATH:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), address)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(address)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return _listening(listener), address, folder
 
 
@@ -182,6 +269,6 @@ def _listen_on_loopback() -> tuple[socket.socket, object, None]:
 
 
 def _listening(listener: socket.socket) -> socket.socket:
-    listener.listen(4)
+    listener.listen(64)
     listener.setblocking(False)
     return listener

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ..core import arguments
 from ..core.errors import Cancelled, InputError, InstallError, SAMSegmentError
+from ..core.paths import absolute
 from ..core.progress import CancelFlag
 from ..weights.catalogue import ModelEntry
 from ..weights.locking import ignore
@@ -58,7 +59,7 @@ def install_order(entry: ModelEntry, source: str | os.PathLike | None = None) ->
         raise InputError(f"{entry.title} comes with SAMSegment: there is nothing to install.")
     if source is None:
         return InstallModel(entry)
-    path = os.path.abspath(os.path.expanduser(arguments.path(source, "source")))
+    path = absolute(arguments.path(source, "source"))
     if not os.path.lexists(path):
         raise InputError(f"{path} does not exist: give the weights file, or the folder it is in.")
     return InstallModel(entry, path)

@@ -19,7 +19,6 @@ import threading
 import traceback
 from pathlib import Path
 
-VARIABLE = "SAMSEGMENT_WORKER"
 CONNECT_S = 30.0
 # Until the client, which may be busy with something else, has made sure of this process.
 CLIENT_S = 600.0
@@ -29,10 +28,11 @@ NICENESS = 5
 
 def main() -> None:
     """Serves one client until it closes the connection."""
-    settings = json.loads(os.environ.pop(VARIABLE))
+    # The client tells where it is, and the key by which both know each other.
+    settings = json.loads(sys.stdin.buffer.read())
     _step_back()
     faulthandler.enable()
-    connection = _connect(settings["address"])
+    connection = _connect(settings["address"], settings["folder"])
     if connection is None:
         return
     _run(connection, settings)
@@ -134,8 +134,8 @@ class _Desk:
             self._take = take
 
 
-def _connect(address: str | list) -> socket.socket | None:
-    """The connection; None if the client is gone. Removes the socket's folder."""
+def _connect(address: str | list, folder: str | None) -> socket.socket | None:
+    """The connection; None if the client is gone. Removes the folder that the socket lies in."""
     is_path = isinstance(address, str)
     connection = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET)
     connection.settimeout(CONNECT_S)
@@ -145,9 +145,9 @@ def _connect(address: str | list) -> socket.socket | None:
         connection.close()
         return None
     finally:
-        if is_path:
+        if folder is not None:
             # The client does so, too, unless it was killed meanwhile.
-            shutil.rmtree(Path(address).parent, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     connection.settimeout(None)
     return connection
 

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from SAMSegmentLib.core import paths
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.files import MASK_SUFFIXES, read_image, write_mask
-from SAMSegmentLib.core.paths import existing_path, named_in_utf8
+from SAMSegmentLib.core.paths import absolute, existing_path, existing_working_folder, named_in_utf8
 from TestSupport.cases import DATA
 from TestSupport.phantoms import grid
 
@@ -113,3 +113,35 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "ct.nii")
     with pytest.raises(InputError, match="pipe"):
         read_image(tmp_path / "ct.nii")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no folder that is in use")
+class TestAWorkingFolderThatWasDeleted:
+    @pytest.fixture(autouse=True)
+    def gone(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "gone").mkdir()
+        os.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+
+    def test_makes_of_a_relative_path_one_sentence(self):
+        with pytest.raises(InputError, match=r"^weights\.pth cannot be found.*whole path") as error:
+            absolute("weights.pth")
+        assert "\n" not in str(error.value)
+
+    def test_does_not_matter_to_whole_paths(self, tmp_path):
+        assert absolute(tmp_path / "a" / ".." / "b") == str(tmp_path / "b")
+
+    def test_is_left_for_a_moment_and_relative_names_fail_afterwards_as_before(self):
+        with existing_working_folder():
+            assert os.path.isdir(os.getcwd())
+        with pytest.raises(FileNotFoundError):
+            os.getcwd()
+        with pytest.raises(FileNotFoundError), open("mask.seg.nrrd", "w"):
+            pass
+
+
+def test_a_working_folder_that_is_there_is_not_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with existing_working_folder():
+        assert os.getcwd() == os.path.realpath(tmp_path)

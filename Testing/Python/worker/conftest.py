@@ -201,14 +201,16 @@ def none_is_left(own_folder):
     """
     if sys.platform != "linux":
         pytest.skip("looks through /proc")
-    marks = (b"SAMSEGMENT_WORKER", os.fsencode(own_folder))
+    mark = os.fsencode(own_folder)
 
     def pids() -> list[int]:
         found = []
         for folder in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                environment = (folder / "environ").read_bytes() if folder.name.isdigit() else b""
-                if all(mark in environment for mark in marks):
+                if not folder.name.isdigit():
+                    continue
+                is_worker = b"process_main.py" in (folder / "cmdline").read_bytes()
+                if is_worker and mark in (folder / "environ").read_bytes():
                     found.append(int(folder.name))
         return [pid for pid in found if pid != os.getpid() and is_alive(pid)]
 

@@ -28,7 +28,7 @@ SAYINGS = {
     ).encode(),
 }
 
-settings = json.loads(os.environ["SAMSEGMENT_WORKER"])
+settings = json.loads(sys.stdin.buffer.read())
 address = settings["address"]
 is_path = isinstance(address, str)
 connection = socket.socket(socket.AF_UNIX if is_path else socket.AF_INET)

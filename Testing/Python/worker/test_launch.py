@@ -1,8 +1,12 @@
 """Which Python runs the worker, and who may connect to its client."""
 
 import contextlib
+import json
+import os
 import socket
+import subprocess
 import sys
+import threading
 import time
 import types
 
@@ -10,8 +14,8 @@ import pytest
 
 from SAMSegmentLib.core.errors import SAMSegmentError
 from SAMSegmentLib.worker import launch
-from SAMSegmentLib.worker.handshake import NONCE_BYTES, REPLY_BYTES
-from SAMSegmentLib.worker.launch import ChildProcess, worker_python
+from SAMSegmentLib.worker.handshake import NONCE_BYTES, REPLY_BYTES, child_handshake
+from SAMSegmentLib.worker.launch import HANDSHAKE_S, MOST_GUESTS, ChildProcess, worker_python
 
 SLICERS_PYTHON = "/opt/Slicer/bin/PythonSlicer"
 
@@ -64,6 +68,11 @@ class TestTheDoor:
         visitor.connect(address)
         return visitor
 
+    def until(self, condition):
+        end = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < end
+
     def test_opens_for_nobody_who_does_not_know_the_key(self, door):
         child, address = door
         with self.knock(address) as visitor:
@@ -78,18 +87,64 @@ class TestTheDoor:
         assert len(heard) == NONCE_BYTES
         assert child.connection is None
 
-    def test_is_not_blocked_by_somebody_who_stands_in_it(self, door):
+    def test_opens_for_the_child_at_once_though_strangers_stand_in_it(self, door):
         child, address = door
-        with self.knock(address), self.knock(address):
-            end = time.monotonic() + 30
-            while child._guest is None and time.monotonic() < end:
+        with contextlib.ExitStack() as strangers:
+            for _ in range(3 * MOST_GUESTS):
+                strangers.enter_context(self.knock(address))
+                strangers.enter_context(self.knock(address)).sendall(b"x" * 3)
                 child.connect(0.0)
-            first = child._guest
-            assert not child.connect(1.0) and child._guest is first
-            child.connect(launch.HANDSHAKE_S)
-            while child._guest in (None, first) and time.monotonic() < end:
-                child.connect(launch.HANDSHAKE_S)
-            assert child._guest not in (None, first)
+            assert len(child._guests) <= MOST_GUESTS
+            with self.knock(address) as ours:
+                knows = threading.Thread(target=child_handshake, args=(ours, child._key, 1234))
+                knows.start()
+                # Time stands still: nobody is sent away because he took too long.
+                self.until(lambda: child.connect(0.0))
+                knows.join()
+                assert child.pid == 1234
+                ours.sendall(b"hello")
+                child.connection.setblocking(True)
+                assert child.connection.recv(5) == b"hello"
+            child.connection.close()
+
+    def test_is_shut_to_all_others_once_the_child_is_in(self, door):
+        child, address = door
+        with self.knock(address) as stranger, self.knock(address) as ours:
+            knows = threading.Thread(target=child_handshake, args=(ours, child._key, 1234))
+            knows.start()
+            self.until(lambda: child.connect(0.0))
+            knows.join()
+            stranger.settimeout(30)
+            with contextlib.suppress(ConnectionError):
+                while stranger.recv(100):
+                    pass
+            with pytest.raises(OSError):
+                self.knock(address).close()
+            child.connection.close()
+
+    def test_sends_away_who_does_not_prove_in_time_to_be_the_child(self, door):
+        child, address = door
+        with self.knock(address) as stranger:
+            self.until(lambda: child.connect(0.0) or child._guests)
+            child.connect(HANDSHAKE_S)
+            assert child._guests == []
+            stranger.settimeout(30)
+            assert len(stranger.recv(1000)) == NONCE_BYTES and stranger.recv(1) == b""
+
+    @pytest.mark.parametrize("pid", [0, 1, 2**31, 2**63])
+    def test_takes_no_process_id_that_must_not_be_killed(self, door, pid):
+        child, address = door
+        with self.knock(address) as ours:
+
+            def prove():
+                with contextlib.suppress(OSError):
+                    child_handshake(ours, child._key, pid)
+
+            knows = threading.Thread(target=prove)
+            knows.start()
+            while knows.is_alive():
+                assert not child.connect(0.0)
+            assert child.pid is None
 
     @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no such sockets here")
     def test_is_in_a_folder_that_only_the_user_can_enter(self, own_folder):
@@ -117,3 +172,119 @@ def test_a_worker_can_be_reached_over_the_loopback_as_on_windows(new_pump, monke
     assert pump.client.info.pid
     # Without descriptors there is no shared memory on this system; small things come through.
     assert pump.client._link._child.connection.family == socket.AF_INET
+
+
+def told_to_child(tmp_path) -> tuple[dict, str, str]:
+    """What a child reads from its standard input, its environment and its command line."""
+    script = tmp_path / "tell.py"
+    script.write_text(
+        "import json, os, pathlib, sys\n"
+        "said = sys.stdin.read()\n"
+        "place = pathlib.Path(sys.argv[1])\n"
+        "text = json.dumps([json.loads(said), repr(os.environ), repr(sys.orig_argv)])\n"
+        "place.with_suffix('.new').write_text(text)\n"
+        "place.with_suffix('.new').replace(place)\n"
+    )
+    place = tmp_path / "told.json"
+    child = ChildProcess([sys.executable, str(script), str(place)], {"device": "cpu"})
+    child.wait(30)
+    child.kill()
+    child.forget()
+    return json.loads(place.read_text())
+
+
+def test_the_key_is_told_by_standard_input_alone(tmp_path):
+    said, environment, command = told_to_child(tmp_path)
+    assert said["device"] == "cpu" and len(bytes.fromhex(said["key"])) == 32
+    for text in (environment, command, repr(os.environ)):
+        assert said["key"] not in text and str(said["address"]) not in text
+
+
+@pytest.fixture
+def gone(tmp_path, monkeypatch):
+    """The working folder, deleted."""
+    if sys.platform == "win32":
+        pytest.skip("Windows deletes no folder that a process works in")
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+
+class TestAWorkingFolderThatWasDeleted:
+    def test_gives_the_child_another_one(self, gone, tmp_path):
+        place = tmp_path / "told"
+        code = "import os, sys; open(sys.argv[1], 'w').write(os.getcwd())"
+        child = ChildProcess([sys.executable, "-c", code, str(place)], {})
+        child.wait(30)
+        child.kill()
+        child.forget()
+        assert place.read_text() == launch.ENTRY.anchor
+
+    def test_does_not_keep_the_worker_from_answering(self, gone, new_pump):
+        assert new_pump().ready().answer().levels.any()
+
+    def test_is_said_to_whoever_names_files_from_there(self, gone):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "SAMSegmentLib",
+                "models",
+                "install",
+                "sam-med3d-turbo",
+                "--from",
+                "x.pth",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2 and done.stderr.count("\n") == 1
+        assert "the folder that you work in was deleted" in done.stderr
+
+
+def without_temporary_folders(monkeypatch, *names):
+    def refuse(*_, **__):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    for name in names or ("mkdtemp", "TemporaryFile"):
+        monkeypatch.setattr(launch.tempfile, name, refuse)
+
+
+class TestNoFolderForTemporaryFiles:
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs sockets without a folder")
+    def test_does_not_keep_the_worker_from_answering(self, new_pump, monkeypatch):
+        without_temporary_folders(monkeypatch)
+        assert new_pump().ready().answer().levels.any()
+
+    @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows needs none")
+    def test_is_told_in_one_sentence_where_one_is_needed(self, monkeypatch):
+        without_temporary_folders(monkeypatch)
+        monkeypatch.setattr(sys, "platform", "darwin")
+        with pytest.raises(SAMSegmentError, match="TMPDIR"):
+            ChildProcess([sys.executable], {})
+
+    @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows needs none")
+    def test_that_is_full_leaves_nothing_in_it(self, own_folder, monkeypatch):
+        class FullSocket(socket.socket):
+            def bind(self, address):
+                if isinstance(address, str) and address.startswith(str(own_folder)):
+                    raise OSError(28, "No space left on device")
+                super().bind(address)
+
+        monkeypatch.setattr(launch.socket, "socket", FullSocket)
+        listener, address, folder = launch._listen()
+        listener.close()
+        assert folder is not None and not address.startswith(str(own_folder))
+        launch.shutil.rmtree(folder)
+        assert list(own_folder.iterdir()) == []
+
+    def test_where_the_report_cannot_be_kept_does_not_matter(self, monkeypatch):
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+        without_temporary_folders(monkeypatch, "TemporaryFile")
+        child = ChildProcess([sys.executable, "-c", "import sys; sys.exit(3)"], {})
+        child.wait(30)
+        assert child.report() == "Exit status 3."
+        child.kill()
+        child.forget()
