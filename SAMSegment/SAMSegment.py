@@ -69,6 +69,7 @@ def register() -> None:
 
     registration.register_effect()
     registration.register_sample_data()
+    registration.clean_loaded_scenes()
 
 
 class SAMSegmentWidget(ScriptedLoadableModuleWidget):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import slicer
 import vtk
 
+from .hierarchy import Hierarchy
+
 # Not Terminologies: slicer-core lacks its files, and the logic fills stderr without them.
 MODULE_LOGICS = {
     "Segmentations": "vtkSlicerSegmentationsModuleLogic",
@@ -37,6 +39,7 @@ class HeadlessScene:
         # In Slicer the logic of the module Colors is the application's.
         self.app.SetModuleLogic("Colors", self.app.GetColorLogic())
         self._logics = [self._module_logic(*item) for item in MODULE_LOGICS.items()]
+        self._hierarchy = Hierarchy(self.scene)
 
     @property
     def hierarchy(self):
@@ -44,17 +47,11 @@ class HeadlessScene:
         return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(self.scene)
 
     def add(self, class_name: str, name: str):
-        """A new node, with a place in the subject hierarchy and, where it has one, a display."""
+        """A new node, with a display where it has one."""
         node = self.scene.AddNewNodeByClass(class_name, name)
-        self.add_to_hierarchy(node)
         if node.IsA("vtkMRMLDisplayableNode"):
             node.CreateDefaultDisplayNodes()
         return node
-
-    def add_to_hierarchy(self, node) -> int:
-        """The plugin logic does it in Slicer; it needs Qt."""
-        root = self.hierarchy.GetSceneItemID()
-        return self.hierarchy.CreateItem(root, node)
 
     def close(self) -> None:
         """File > Close scene."""

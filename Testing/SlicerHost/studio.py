@@ -258,8 +258,23 @@ def snapshot(scene, but=()) -> dict:
         state = [node.GetMTime()]
         if node.IsA("vtkMRMLSegmentationNode"):
             state = [segments_of(node)]
+        elif node.IsA("vtkMRMLSubjectHierarchyNode"):
+            state = items_of(node, but)
         nodes[node.GetID()] = state
     return nodes
+
+
+def items_of(hierarchy, but=()) -> list[tuple[int, int, str]]:
+    """Items of the subject hierarchy without those of some nodes: item, parent, name."""
+    items, found, left_out = vtk.vtkIdList(), [], []
+    hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
+    for item in [items.GetId(index) for index in range(items.GetNumberOfIds())]:
+        parent = hierarchy.GetItemParent(item)
+        if hierarchy.GetItemDataNode(item) in but or parent in left_out:
+            left_out.append(item)
+        else:
+            found.append((item, parent, hierarchy.GetItemName(item)))
+    return found
 
 
 def segments_of(segmentation) -> dict:

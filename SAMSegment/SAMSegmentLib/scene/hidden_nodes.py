@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .hierarchy import add_hidden_item
+
 
 class HiddenNode:
     """A displayable node of ours, with its display.
@@ -20,6 +22,8 @@ class HiddenNode:
         _hide(node)
         node.SetName(name)
         self.node = scene.AddNode(node)
+        if self.node.IsA("vtkMRMLSegmentationNode"):
+            add_hidden_item(self.node)
         self.node.CreateDefaultDisplayNodes()
         self.display = self.node.GetDisplayNode()
         _hide(self.display)

@@ -49,8 +49,9 @@ class Preview:
 
     @property
     def alive(self) -> bool:
-        """Whether its node is in the scene."""
-        return self._hidden is not None and self._hidden.alive
+        """Whether its node is in the scene, with its segment."""
+        hidden = self._hidden
+        return hidden is not None and hidden.alive and self._segment() is not None
 
     @property
     def node(self):
@@ -176,14 +177,14 @@ class Preview:
     def _make_node(self) -> None:
         self.remove()
         self._hidden = HiddenNode(self._scene, "vtkMRMLSegmentationNode", NODE_NAME)
-        self._observe()
-        self._follow_transform()
         segmentation = self._hidden.node.GetSegmentation()
         segmentation.SetSourceRepresentationName(LABELMAP)
         segmentation.AddEmptySegment(SEGMENT_ID, NODE_NAME, self._color)
         self._image = slicer.vtkOrientedImageData()
         self._segment().AddRepresentation(LABELMAP, self._image)
         self._segment().SetLabelValue(1)
+        self._observe()
+        self._follow_transform()
         display = self._hidden.display
         display.SetPreferredDisplayRepresentationName2D(LABELMAP)
         display.SetPreferredDisplayRepresentationName3D(SURFACE)

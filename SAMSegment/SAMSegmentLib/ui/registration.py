@@ -1,9 +1,10 @@
-"""What Slicer is told of when it starts: the effect and sample data. Cheap: each start pays it."""
+"""What Slicer is told of at its start: effect, sample data, what to hear. Each start pays it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -49,6 +50,23 @@ def register_effect() -> None:
     if effect.setPythonSource(EFFECT_FILE.as_posix()):
         effect.self().register()
         slicer.modules.samSegmentEffectIsRegistered = True
+
+
+def clean_loaded_scenes() -> None:
+    """From now on, takes out of loaded scenes what was left in them; see `scene.hierarchy`."""
+    if getattr(slicer.modules, "samSegmentCleansScenes", False):
+        return
+    scene = slicer.mrmlScene
+    for event in (scene.EndImportEvent, scene.EndRestoreEvent):
+        # Slicer is still at work on the hierarchy then.
+        scene.AddObserver(event, lambda *_: qt.QTimer.singleShot(0, _clean_scene))
+    slicer.modules.samSegmentCleansScenes = True
+
+
+def _clean_scene() -> None:
+    from ..scene.hierarchy import remove_orphans
+
+    remove_orphans(slicer.mrmlScene)
 
 
 def register_sample_data() -> None:

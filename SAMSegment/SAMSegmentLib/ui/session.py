@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from ..core.errors import SAMSegmentError
 from ..core.prompts import Prompts
 from ..scene import prompt_store
+from ..scene.hierarchy import remove_orphans
 from ..scene.observers import Observers
 from ..scene.time_point import TimePoint, time_point_of
 from ..weights.catalogue import model_entry
@@ -68,6 +69,7 @@ class Session:
         """The effect was chosen."""
         if self.is_active:
             return
+        remove_orphans(slicer.mrmlScene)
         self._prompts = PromptEditor(
             slicer.mrmlScene, self._keep, self._on_prompts_changed, self._tell, self._on_error
         )
