@@ -7,6 +7,7 @@ What PythonQt does is in `PythonQtInstanceWrapper.cpp` (`getattro`, `setattro`) 
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
@@ -20,6 +21,7 @@ _raw_set_property = QtCore.QObject.setProperty
 _raw_find_child = QtCore.QObject.findChild
 _raw_children = QtCore.QObject.children
 _raw_meta_object = QtCore.QObject.metaObject
+_raw_top_level_widgets = QtWidgets.QApplication.topLevelWidgets
 _raw_name = QtCore.QObject.objectName
 _raw_dynamic_names = QtCore.QObject.dynamicPropertyNames
 
@@ -69,6 +71,22 @@ def install() -> None:
             kind.__setattr__ = _put
     for name, function in _METHODS.items():
         setattr(QtCore.QObject, name, function)
+    QtWidgets.QApplication.topLevelWidgets = staticmethod(_top_level_widgets)
+
+
+def _top_level_widgets() -> list:
+    """All windows; PySide6 makes their wrappers one by one from a list of addresses.
+
+    If Python's garbage were collected in between, windows that only garbage holds would end before
+    their turn, and the process with them.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _raw_top_level_widgets()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _classes_below(root) -> list[type]:
