@@ -453,6 +453,16 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Fill small holes</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Fill what the proposal encloses, if it is no longer than 5 mm, or one voxel, in any direction. Holes at negative points stay, and so do voxels of other segments.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
         <source>Device:</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1067,6 +1077,34 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
         <source>Line   {length:.1f} mm</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>ui.readings</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <source>Mask {number} of {count}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <source>The model is still at work: other masks can be seen when it is done.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <source>There is no proposal: place a point or draw an ROI first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <source>The points after the first prompt say already which object is meant: without them (key U takes back) other masks can be seen.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <source>The model has only one mask for these prompts.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

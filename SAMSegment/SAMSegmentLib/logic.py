@@ -11,9 +11,11 @@ from . import __version__
 from .core import arguments
 from .core.progress import CancelFlag, ProgressCallback
 from .scene.editors import OpenEditors, slicer_editors
+from .scene.filling import filled_steps
 from .scene.grid import target_geometry
 from .scene.markups import prompts_from
 from .scene.provenance import provenance_tags
+from .scene.steps import finish
 from .scene.volumes import image_from_volume
 from .scene.writer import SegmentationWriter
 from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
@@ -77,6 +79,7 @@ class SAMSegmentLogic:
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
         alternative: int = 0,
+        fillSmallHoles: bool = False,
     ) -> str:
         """Segments one object and writes it into one segment; one undo step.
 
@@ -102,6 +105,8 @@ class SAMSegmentLogic:
             cancel: anything with `is_set()`, such as threading.Event; looked at all the time.
             alternative: 1 writes the next-best mask for the same prompts instead of the best, 2
                 the one after it; a single point may mean a vessel or the organ around it.
+            fillSmallHoles: fill holes of up to 5 mm, as the effect does unless told otherwise (see
+                core.holes). Off, the mask is the model's own.
 
         Returns:
             ID of the segment.
@@ -136,6 +141,11 @@ class SAMSegmentLogic:
             alternative=alternative,
         )
         proposal = self._client.propose(request, progress, cancel)
+        if fillSmallHoles:
+            filled = filled_steps(
+                proposal, segmentationNode, segmentId, toWorld, worldPrompts.points
+            )
+            proposal = finish(filled)
         result = self._writer.write(
             segmentationNode,
             proposal,

@@ -6,11 +6,13 @@ a new threshold costs milliseconds instead of the model.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from .geometry import Geometry
+from .holes import SmallHoles
 from .patch import Patch, bounding_box
 from .placement import logits_on, share_outside
 from .prediction import Prediction, logit
@@ -33,6 +35,7 @@ class Proposal:
         cut: share (0 to 1) of the mask that fell outside the grid, estimated.
         warnings: what the user should know about this result, in full sentences.
         alternatives: how many other answers the same prompts have.
+        holes: says which holes of its masks are filled; None: none are.
     """
 
     levels: np.ndarray
@@ -41,10 +44,22 @@ class Proposal:
     cut: float = 0.0
     warnings: tuple[str, ...] = ()
     alternatives: int = 0
+    holes: SmallHoles | None = None
 
     def box_mask(self, threshold: float = 0.5) -> np.ndarray:
-        """Boolean mask of the box: where the probability exceeds `threshold` (0.01 to 0.99)."""
-        return self.levels > level_of(threshold)
+        """Boolean mask of the box: where the probability exceeds `threshold` (0.01 to 0.99).
+
+        Holes are filled as `holes` says.
+        """
+        mask = self.levels > level_of(threshold)
+        for _ in self.filling(mask):
+            pass
+        return mask
+
+    def filling(self, mask: np.ndarray) -> Iterator[None]:
+        """Fills the holes of a mask of the box in place, in steps of about a millisecond."""
+        if self.holes is not None:
+            yield from self.holes.filling(mask)
 
     def patch(self, threshold: float = 0.5) -> Patch | None:
         """The mask, cropped; None if it is empty."""

@@ -102,6 +102,7 @@ class Preview:
         for part in slabs(mask.shape):
             np.greater(proposal.levels[part], level, out=mask[part])
             yield
+        yield from proposal.filling(mask)
         if not self.alive:
             return
         self._mask, self._threshold, self._shown = mask, threshold, (proposal, grid)
@@ -122,6 +123,10 @@ class Preview:
         for part in slabs(mask.shape):
             # Into the voxels that are shown: nothing is copied.
             np.greater(levels[part], level, out=mask[part])
+            yield
+            if self._shown is not shown or not self.alive:
+                return
+        for _ in shown[0].filling(mask):
             yield
             if self._shown is not shown or not self.alive:
                 return

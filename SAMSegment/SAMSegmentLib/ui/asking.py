@@ -17,10 +17,12 @@ from ..core.prompts import Prompts
 from ..core.proposal import Proposal
 from ..core.voxel_prompts import VoxelPrompts
 from ..scene import content, occupied
+from ..scene.filling import filled_steps
 from ..weights.catalogue import ModelEntry, model_entry
 from ..worker import events
 from .panel_state import BUSY, ERROR, GOOD, HINT, WARNING
 from .parameters import STARTS
+from .readings import which_mask
 from .steps import Steps
 from .target import Place, Target, place_of
 
@@ -209,15 +211,11 @@ class Asking:
             self.shown = Shown(limited, model, place, prompts, complete)
             if complete:
                 self._pending = self._number = None
-                self._say(*_verdict(limited), None)
+                self._say(*_verdict(limited, prompts), None)
             else:
                 self._changed()
 
-        if not parameters.keep_out:
-            show(proposal)
-            return
-        others = occupied.visible_others(target.segmentation, target.segment_id)
-        work = occupied.without_steps(proposal, target.segmentation, others, place.volume_to_world)
+        work = _limited(proposal, target, prompts, parameters, place)
         self._steps.run(LIMIT, work, show)
 
     def _say(
@@ -226,6 +224,18 @@ class Asking:
         self.status, self.status_kind, self.progress = text, kind, progress
         self.error = error
         self._changed()
+
+
+def _limited(proposal: Proposal, target: Target, prompts: Prompts, parameters, place: Place):
+    """A generator: the proposal without voxels that other segments keep, its small holes filled."""
+    node, segment_id, to_world = target.segmentation, target.segment_id, place.volume_to_world
+    if parameters.keep_out:
+        others = occupied.visible_others(node, segment_id)
+        proposal = yield from occupied.without_steps(proposal, node, others, to_world)
+    # A hole in what the segment holds already may be meant.
+    if parameters.fill_holes and parameters.start_from != "content":
+        proposal = yield from filled_steps(proposal, node, segment_id, to_world, prompts.points)
+    return proposal
 
 
 def reach_of(prompts: Prompts, held: Patch | None, geometry: Geometry) -> tuple[Index, Index]:
@@ -247,12 +257,13 @@ def reach_of(prompts: Prompts, held: Patch | None, geometry: Geometry) -> tuple[
     return tuple(int(n) for n in low), tuple(int(n) for n in high - low)
 
 
-def _verdict(proposal: Proposal) -> tuple[str, str]:
+def _verdict(proposal: Proposal, prompts: Prompts) -> tuple[str, str]:
     if proposal.warnings:
         return " ".join(proposal.warnings), WARNING
     if proposal.levels.size == 0:
         return _("The model found nothing here: add a positive point or change the ROI."), WARNING
-    return _("Correct with more points, or Apply."), GOOD
+    which = which_mask(proposal, prompts)
+    return " ".join(filter(None, [which, _("Correct with more points, or Apply.")])), GOOD
 
 
 def _share(event) -> float:

@@ -63,6 +63,7 @@ class Panel:
         self._chosen = ""
         self._offer = ModelOffer(self.ui, self._store)
         self._line_tip = self.ui.lineSelector.property("toolTip")
+        self._other_mask_tip = self.ui.alternativeButton.property("toolTip")
         self._fill_selectors()
         self._devices = DeviceSelector(self.ui.deviceSelector, commands.set_device)
         self._set_icons()
@@ -93,7 +94,8 @@ class Panel:
         ui.clearButton.setEnabled(bool(state.rows))
         ui.applyButton.setEnabled(state.can_apply)
         ui.cancelButton.setEnabled(state.can_cancel)
-        ui.alternativeButton.setVisible(state.alternatives > 0)
+        ui.alternativeButton.setEnabled(not state.no_other_mask)
+        ui.alternativeButton.setToolTip(state.no_other_mask or self._other_mask_tip)
         self._state = state
         self._enable_edit_buttons()
         if state.refused != refused:
@@ -113,6 +115,7 @@ class Panel:
         _set_quietly(ui.thresholdSlider, "setValue", parameters.threshold)
         _set_quietly(ui.opacitySlider, "setValue", parameters.opacity)
         _set_quietly(ui.keepOutBox, "setChecked", parameters.keep_out)
+        _set_quietly(ui.fillHolesBox, "setChecked", parameters.fill_holes)
         _select_data(ui.modelSelector, parameters.model)
         self._choose_model(parameters.model)
         _select_data(ui.startSelector, parameters.start_from)
@@ -209,6 +212,7 @@ class Panel:
         connect(ui.thresholdSlider.valueChanged, self._on_threshold)
         connect(ui.opacitySlider.valueChanged, self._on_opacity)
         connect(ui.keepOutBox.toggled, self._on_keep_out)
+        connect(ui.fillHolesBox.toggled, self._on_fill_holes)
         connect(ui.startSelector.currentIndexChanged, self._on_start)
         connect(ui.modelSelector.currentIndexChanged, self._on_model)
         connect(ui.roiSelector.currentNodeChanged, self._on_roi_node)
@@ -249,6 +253,9 @@ class Panel:
 
     def _on_keep_out(self, checked) -> None:
         self._commands.set_parameter("KeepOut", int(bool(checked)))
+
+    def _on_fill_holes(self, checked) -> None:
+        self._commands.set_parameter("FillHoles", int(bool(checked)))
 
     def _on_start(self, index) -> None:
         self._commands.set_parameter("StartFrom", self.ui.startSelector.itemData(index))

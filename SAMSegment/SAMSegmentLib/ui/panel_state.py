@@ -40,7 +40,7 @@ class PanelState:
         status, status_kind: the status line and how it is meant.
         progress: 0 to 1; -1 if it is not known; None if nothing runs.
         placing: POSITIVE, NEGATIVE, ROI, or None.
-        alternatives: how many other readings the prompts have.
+        no_other_mask: why no other mask of the prompts can be shown; "" if one can.
         refused: name of the model whose weights could not be used; "" if they can.
     """
 
@@ -55,5 +55,5 @@ class PanelState:
     can_redo: bool = False
     can_apply: bool = False
     can_cancel: bool = False
-    alternatives: int = 0
+    no_other_mask: str = ""
     refused: str = ""

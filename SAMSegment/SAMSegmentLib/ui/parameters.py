@@ -14,6 +14,7 @@ DEFAULTS = {
     "PreviewOpacity": 0.25,
     "StartFrom": "prompts",
     "KeepOut": 1,
+    "FillHoles": 1,
 }
 #: Names of node references.
 ROI_NODE, LINE_NODE = "ROI", "Line"
@@ -32,6 +33,7 @@ class Parameters:
         opacity: of the preview, 0 to 1.
         start_from: one of STARTS.
         keep_out: whether other visible segments keep their voxels.
+        fill_holes: whether small holes are filled, see core.holes.
         roi, line: nodes of the user's that serve as prompts, or None.
     """
 
@@ -40,8 +42,14 @@ class Parameters:
     opacity: float
     start_from: str
     keep_out: bool
+    fill_holes: bool
     roi: object = None
     line: object = None
+
+    @property
+    def question(self) -> tuple:
+        """What makes another proposal of the same prompts."""
+        return self.model, self.start_from, self.keep_out, self.fill_holes
 
 
 def set_defaults(scripted_effect) -> None:
@@ -61,6 +69,7 @@ def parameters_of(scripted_effect) -> Parameters:
         min(max(_number(scripted_effect, "PreviewOpacity"), 0.0), 1.0),
         start_from if start_from in STARTS else STARTS[0],
         scripted_effect.parameter("KeepOut") != "0",
+        scripted_effect.parameter("FillHoles") != "0",
         scripted_effect.nodeReference(ROI_NODE),
         scripted_effect.nodeReference(LINE_NODE),
     )

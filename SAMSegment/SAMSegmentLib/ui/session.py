@@ -26,6 +26,7 @@ from .panel_state import ERROR, GOOD, HINT, NEGATIVE, POSITIVE, WARNING
 from .parameters import LINE_NODE, ROI_NODE, Parameters, parameters_of
 from .prompt_editor import PromptEditor
 from .proposal_view import ProposalView
+from .readings import next_reading, why_no_other
 from .steps import Steps
 from .target import Target, TargetWatch, place_of, target_of
 from .telling import panel_state_of
@@ -122,8 +123,7 @@ class Session:
         if parameters.threshold != before.threshold:
             self._keep(self._prompts.prompts)
             self._draw()
-        asked_for = (parameters.model, parameters.start_from, parameters.keep_out)
-        if asked_for != (before.model, before.start_from, before.keep_out):
+        if parameters.question != before.question:
             self._ask_soon()
         self._tell()
 
@@ -162,11 +162,10 @@ class Session:
 
     def next_alternative(self) -> None:
         """Another reading of the same prompts; after the last one the first again."""
-        shown = self._asking.shown
-        if shown is None or not shown.complete or not shown.proposal.alternatives:
-            return
-        reading = self._prompts.prompts.reading + 1
-        self._edit("read_as", reading % (shown.proposal.alternatives + 1))
+        if reason := why_no_other(self._asking):
+            self._asking.say(reason)
+        else:
+            self._edit("read_as", next_reading(self._asking.shown))
 
     def cancel(self) -> None:
         """Stops the model and drops the proposal; the prompts stay."""

@@ -10,6 +10,7 @@ from .keeping import time_note
 from .panel_state import PanelState
 from .parameters import Parameters
 from .prompt_editor import PromptEditor
+from .readings import why_no_other
 from .target import Target
 
 
@@ -42,6 +43,6 @@ def panel_state_of(
         can_redo=prompts.can_redo,
         can_apply=ready and shown.proposal.levels.size > 0,
         can_cancel=asking.is_busy or shown is not None,
-        alternatives=shown.proposal.alternatives if ready else 0,
+        no_other_mask=why_no_other(asking),
         refused=parameters.model if parameters and isinstance(asking.error, WeightsError) else "",
     )

@@ -250,5 +250,5 @@ class TestInTheEffect:
         assert Answer not in events  # it is nobody's else
 
         assert desk.propose((BALL[0] + 3, BALL[1], BALL[2])).sum() > 50
-        assert desk.status == "Correct with more points, or Apply."
+        assert desk.status == "Mask 1 of 2. Correct with more points, or Apply."
         assert desk.application.wait(lambda: not desk.is_asking, PATIENCE_S)

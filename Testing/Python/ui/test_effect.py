@@ -1,8 +1,11 @@
 """The effect as a user meets it: click, see, correct, apply, take back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from SAMSegmentLib.core.prompts import Point
 from SlicerHost.studio import GRIDS, PARENTS, segments_of
 from TestSupport.phantoms import ball, dice
 
@@ -138,6 +141,39 @@ def test_another_reading_of_the_prompts_can_be_chosen(desk):
     assert (desk.proposal() == best).all()
     desk.button("undoPromptButton")
     assert (desk.proposal() == other).all()
+
+
+def test_the_status_says_which_mask_is_shown(desk):
+    desk.propose(BALL)
+    assert desk.status == "Mask 1 of 2. Correct with more points, or Apply."
+    for number in (2, 1):
+        desk.button("alternativeButton")
+        desk.proposal()
+        assert desk.status.startswith(f"Mask {number} of 2.")
+
+
+def test_other_mask_is_always_there_and_says_why_there_is_none(desk):
+    button, tip = desk.ui.alternativeButton, desk.ui.alternativeButton.toolTip
+    assert button.visible and not button.isEnabled()
+    assert "place a point" in button.toolTip
+    desk.propose(BALL)
+    assert button.isEnabled() and "next-best reading" in button.toolTip != tip
+    desk.place((33, 30, 27))
+    desk.wait(lambda: desk.is_asking)
+    assert not button.isEnabled() and "still at work" in button.toolTip
+
+
+def test_the_key_for_another_mask_says_why_there_is_none(desk):
+    desk.session.next_alternative()
+    assert "place a point or draw an ROI first" in desk.status
+    desk.propose(BALL)
+    shown = desk.session._asking.shown
+    corrected = replace(shown.prompts, points=(*shown.prompts.points, Point((33.0, 30, 27))))
+    for prompts, reason in ((corrected, "which object is meant"), (shown.prompts, "only one mask")):
+        alone = replace(shown.proposal, alternatives=0)
+        desk.session._asking.shown = replace(shown, proposal=alone, prompts=prompts)
+        desk.session.next_alternative()
+        assert reason in desk.status and not desk.is_asking
 
 
 def test_a_further_point_corrects_the_reading_that_was_chosen(desk):

@@ -14,22 +14,20 @@ def parameters(desk):
 def test_they_have_defaults(desk):
     found = parameters(desk)
     assert (found.model, found.threshold, found.opacity) == ("litemedsam", 0.5, 0.25)
-    assert (found.start_from, found.keep_out, found.roi, found.line) == (
-        "prompts",
-        True,
-        None,
-        None,
-    )
+    assert (found.start_from, found.roi, found.line) == ("prompts", None, None)
+    assert found.keep_out and found.fill_holes
 
 
 def test_the_panel_writes_them_into_the_parameter_node(desk):
     desk.ui.thresholdSlider.value = 0.7
     desk.ui.opacitySlider.value = 0.25
     desk.ui.keepOutBox.setChecked(False)
+    desk.ui.fillHolesBox.setChecked(False)
     node = desk.editor.mrmlSegmentEditorNode()
     assert float(node.GetAttribute("SAM Segment.Threshold")) == 0.7
     assert float(node.GetAttribute("SAM Segment.PreviewOpacity")) == 0.25
     assert node.GetAttribute("SAM Segment.KeepOut") == "0"
+    assert node.GetAttribute("SAM Segment.FillHoles") == "0"
 
 
 def test_the_panel_shows_what_a_script_sets(desk):

@@ -1,0 +1,41 @@
+"""Proposals with small holes, on the segmentation's grid, wherever that lies."""
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.prompts import Point
+from SAMSegmentLib.core.proposal import propose
+from SAMSegmentLib.scene.filling import filled_steps
+from SAMSegmentLib.scene.grid import target_geometry
+from SAMSegmentLib.scene.steps import finish
+from SAMSegmentLib.scene.volumes import image_from_volume
+from SlicerHost.studio import GRIDS, PARENTS
+
+pytestmark = pytest.mark.mrml
+
+SHAPE = (9, 12, 14)
+LEFT, RIGHT = (4, 5, 4), (4, 5, 9)
+
+
+@pytest.mark.parametrize("parent", ["none", "rotated"])
+@pytest.mark.parametrize("grid_name", ["oblique", "LPS order", "gantry tilt"])
+def test_a_hole_stays_where_a_negative_point_is_and_only_there(studio, grid_name, parent):
+    volume = studio.volume(GRIDS[grid_name], PARENTS[parent], voxels=np.zeros(SHAPE, np.int16))
+    segmentation = studio.segmentation(volume, PARENTS[parent])
+    image, to_world = image_from_volume(volume)
+    mask = np.zeros(SHAPE, bool)
+    mask[1:-1, 1:-1, 1:-1] = True
+    mask[LEFT] = mask[RIGHT] = False
+    logits = np.where(mask, np.float32(9), np.float32(-9))
+    prediction = Prediction(logits, (0, 0, 0), image.geometry)
+    proposal = propose(prediction, target_geometry(segmentation, to_world))
+    world = image.geometry.transformed(to_world)
+    points = [
+        Point(tuple(world.to_ras(np.array(LEFT[::-1]))), False),
+        Point(tuple(world.to_ras(np.array(RIGHT[::-1]))), True),
+    ]
+    filled = finish(filled_steps(proposal, segmentation, None, to_world, points))
+    whole = filled.patch().on_box((0, 0, 0), SHAPE)
+    assert np.argwhere(whole != mask).tolist() == [list(RIGHT)]
+    assert proposal.holes is None
