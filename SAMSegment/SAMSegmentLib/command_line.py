@@ -13,7 +13,7 @@ from . import __version__
 from .console import NobodyReadsError, StatusLine, hushed_libraries, mention, print_result, remark
 from .core import arguments
 from .core.errors import Cancelled, InputError, SAMSegmentError, WriteError, reason_of
-from .core.files import MASK_SUFFIXES, check_output, write_mask
+from .core.files import MASK_SUFFIXES, check_output, format_warnings, write_mask
 from .core.prediction import NOTHING_FOUND, Prediction
 from .evaluate import add_evaluate
 from .models_command import add_models
@@ -97,7 +97,7 @@ def _written(options: argparse.Namespace) -> Prediction:
     with hushed_libraries():
         mask, geometry = prediction.mask(), prediction.geometry
         write_mask(options.output, mask, geometry, options.name, nifti=nifti, **writing)
-    return prediction
+    return prediction.with_warnings(*format_warnings(options.output, geometry))
 
 
 class ProgressLine(StatusLine):

@@ -12,7 +12,8 @@ import pytest
 import SimpleITK as sitk
 
 from SAMSegmentLib.__main__ import main
-from SAMSegmentLib.core.files import write_mask
+from SAMSegmentLib.core.files import read_image, write_mask
+from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ct_with_ball, dice, grid
@@ -56,6 +57,22 @@ def test_it_writes_a_mask_and_says_how_large_it_is(ct, tmp_path, capsys):
     # No terminal: plain lines.
     assert "\r" not in captured.err and "\033" not in captured.err
     assert captured.err.splitlines()[0].startswith(("Looking for", "Slice 1 of"))
+
+
+@pytest.mark.parametrize("name", ["mask.nii.gz", "mask.nii.seg.nrrd"])
+def test_a_tilted_volumes_mask_is_written_and_told_where_slicer_does_not_open_it(
+    tmp_path, capsys, name
+):
+    tilted = IMAGE.geometry.ijk_to_ras.copy()
+    tilted[1, 2] = -1.0
+    geometry = Geometry(tilted, IMAGE.geometry.shape)
+    sitk.WriteImage(sitk_from_array(IMAGE.voxels, geometry), str(tmp_path / "ct.nrrd"))
+    output, (r, a, s) = tmp_path / name, geometry.to_ras([32, 32, 4])
+    roi = ["--roi", str(r), str(a), str(s), *ROI[4:]]
+    assert main(["segment", str(tmp_path / "ct.nrrd"), *roi, "--output", str(output)]) == 0
+    assert read_image(output).geometry.is_close(geometry)
+    told = "Slicer does not open that as NIfTI" in capsys.readouterr().err
+    assert told == (name == "mask.nii.gz")
 
 
 def test_it_can_be_quiet(ct, tmp_path, quick, capsys):

@@ -12,6 +12,10 @@ class InputError(SAMSegmentError, ValueError):
     """An image, a prompt or an argument that cannot be used. Nothing was changed."""
 
 
+class NotScalarError(InputError):
+    """An image with several numbers per voxel, or several time points."""
+
+
 class Cancelled(SAMSegmentError):
     """The user asked to stop. Nothing was changed."""
 

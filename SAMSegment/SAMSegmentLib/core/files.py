@@ -94,6 +94,16 @@ def write_mask(
         _check_written(unfinished, mask, geometry)
 
 
+def format_warnings(path: str | os.PathLike, geometry: Geometry) -> tuple[str, ...]:
+    """What the user should know about a mask of that grid in the format that the name says."""
+    if _mask_suffix(Path(path)) in NIFTI_SUFFIXES and geometry.is_sheared():
+        return (
+            f"The mask's slices are tilted against each other, as the image's are. Slicer does not "
+            f"open that as NIfTI ({Path(path).name}): for Slicer, write {SEGMENTATION_SUFFIX}.",
+        )
+    return ()
+
+
 def check_output(
     path: str | os.PathLike,
     overwrite: bool = True,

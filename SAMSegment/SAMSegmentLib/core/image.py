@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import InputError
+from .errors import InputError, NotScalarError
 from .geometry import Geometry
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _SharedVoxels:
 def check_components(count: int) -> None:
     """Refuses voxels that are not one number each, before they are read."""
     if count != 1:
-        raise InputError(
+        raise NotScalarError(
             f"The image has {count} components per voxel (colour, vector or time series): extract "
             "one of them as a scalar volume."
         )
@@ -138,7 +138,7 @@ def check_components(count: int) -> None:
 def check_dimensions(count: int) -> None:
     """Refuses what is no volume, before it is read."""
     if count != 3:
-        raise InputError(
+        raise (NotScalarError if count > 3 else InputError)(
             f"The image has {count} dimensions; a 3D scalar volume is needed. "
             "Of a time series, take one time point; of a single slice, load the whole series."
         )

@@ -113,11 +113,7 @@ def placed(
     if sform.is_sheared(ITK_TOLERANCE):
         if qform is not None:
             return qform, _difference(name, qform, "qform", sform, "sform")
-        return sform, (
-            f"The slices of {name} are tilted against each other (sheared sform), and so will the "
-            "mask's be. Slicer cannot open such NIfTI files: for Slicer, write the mask as "
-            ".seg.nrrd.",
-        )
+        return sform, ()
     if qform is not None and int(header["sform_code"]) != SCANNER and not _similar(qform, sform):
         return qform, _difference(name, qform, "qform", sform, "sform")
     # As ITK: the sform's directions and origin, but the voxel sizes beside it.

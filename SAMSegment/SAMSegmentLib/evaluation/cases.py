@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ..core.errors import InputError
+from ..core.errors import InputError, NotScalarError
 from ..core.files import read_image
 from ..core.geometry import Geometry
 from ..core.image import Image, sitk_from_array
@@ -111,21 +111,13 @@ def load_case(
 
 def _read_label(path: Path) -> Image:
     """As read_image, but tells of layers, which only segmentations have."""
-    if path.is_file():
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(str(path))
-        try:
-            reader.ReadImageInformation()
-        except RuntimeError:
-            return read_image(path)  # which says what is wrong
-        size = reader.GetSize()
-        if reader.GetNumberOfComponents() > 1 or (len(size) == 4 and size[3] > 1):
-            raise InputError(
-                f"{path} holds several layers, as segmentations with overlapping segments do: "
-                "export the segments that you want to score to one label map."
-            )
     try:
         return read_image(path)
+    except NotScalarError as error:
+        raise InputError(
+            f"{path} holds several layers, as segmentations with overlapping segments do: "
+            "export the segments that you want to score to one label map."
+        ) from error
     except InputError as error:
         raise InputError(f"The label map cannot be used. {error}") from error
 

@@ -3,6 +3,8 @@
 import itertools
 import struct
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nibabel
 import numpy as np
@@ -58,7 +60,6 @@ def test_image_and_mask_lie_where_slicer_has_the_image(tmp_path, q, s, sform):
     image = read_image(path)
     if sform is SHEARED and s and not q:
         assert image.geometry.is_close(Geometry(SHEARED, VOXELS.shape), 1e-5)
-        assert "Slicer cannot open" in image.warnings[0]
         return
     assert image.geometry.is_close(by_slicer(path), 1e-6)
     for suffix in MASK_SUFFIXES:
@@ -136,34 +137,35 @@ def test_voxel_sizes_that_are_none_are_refused(tmp_path, sizes):
 
 @given(rotations, positions, st.tuples(*[st.floats(0.2, 8)] * 3), st.booleans())
 def test_oblique_and_flipped_images_lie_where_nibabel_and_slicer_have_them(
-    tmp_path_factory, rotation, position, sizes, flipped
+    rotation, position, sizes, flipped
 ):
     matrix = np.eye(4)
     matrix[:3, :3] = rotation * sizes * (-1 if flipped else 1, 1, 1)
     matrix[:3, 3] = position
-    path = nifti(tmp_path_factory.mktemp("nifti") / "ct.nii", matrix, matrix, (1, 1), sizes)
-    image = read_image(path)
-    assert image.geometry.is_close(Geometry(nibabel.load(path).affine, VOXELS.shape), 1e-3)
-    assert image.geometry.is_close(by_slicer(path), 1e-3)
-    assert image.warnings == ()
+    with TemporaryDirectory() as folder:
+        path = nifti(Path(folder) / "ct.nii", matrix, matrix, (1, 1), sizes)
+        image = read_image(path)
+        assert image.geometry.is_close(Geometry(nibabel.load(path).affine, VOXELS.shape), 1e-3)
+        assert image.geometry.is_close(by_slicer(path), 1e-3)
+        assert image.warnings == ()
 
 
 @given(geometries(shapes=st.tuples(*[st.integers(2, 6)] * 3)))
-def test_masks_lie_where_they_were_made_for_nibabel_and_for_slicer(tmp_path_factory, geometry):
-    folder = tmp_path_factory.mktemp("masks")
+def test_masks_lie_where_they_were_made_for_nibabel_and_for_slicer(geometry):
     mask = np.zeros(geometry.shape, np.uint8)
     mask[1, 0, 1] = 1
-    # NIfTI keeps single precision: of positions of 500 mm, 0.03 um.
-    for suffix in MASK_SUFFIXES:
-        path = folder / f"mask{suffix}"
-        write_mask(path, mask, geometry, "Liver")
-        if ".nii" in suffix:
-            image = nibabel.load(path)
-            assert Geometry(image.affine, mask.shape).is_close(geometry, 1e-3)
-            assert np.array_equal(np.asarray(image.dataobj).T, mask)
-        if ".nii" not in suffix or not geometry.is_sheared():
-            assert by_slicer(path).is_close(geometry, 1e-3)
-            assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), mask)
+    with TemporaryDirectory() as folder:
+        for suffix in MASK_SUFFIXES:
+            path = Path(folder) / f"mask{suffix}"
+            write_mask(path, mask, geometry, "Liver")
+            # NIfTI keeps single precision: of positions of 500 mm, 0.03 um.
+            if ".nii" in suffix:
+                image = nibabel.load(path, mmap=False)
+                assert Geometry(image.affine, mask.shape).is_close(geometry, 1e-3)
+                assert np.array_equal(np.asarray(image.dataobj).T, mask)
+            if ".nii" not in suffix or not geometry.is_sheared():
+                assert by_slicer(path).is_close(geometry, 1e-3)
+                assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), mask)
 
 
 @pytest.mark.parametrize(
