@@ -1,8 +1,9 @@
 """What the networks ask of a device, operator by operator, on small tensors.
 
 Number and order of the axes, and the layout in memory, are as in the networks: what fails on some
-devices is not an operator as such, but on many axes, on a strided view, or into one. A test holds
-the list against what the networks call.
+devices is not an operator as such, but on many axes, on a strided view, or into one. A network
+that can be made small is tried as a whole. A test holds the list against what the networks of all
+engines call.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
+
+from .samsegment3d import PICTURE_CHANNELS, PromptTensors, SAMSegment3D, unfolded
 
 _SEED = 7
 # Its exponential is no float32.
@@ -38,6 +41,11 @@ class Numbers:
     def inner(self, *shape: int) -> torch.Tensor:
         """The same as they are inside of a large transformer: often in 16 bits."""
         return self(*shape).to(self._dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which a large transformer computes there."""
+        return self._dtype
 
     def of(self, values: list) -> torch.Tensor:
         """These numbers."""
@@ -250,6 +258,42 @@ def _upscaled(make: Numbers) -> torch.Tensor:
     return _together(flat.reshape(2, 3, 12, 12), solid.reshape(1, 1, 8, 8, 8), weight)
 
 
+def _sum(make: Numbers) -> torch.Tensor:
+    """As the lengths of vectors that lie among the channels."""
+    vectors = make.inner(1, 16, 4, 5, 6).unflatten(1, (-1, 8))
+    return vectors.float().square().sum(2, keepdim=True)
+
+
+def _sort(make: Numbers) -> torch.Tensor:
+    return make(1, 9)[0].argsort(descending=True)
+
+
+@torch.inference_mode()
+def _samsegment3d(make: Numbers) -> torch.Tensor:
+    """All of SAMSegment 3D, with few channels, from a picture and prompts to masks."""
+    with torch.device("meta"):
+        network = SAMSegment3D((16, 16, 24, 24), (8, 16, 16, 24), (1, 2)).eval()
+    weights = {
+        name: make(*value.shape) / math.sqrt(value[:1].numel() if value.ndim else 25)
+        for name, value in network.state_dict().items()
+    }
+    # It casts its numbers itself, where autocast would choose others.
+    with torch.autocast(make.device.type, enabled=False):
+        weights = {name: value.to(make.dtype) for name, value in weights.items()}
+        network.load_state_dict(weights, assign=True)
+        network = network.to(memory_format=torch.channels_last_3d)
+        features = network.encode(make.inner(1, PICTURE_CHANNELS, 16, 16, 32))
+        signs = make.of([[1.0, -1.0, 1.0]])
+        clicks = make.of([[[3.5, 10.25, 9.0], [12.0, 4.0, 30.0], [0.0, 15.0, 16.0]]])
+        roi, before = (make(1, 1, 8, 8, 16).clamp(-1, 1) for _ in range(2))
+        masks, quality = network.decode(features, PromptTensors(clicks, signs, roi, before))
+        # As if there were no prompt.
+        nothing = torch.zeros_like(roi)
+        none = PromptTensors(clicks[:, :1], 0 * signs[:, :1], nothing, nothing)
+        others, _ = network.decode(features, none)
+        return _together(unfolded(masks[0, 1]), unfolded(others[0, 0]), quality)
+
+
 CASES = (
     Case("conv2d", _conv2d),
     Case("conv3d", _conv3d),
@@ -276,4 +320,7 @@ CASES = (
     Case("where", _where),
     Case("permute", _windows),
     Case("permute of many axes", _upscaled),
+    Case("sum", _sum),
+    Case("argsort", _sort),
+    Case("an operator of SAMSegment 3D's network", _samsegment3d),
 )

@@ -1,11 +1,16 @@
 """A device is trusted with the networks only after each of their operators was tried on it."""
 
 import copy
+from pathlib import Path
+from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
+from SAMSegmentLib.engines import window_network
+from SAMSegmentLib.engines.window_network import WindowNetwork
 from SAMSegmentLib.networks import probe as probing
 from SAMSegmentLib.networks.layers import fold_batch_norms
 from SAMSegmentLib.networks.litemedsam import LiteMedSAM
@@ -13,12 +18,14 @@ from SAMSegmentLib.networks.low_precision import compute_in
 from SAMSegmentLib.networks.probe import probe
 from SAMSegmentLib.networks.probe_cases import CASES
 from SAMSegmentLib.networks.sammed3d import SAMMed3D
+from SAMSegmentLib.networks.samsegment3d import SAMSegment3D
+from SAMSegmentLib.worker.server import ENGINES
 
 CPU = torch.device("cpu")
-#: Compares types, not tensors: it does not reach the device.
-EXEMPT = {"aten.promote_types.default"}
-#: Give memory whose content means nothing yet.
-WITHOUT_CONTENT = {"aten.new_empty.default"}
+#: Compares types, not tensors, and does not reach the device; and how all numbers get there.
+EXEMPT = {"aten.promote_types.default", "aten.to.device"}
+#: Give memory whose content means nothing yet, or is that of another tensor.
+WITHOUT_CONTENT = {"aten.new_empty.default", "aten.detach.default"}
 
 
 class Recorder(TorchDispatchMode):
@@ -98,12 +105,41 @@ def calls_of_sammed3d_in_half() -> set[str]:
     return recorder.names
 
 
+def calls_of_samsegment3d(numbers=torch.float32) -> set[str]:
+    """From arrays to arrays, by way of the engine's own code."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = SAMSegment3D((16, 16, 16, 16), (8, 8, 8, 8), (1, 1)).eval().to(numbers)
+    picture = np.zeros((2, 16, 16, 16), dtype=np.float32)
+    clicks, signs = np.array([[3.0, 4, 5], [9, 8, 7]]), np.array([1, -1])
+    before = np.zeros((8, 8, 8), dtype=np.float32)
+    # Without oneDNN, as on anything but a CPU.
+    with (
+        torch.backends.mkldnn.flags(enabled=False),
+        mock.patch.object(window_network, "load_network", lambda *_: network),
+    ):
+        on_device = WindowNetwork(Path(), CPU, numbers)
+        with Recorder() as recorder:
+            features = on_device.encode(picture)
+            on_device.decode(features, clicks, signs, before, before, wanted=2)
+            on_device.decode(features, clicks[:0], signs[:0], None, None, wanted=1)
+    return recorder.names
+
+
+def calls_of_samsegment3d_in_half() -> set[str]:
+    return calls_of_samsegment3d(torch.bfloat16)
+
+
+#: By the architecture that the table of engines has; in 32 bits, and where engines do so, in 16.
 NETWORKS = {
-    "LiteMedSAM": calls_of_litemedsam,
-    "SAM-Med3D": calls_of_sammed3d,
-    "SAM-Med3D in 16 bits": calls_of_sammed3d_in_half,
+    "litemedsam": [calls_of_litemedsam],
+    "sam-med3d": [calls_of_sammed3d, calls_of_sammed3d_in_half],
+    "samsegment3d": [calls_of_samsegment3d, calls_of_samsegment3d_in_half],
 }
-CALLED = sorted((calls_of_litemedsam() | calls_of_sammed3d()) - EXEMPT)
+#: Layers in 8 bits are for the CPU alone, which is not tried.
+ON_THE_CPU = {"sam-med3d-int8"}
+ALL_CALLS = [calls for variants in NETWORKS.values() for calls in variants]
+CALLED = sorted((calls_of_litemedsam() | calls_of_sammed3d() | calls_of_samsegment3d()) - EXEMPT)
 
 
 @pytest.fixture
@@ -121,7 +157,11 @@ def other_device(monkeypatch):
     monkeypatch.setattr(probing, "_difference", compare)
 
 
-@pytest.mark.parametrize("calls", NETWORKS.values(), ids=NETWORKS)
+def test_the_network_of_every_engine_is_looked_at_here():
+    assert set(ENGINES) - ON_THE_CPU == set(NETWORKS)
+
+
+@pytest.mark.parametrize("calls", ALL_CALLS, ids=lambda calls: calls.__name__)
 def test_every_operator_that_a_network_calls_is_tried(calls):
     with Recorder() as tried:
         probe(CPU)
