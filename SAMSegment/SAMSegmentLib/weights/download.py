@@ -8,7 +8,8 @@ Settings of the user's network are followed as the package requests does it: HTT
 HTTPS_PROXY, NO_PROXY, and REQUESTS_CA_BUNDLE for the certificates of a proxy that looks into
 encrypted connections. What the operating system trusts is trusted as well. SAMSEGMENT_MIRROR names
 a place to try first, such as one inside a hospital: https://server/folder, below which the files
-lie by their names.
+lie by their names. It may be http: the SHA-256 decides over what comes. Passwords are sent to whom
+they were given for in these settings, a proxy or the mirror, and to nobody else: none of ~/.netrc.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,11 +187,28 @@ class _Web:
         with _network_errors(place, address):
             return self._session.get(
                 address,
+                auth=_credentials(place, address),
                 headers={"Range": f"bytes={offset}-"} if offset else {},
                 timeout=self._timeouts,
                 stream=True,
                 allow_redirects=False,
             )
+
+
+def _credentials(place: str, address: str) -> Callable:
+    """What signs a request: the password in a place's own address, for its own server alone.
+
+    Without this, requests would look for one in ~/.netrc, and in addresses that are sent on to.
+    """
+    from requests.auth import HTTPBasicAuth
+    from requests.utils import get_auth_from_url
+
+    ours, other = urlsplit(place), urlsplit(address)
+    name, password = get_auth_from_url(place)
+    is_same = (ours.scheme, ours.hostname, ours.port) == (other.scheme, other.hostname, other.port)
+    if is_same and (name or password):
+        return HTTPBasicAuth(name, password)
+    return lambda request: request
 
 
 class _Reply:

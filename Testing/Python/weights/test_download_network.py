@@ -27,9 +27,22 @@ from TestSupport.weights_server import (
 @pytest.fixture
 def fetch(tmp_path, monkeypatch):
     plain_network(monkeypatch)
-    # Asked by requests for a password of the server.
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     return Fetch(tmp_path)
+
+
+@pytest.fixture(params=["in the user's folder", "named by NETRC"])
+def kept_passwords(request, tmp_path, monkeypatch):
+    """The user's passwords for all servers, where requests and curl look for them."""
+    home = tmp_path / "home"
+    home.mkdir()
+    name = ".netrc" if request.param == "in the user's folder" else "passwords"
+    (home / name).write_text(
+        "machine 127.0.0.1 login ann password secret\ndefault login ann password secret\n"
+    )
+    for folder in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(folder, str(home))
+    if name == "passwords":
+        monkeypatch.setenv("NETRC", str(home / name))
 
 
 class TestRedirections:
@@ -151,6 +164,38 @@ class TestRequests:
         assert "secret" not in str(raised.value)
         assert "ann" not in str(raised.value)
         assert not any("secret" in transfer.message for transfer in fetch.told)
+
+    def test_the_passwords_that_the_user_keeps_for_other_programs_are_not_sent(
+        self, fetch, kept_passwords
+    ):
+        with (
+            WeightsServer(CONTENT) as store,
+            WeightsServer(CONTENT, [status(503), redirect(store.url)]) as server,
+        ):
+            fetch.run(server.url)
+        assert len(server.requests) == 2 and len(store.requests) == 1
+        for request in (*server.requests, *store.requests):
+            assert "authorization" not in request.headers
+
+    def test_nor_through_a_proxy(self, fetch, kept_passwords, monkeypatch):
+        with Proxy() as proxy, WeightsServer(CONTENT) as server:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            fetch.run(server.url)
+        assert len(proxy.requests) == 1
+        assert not {"authorization", "proxy-authorization"} & set(proxy.requests[0].headers)
+
+    def test_a_password_in_an_address_that_is_sent_on_to_is_sent_to_nobody(self, fetch):
+        with WeightsServer(CONTENT) as store:
+            target = store.url.replace("http://", "http://ann:secret@")
+            with WeightsServer(CONTENT, [redirect(target)]) as server:
+                fetch.run(server.url)
+        assert "authorization" not in store.requests[0].headers
+        assert "referer" not in store.requests[0].headers
+
+    def test_a_password_in_an_address_holds_for_other_paths_of_its_server(self, fetch):
+        with WeightsServer(CONTENT, [redirect("/other.pth")]) as server:
+            fetch.run(server.url.replace("http://", "http://ann:secret@"))
+        assert all("authorization" in request.headers for request in server.requests)
 
     def test_none_is_made_and_nothing_is_imported_before_a_download(self):
         code = (
