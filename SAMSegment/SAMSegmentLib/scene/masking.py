@@ -14,6 +14,10 @@ from .transforms import array_from_matrix, describe, matrix_from_array, require_
 
 EVERYWHERE = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
 INSIDE_ONE = slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment
+INSIDE_MANY = (
+    slicer.vtkMRMLSegmentationNode.EditAllowedInsideAllSegments,
+    slicer.vtkMRMLSegmentationNode.EditAllowedInsideVisibleSegments,
+)
 VISIBLE_MODES = (
     slicer.vtkMRMLSegmentationNode.EditAllowedInsideVisibleSegments,
     slicer.vtkMRMLSegmentationNode.EditAllowedOutsideVisibleSegments,
@@ -67,6 +71,40 @@ def rules_of(segment_editor_node=None) -> EditRules:
         intensity_range,
         node.GetSourceVolumeNode(),
     )
+
+
+@dataclass(frozen=True)
+class EditableArea:
+    """Which segments an object may lie in, because they are where the user edits.
+
+    Attributes:
+        mask_mode, mask_segment_id: as in EditRules.
+    """
+
+    mask_mode: int = EVERYWHERE
+    mask_segment_id: str = ""
+
+    def has(self, segment_id: str) -> bool:
+        """Whether this segment, if it is visible, is part of the area itself.
+
+        To keep out of it and to edit inside it would leave nothing. The modes that edit outside
+        of segments keep out of them anyway.
+        """
+        if self.mask_mode == INSIDE_ONE:
+            return segment_id == self.mask_segment_id
+        return self.mask_mode in INSIDE_MANY
+
+
+ANYWHERE = EditableArea()
+
+
+def editable_area_of(segment_editor_node) -> EditableArea:
+    """The editable area of a vtkMRMLSegmentEditorNode; everywhere without one."""
+    if segment_editor_node is None:
+        return ANYWHERE
+    node = segment_editor_node
+    mode = node.GetMaskMode()
+    return EditableArea(mode, node.GetMaskSegmentID() or "" if mode == INSIDE_ONE else "")
 
 
 def check_rules(rules: EditRules, segmentation_node) -> None:

@@ -11,15 +11,22 @@ from ..core.patch import Patch
 from ..core.proposal import MOST, Proposal
 from .grid import grid_under
 from .layers import add_union, cropped_mask, layers_of
+from .masking import ANYWHERE, EditableArea
 from .steps import Steps, finish, slabs
 from .transforms import to_world
 
 
-def visible_others(segmentation_node, segment_id: str | None) -> list[str]:
-    """IDs of all visible segments but one, as Slicer's masking means it.
+def visible_others(
+    segmentation_node, segment_id: str | None, area: EditableArea = ANYWHERE
+) -> list[str]:
+    """IDs of all visible segments that an object keeps out of.
 
     Visible is what is switched on in the list of segments (vtkMRMLSegmentationNode::
     GenerateEditMask): a segment counts that is only hidden with its whole segmentation.
+
+    Args:
+        segment_id: the object's own.
+        area: where the user edits; the segments that it is made of are left out.
     """
     display = segmentation_node.GetDisplayNode()
     if display is None:
@@ -27,7 +34,7 @@ def visible_others(segmentation_node, segment_id: str | None) -> list[str]:
     return [
         other
         for other in segmentation_node.GetSegmentation().GetSegmentIDs()
-        if other != segment_id and display.GetSegmentVisibility(other)
+        if other != segment_id and display.GetSegmentVisibility(other) and not area.has(other)
     ]
 
 

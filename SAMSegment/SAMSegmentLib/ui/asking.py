@@ -177,7 +177,7 @@ class Asking:
             start, shape = reach_of(request.prompts, held, place.image.geometry)
             taken = yield from occupied.occupied_steps(
                 target.segmentation,
-                occupied.visible_others(target.segmentation, target.segment_id),
+                occupied.visible_others(target.segmentation, target.segment_id, parameters.area),
                 place.image.geometry,
                 place.volume_to_world,
                 start,
@@ -230,7 +230,7 @@ def _limited(proposal: Proposal, target: Target, prompts: Prompts, parameters, p
     """A generator: the proposal without voxels that other segments keep, its small holes filled."""
     node, segment_id, to_world = target.segmentation, target.segment_id, place.volume_to_world
     if parameters.keep_out:
-        others = occupied.visible_others(node, segment_id)
+        others = occupied.visible_others(node, segment_id, parameters.area)
         proposal = yield from occupied.without_steps(proposal, node, others, to_world)
     # A hole in what the segment holds already may be meant.
     if parameters.fill_holes and parameters.start_from != "content":

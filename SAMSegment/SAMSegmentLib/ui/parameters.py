@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..scene.masking import ANYWHERE, EditableArea, editable_area_of
 from ..weights.catalogue import DEFAULT_MODEL, catalogue
 
 #: Name -> default. What a scene or a script may hold instead is checked in `parameters_of`.
@@ -34,6 +35,7 @@ class Parameters:
         start_from: one of STARTS.
         keep_out: whether other visible segments keep their voxels.
         fill_holes: whether small holes are filled, see core.holes.
+        area: where the Segment Editor lets the user edit.
         roi, line: nodes of the user's that serve as prompts, or None.
     """
 
@@ -43,13 +45,15 @@ class Parameters:
     start_from: str
     keep_out: bool
     fill_holes: bool
+    area: EditableArea = ANYWHERE
     roi: object = None
     line: object = None
 
     @property
     def question(self) -> tuple:
         """What makes another proposal of the same prompts."""
-        return self.model, self.start_from, self.keep_out, self.fill_holes
+        kept_out_of = self.area if self.keep_out else None
+        return self.model, self.start_from, self.keep_out, kept_out_of, self.fill_holes
 
 
 def set_defaults(scripted_effect) -> None:
@@ -70,6 +74,7 @@ def parameters_of(scripted_effect) -> Parameters:
         start_from if start_from in STARTS else STARTS[0],
         scripted_effect.parameter("KeepOut") != "0",
         scripted_effect.parameter("FillHoles") != "0",
+        editable_area_of(scripted_effect.parameterSetNode()),
         scripted_effect.nodeReference(ROI_NODE),
         scripted_effect.nodeReference(LINE_NODE),
     )

@@ -60,6 +60,48 @@ def test_the_editable_area_is_honoured(desk):
     assert "editable area" in desk.status
 
 
+@pytest.mark.parametrize(
+    "mode", ["InsideSingleSegment", "InsideAllSegments", "InsideVisibleSegments"]
+)
+def test_segments_that_are_the_editable_area_are_no_obstacle(desk, mode):
+    paint(desk, desk.second, UPPER)
+    node = desk.editor.mrmlSegmentEditorNode()
+    node.SetMaskSegmentID(desk.second)
+    limited = desk.propose(BALL)
+    assert desk.ui.keepOutBox.checked and not (limited & UPPER).any()
+    # The change asks anew.
+    node.SetMaskMode(getattr(SEGMENTATION, f"EditAllowed{mode}"))
+    mask = desk.proposal()
+    assert dice(mask, TRUTH) > 0.95
+    desk.apply()
+    assert (desk.mask() == (mask & UPPER)).all() and desk.mask().any()
+
+
+def test_other_segments_inside_the_editable_area_keep_their_voxels(desk):
+    paint(desk, desk.second, UPPER)
+    third = desk.segmentation.GetSegmentation().AddEmptySegment("", "Vessel")
+    vessel = ball(GRID, (33.0, 30.0, 24.0), 4.0)
+    paint(desk, third, vessel)
+    node = desk.editor.mrmlSegmentEditorNode()
+    node.SetOverwriteMode(NODE.OverwriteNone)
+    node.SetMaskSegmentID(desk.second)
+    node.SetMaskMode(SEGMENTATION.EditAllowedInsideSingleSegment)
+    desk.propose(BALL)
+    desk.apply()
+    assert desk.mask().any() and not (desk.mask() & vessel).any()
+    assert not (desk.mask() & ~UPPER).any()
+
+
+@pytest.mark.parametrize("mode", ["OutsideAllSegments", "OutsideVisibleSegments"])
+def test_editing_outside_segments_and_keeping_out_of_them_agree(desk, mode):
+    paint(desk, desk.second, UPPER)
+    node = desk.editor.mrmlSegmentEditorNode()
+    node.SetMaskMode(getattr(SEGMENTATION, f"EditAllowed{mode}"))
+    mask = desk.propose(BALL)
+    desk.apply()
+    assert (desk.mask() == mask).all() and not (mask & UPPER).any()
+
+
 def test_the_editable_intensity_range_is_honoured(desk):
     node = desk.editor.mrmlSegmentEditorNode()
     node.SetSourceVolumeIntensityMask(True)
