@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import locale
 import re
 import tempfile
 from pathlib import Path
@@ -134,6 +135,9 @@ def instance() -> qSlicerApplication:
 def begin(host, layout_manager, window) -> qSlicerApplication:
     """The application as just started, with a host's scene and empty settings."""
     app = instance()
+    # Qt has set the user's locale. Slicer sets all of it back, the rest of which is Python's here.
+    locale.setlocale(locale.LC_NUMERIC, "C")
+    qt.QLocale.setDefault(qt.QLocale(qt.QLocale.C))
     keep(app, _host=host, _manager=qSlicerModuleManager(), _layout=layout_manager, _window=window)
     keep(app, _folder=tempfile.TemporaryDirectory(prefix="slicer-host-"), _paused=0, _testing=False)
     Path(app.temporaryPath).mkdir()

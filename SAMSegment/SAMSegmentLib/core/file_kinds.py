@@ -12,6 +12,8 @@ from .errors import InputError
 GZIP_MAGIC = b"\x1f\x8b"
 #: Enough for NIfTI-2's header, a DICOM preamble, and the first lines of a text.
 HEAD_BYTES = 1024
+#: The part of a pair of files that has no header.
+VOXELS_ALONE = (".img", ".img.gz", ".raw", ".raw.gz", ".zraw")
 READABLE = "Give a NRRD, NIfTI, MetaImage or DICOM file, or a folder with a DICOM series."
 
 
@@ -94,6 +96,8 @@ def _refuse_what_is_no_image(path: Path, head: bytes) -> None:
             "is an Analyze 7.5 file, which does not say which side is left: save it as NIfTI or "
             "NRRD from a program where you can check that"
         )
+    elif path.name.lower().endswith(VOXELS_ALONE):
+        problem = "holds voxels alone: give the header beside it (.hdr, .nhdr or .mhd)"
     elif not head.strip(b"\0"):
         problem = "begins with nothing but zeros: copy, download or export it again"
     else:

@@ -99,44 +99,64 @@ def placed(
             "the file's header."
         )
     scale = MILLIMETRES.get(int(header["xyzt_units"]) & SPACE_UNITS, 1.0)
-    qform = _form(header, "qform", scale, shape, name)
-    sform = _form(header, "sform", scale, shape, name)
-    if qform is None and sform is None:
-        # As ITK: along the axes of DICOM's patient, from the first voxel on.
-        matrix = np.diag([*(sizes * scale * (-1, -1, 1)), 1.0])
-        return Geometry(matrix, shape), (
+    forms, wrong = _forms(header, scale, shape)
+    if wrong and not forms:
+        form, problem = wrong.popitem()
+        raise InputError(f"The {form} in the header of {name} is wrong: {problem}")
+    warnings = tuple(
+        f"The {form} in the header of {name} is wrong, so the other form was taken. ({problem})"
+        for form, problem in wrong.items()
+    )
+    geometry, told = _chosen(forms, header, sizes * scale, shape, name)
+    return geometry, warnings + told
+
+
+def _forms(
+    header: Nifti1Header, scale: float, shape: tuple[int, int, int]
+) -> tuple[dict[str, Geometry], dict[str, ValueError]]:
+    """The grids in mm by each form that is set, and what is wrong with those that place nothing."""
+    forms, wrong = {}, {}
+    for form in ("qform", "sform"):
+        if header[f"{form}_code"] <= 0:
+            continue
+        try:
+            matrix = header.get_qform() if form == "qform" else header.get_sform()
+            forms[form] = Geometry(np.diag([scale, scale, scale, 1.0]) @ matrix, shape)
+        except ValueError as error:
+            wrong[form] = error
+    return forms, wrong
+
+
+def _chosen(
+    forms: dict[str, Geometry],
+    header: Nifti1Header,
+    sizes: np.ndarray,
+    shape: tuple[int, int, int],
+    name: str,
+) -> tuple[Geometry, tuple[str, ...]]:
+    """The grid that ITK takes, and a warning where another could have been taken; sizes in mm."""
+    qform, sform = forms.get("qform"), forms.get("sform")
+    if not forms:
+        # Along the axes of DICOM's patient, from the first voxel on.
+        return Geometry(np.diag([*(sizes * (-1, -1, 1)), 1.0]), shape), (
             f"{name} does not say where its voxels lie (neither qform nor sform is set). They were "
             "placed as Slicer does; left and right may be the wrong way round.",
         )
     if sform is None:
         return qform, ()
-    if sform.is_sheared(ITK_TOLERANCE):
-        if qform is not None:
-            return qform, _difference(name, qform, "qform", sform, "sform")
+    if qform is None and sform.is_sheared(ITK_TOLERANCE):
         return sform, ()
-    if qform is not None and int(header["sform_code"]) != SCANNER and not _similar(qform, sform):
+    scanners = int(header["sform_code"]) == SCANNER and not sform.is_sheared(ITK_TOLERANCE)
+    if not (qform is None or scanners or _similar(qform, sform)):
         return qform, _difference(name, qform, "qform", sform, "sform")
-    # As ITK: the sform's directions and origin, but the voxel sizes beside it.
+    # The sform's directions and origin, but the voxel sizes beside it.
     matrix = sform.ijk_to_ras.copy()
-    matrix[:3, :3] = sform.directions * (sizes * scale)
+    matrix[:3, :3] = sform.directions * sizes
     taken = Geometry(matrix, shape)
     warnings = _difference(name, taken, "pixdim", sform, "sform")
     if qform is not None:
         warnings += _difference(name, taken, "sform", qform, "qform")
     return taken, warnings
-
-
-def _form(
-    header: Nifti1Header, form: str, scale: float, shape: tuple[int, int, int], name: str
-) -> Geometry | None:
-    """The grid by one of the forms, in mm; None if the header says that it is not set."""
-    if header[f"{form}_code"] <= 0:
-        return None
-    try:
-        matrix = header.get_qform() if form == "qform" else header.get_sform()
-        return Geometry(np.diag([scale, scale, scale, 1.0]) @ matrix, shape)
-    except ValueError as error:
-        raise InputError(f"The {form} in the header of {name} is wrong: {error}.") from error
 
 
 def _similar(one: Geometry, other: Geometry) -> bool:

@@ -76,6 +76,13 @@ def test_voxels_that_were_left_behind_are_named(tmp_path, name):
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["ct.nhdr", "packed.mhd", "ct.hdr"])
+def test_voxels_without_their_header_say_which_file_to_give(tmp_path, name):
+    _, data = whole(tmp_path, name)
+    with pytest.raises(InputError, match="give the header beside it"):
+        read_image(data)
+
+
 @pytest.mark.parametrize("name", ["ct.nrrd", "ct.mha", "ct.nii"])
 def test_a_header_that_breaks_off_is_refused(tmp_path, name):
     path, _ = whole(tmp_path, name)

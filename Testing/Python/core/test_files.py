@@ -125,6 +125,12 @@ def test_a_folder_without_dicom_is_refused(tmp_path):
         read_image(tmp_path)
 
 
+def test_a_folder_of_volumes_that_are_not_dicom_says_to_name_the_file(tmp_path):
+    write_mask(tmp_path / "liver.nii.gz", MASK, GRID, "Liver")
+    with pytest.raises(InputError, match=r"For liver\.nii\.gz, name that file"):
+        read_image(tmp_path)
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"the folder with real cases is not there: {DATA}")
 def test_a_folder_with_one_dicom_series_is_a_volume():
     image = read_image(DATA / "ct_dicom_3slice" / "dicom")

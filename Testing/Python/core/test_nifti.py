@@ -38,6 +38,7 @@ def nifti(
     path, qform=None, sform=None, codes=(1, 2), sizes=SIZES, units=2, kind=nibabel.Nifti1Image
 ):
     image = kind(VOXELS.T, None)
+    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"of any length"))
     if qform is not None:
         image.header.set_qform(qform, codes[0])
     if sform is not None:
@@ -118,6 +119,26 @@ def test_a_file_that_does_not_say_where_it_lies_is_told(tmp_path):
     image = read_image(path)
     assert image.geometry.is_close(by_slicer(path), 1e-6)
     assert "neither qform nor sform" in image.warnings[0]
+
+
+@pytest.mark.parametrize("broken", ["qform", "sform"])
+def test_a_form_that_places_nothing_leaves_it_to_the_other(tmp_path, broken):
+    path = nifti(tmp_path / "ct.nii", QFORM, QFORM, (1, 1))
+    content = bytearray(path.read_bytes())
+    # The quaternion begins at byte 256, the sform's rows at 280.
+    fields = (256, (1, 1, 1)) if broken == "qform" else (280, (0,) * 12)
+    struct.pack_into(f"<{len(fields[1])}f", content, fields[0], *fields[1])
+    path.write_bytes(content)
+    image = read_image(path)
+    assert image.geometry.is_close(Geometry(QFORM, VOXELS.shape), 1e-5)
+    assert image.geometry.is_close(by_slicer(path), 1e-5)
+    assert f"The {broken} in the header of ct.nii is wrong" in image.warnings[0]
+
+
+def test_a_file_whose_only_form_places_nothing_is_refused(tmp_path):
+    path = nifti(tmp_path / "ct.nii", None, np.zeros((4, 4)))
+    with pytest.raises(InputError, match="The sform in the header of ct"):
+        read_image(path)
 
 
 @pytest.mark.parametrize("units", [0, 1, 2, 3])

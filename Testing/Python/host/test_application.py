@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import locale
 import sys
 
 import pytest
+
+from TestSupport.decimal_comma import decimal_comma
 
 pytestmark = pytest.mark.mrml
 
@@ -184,3 +187,13 @@ def test_text_can_be_drawn_anywhere(application):
     import qt
 
     assert "DejaVu Sans" in qt.QFontDatabase.families()
+
+
+def test_numbers_have_a_decimal_point_for_a_user_whose_numbers_have_a_comma(tmp_path, monkeypatch):
+    from SlicerHost.application import Application
+
+    with decimal_comma(tmp_path, monkeypatch), Application():
+        import qt
+
+        assert locale.localeconv()["decimal_point"] == "."
+        assert qt.QLocale().toString(1.5) == "1.5"

@@ -25,6 +25,8 @@ from ..errors import InputError
 
 # Names that only DICOM files have.
 SUFFIXES = (".dcm", ".dicom", ".ima")
+# Volumes in other formats, one of which a folder without DICOM may hold.
+_OTHER_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 # Objects with or without pixels that are no pictures of a patient, by modality.
 _OBJECTS = {
     "SEG": "a segmentation",
@@ -151,7 +153,15 @@ def headers_in(folder: Path) -> list[Header]:
     if not headers:
         others = sorted({one for one in read if isinstance(one, str)})
         found = f", only {', '.join(others)}" if others else ""
-        raise InputError(f"The folder {folder} holds no DICOM series of images{found}.")
+        volume = next(
+            (
+                f" For {path.name}, name that file."
+                for path in paths
+                if path.name.endswith(_OTHER_VOLUMES)
+            ),
+            "",
+        )
+        raise InputError(f"The folder {folder} holds no DICOM series of images{found}.{volume}")
     return headers
 
 
