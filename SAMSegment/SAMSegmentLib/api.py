@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from .core import arguments
 from .core.checks import check_prompts_in_volume
-from .core.errors import SAMSegmentError
+from .core.errors import SAMSegmentError, memory_told
 from .core.files import read_image
 from .core.image import Image, image_from_sitk, sitk_from_array
 from .core.prediction import NOTHING_FOUND, Prediction
@@ -43,8 +43,10 @@ class Segmenter:
 
     Raises:
         InputError: if there is no such image or model.
+        OutOfMemoryError: if the image does not fit into memory.
     """
 
+    @memory_told()
     def __init__(
         self,
         image: str | os.PathLike | sitk.Image,
@@ -109,6 +111,7 @@ class Segmenter:
         """Puts back the prompt that was taken back last. False if there is none."""
         return self._history.redo()
 
+    @memory_told()
     def mask(self, threshold: float = 0.5) -> sitk.Image:
         """UInt8 mask (0 or 1) on the image's own grid: where the probability exceeds `threshold`.
 
@@ -123,13 +126,15 @@ class Segmenter:
         """
         mask = self._told().mask(threshold)
         if not mask.any():
-            warnings.warn(f"The mask is empty. {NOTHING_FOUND}", stacklevel=2)
+            warnings.warn(f"The mask is empty. {NOTHING_FOUND}", stacklevel=3)
         return self._like_input(mask)
 
+    @memory_told()
     def probability(self) -> sitk.Image:
         """Float32 probability (0 to 1) on the image's own grid. Raises as `mask`."""
         return self._like_input(self._told().probability())
 
+    @memory_told()
     def alternatives(self, threshold: float = 0.5) -> list[sitk.Image]:
         """Masks of what else the prompts may mean, the likeliest first. Raises as `mask`.
 
@@ -138,6 +143,7 @@ class Segmenter:
         """
         return [self._like_input(other.mask(threshold)) for other in self._told().alternatives]
 
+    @memory_told()
     def prediction(self) -> Prediction:
         """The model's answer to the present prompts: logits on a part of the grid, and warnings."""
         if self._client is None:
@@ -165,7 +171,8 @@ class Segmenter:
         """The prediction, its warnings given as Python's: the image made of it cannot hold them."""
         prediction = self.prediction()
         for warning in prediction.warnings:
-            warnings.warn(warning, stacklevel=3)
+            # Three calls up: past the public method, and what watches over its memory.
+            warnings.warn(warning, stacklevel=4)
         return prediction
 
     def _like_input(self, voxels) -> sitk.Image:

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import __version__
 from .console import NobodyReadsError, StatusLine, hushed_libraries, mention, print_result, remark
 from .core import arguments
-from .core.errors import Cancelled, InputError, SAMSegmentError, WriteError, reason_of
+from .core.errors import Cancelled, InputError, SAMSegmentError, WriteError, memory_told, reason_of
 from .core.files import MASK_SUFFIXES, check_output, format_warnings, write_mask
 from .core.prediction import NOTHING_FOUND, Prediction
 from .evaluate import add_evaluate
@@ -22,16 +22,14 @@ from .weights.catalogue import DEFAULT_MODEL, model_entry
 from .worker.time_left import TimeLeft
 
 DONE, FAILURE, BAD_INPUT = 0, 1, 2
-NO_MEMORY = (
-    "There is not enough memory. Nothing was written. Close other programs, or crop the volume."
-)
 
 
 def run(given: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     try:
         options = _parser().parse_args(given)
-        return options.run(options)
+        with memory_told():
+            return options.run(options)
     except SystemExit as end:  # argparse's, after --help and --version
         return int(end.code or DONE)
     except NobodyReadsError:
@@ -40,8 +38,6 @@ def run(given: list[str] | None = None) -> int:
         return _fail(BAD_INPUT, str(error))
     except SAMSegmentError as error:
         return _fail(FAILURE, str(error))
-    except MemoryError:
-        return _fail(FAILURE, NO_MEMORY)
     except OSError as error:
         return _fail(FAILURE, reason_of(error))
 
@@ -154,6 +150,7 @@ def _add_segment(commands) -> None:
         "segment",
         help="segment one object",
         description="Segments the object that the prompts mean. Positions are RAS in mm.",
+        epilog="Of a file whose name begins with -, write ./-name.",
     )
     command.set_defaults(run=segment)
     add = command.add_argument

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from SAMSegmentLib import Segmenter
-from SAMSegmentLib.core.errors import Cancelled, InputError, SAMSegmentError
+from SAMSegmentLib.core.errors import Cancelled, InputError, OutOfMemoryError, SAMSegmentError
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import geometry_of_sitk, image_from_sitk, sitk_from_array
 from SAMSegmentLib.core.prompts import Roi
@@ -176,6 +176,45 @@ def test_a_threshold_that_is_none_is_named(volume, quick):
             for masks in (segmenter.mask, segmenter.alternatives):
                 with pytest.raises(InputError, match=r"^threshold: "):
                     masks(threshold)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("itk::ERROR: ImportImageContainer: Failed to allocate memory for image."),
+        OSError(12, "Cannot allocate memory"),
+    ],
+)
+def test_when_memory_runs_out_every_call_raises_the_documented_error(
+    volume, quick, monkeypatch, error
+):
+    def fail(*_, **__):
+        raise error
+
+    with Segmenter(volume) as segmenter:
+        segmenter.set_roi(BALL, SIZE)
+        segmenter.mask()
+        monkeypatch.setattr("SAMSegmentLib.api.sitk_from_array", fail)
+        for call in (segmenter.mask, segmenter.probability, segmenter.alternatives):
+            with pytest.raises(OutOfMemoryError, match="not enough memory"):
+                call()
+        segmenter.add_point(BALL)
+        monkeypatch.setattr(segmenter._client, "predict", fail)
+        with pytest.raises(OutOfMemoryError):
+            segmenter.prediction()
+        assert segmenter.prompts.kinds == {"roi", "points"}
+    monkeypatch.setattr("SAMSegmentLib.api.read_image", fail)
+    with pytest.raises(OutOfMemoryError):
+        Segmenter("ct.nii.gz")
+
+
+def test_a_warning_points_at_the_callers_line(volume, quick):
+    with Segmenter(volume) as segmenter:
+        segmenter.set_roi((4, 4, 10), (4, 4, 4))
+        with pytest.warns(UserWarning, match="empty") as told:
+            segmenter.mask()
+    assert told[0].filename == __file__
 
 
 def test_an_empty_mask_is_told(volume, quick):

@@ -15,13 +15,15 @@ import numpy as np
 
 from .errors import InputError
 
+# No length in mm and no intensity is that large, and squares of larger numbers overflow.
+_LARGEST = 1e30
 # Longer ones are cut in messages.
 _LONGEST = 60
 
 
 def number(value: object, name: str) -> float:
     """A finite number."""
-    if _is_number(value) and np.isfinite(float(value)):
+    if _is_number(value) and abs(value) < _LARGEST:
         return float(value)
     raise _wrong(name, "a finite number is needed", value)
 
@@ -49,7 +51,11 @@ def array(
         needs: what to say, such as "three finite numbers are needed"; by default how many.
     """
     found = _numbers_in(value)
-    if found is not None and found.shape == shape and (not finite or np.isfinite(found).all()):
+    if (
+        found is not None
+        and found.shape == shape
+        and (not finite or (np.abs(found) < _LARGEST).all())
+    ):
         return found
     raise _wrong(name, needs or f"{' x '.join(map(str, shape))} finite numbers are needed", value)
 

@@ -3,6 +3,14 @@
 Every message says what is wrong and what to do about it; it is shown to the user as it stands.
 """
 
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_NO_MEMORY = ("Failed to allocate memory", "std::bad_alloc", "bad allocation")
+
 
 class SAMSegmentError(Exception):
     """Base of every error that SAMSegment raises on purpose."""
@@ -45,3 +53,30 @@ def reason_of(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1].split("ERROR: ")[-1] if lines else "unknown reason"
     return text if text.endswith(".") else f"{text}."
+
+
+def has_no_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, in Python's, the system's or ITK's words."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
+
+
+@contextmanager
+def memory_told() -> Iterator[None]:
+    """Makes an OutOfMemoryError of all that means it; also as a decorator.
+
+    Raises:
+        OutOfMemoryError: if memory runs out within.
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except (MemoryError, OSError, RuntimeError) as error:
+        if not has_no_memory(error):
+            raise
+        raise OutOfMemoryError(
+            "There is not enough memory for this. Nothing was changed. Close other programs or "
+            "volumes, or crop the volume."
+        ) from error

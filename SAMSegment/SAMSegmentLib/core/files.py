@@ -121,6 +121,8 @@ def check_output(
         MissingPackageError: if it is to be NIfTI and nibabel is not installed.
     """
     path = Path(path)
+    if not path.name:
+        raise InputError("The path of the output is empty: name a file.")
     if _mask_suffix(path) is None:
         raise InputError(
             f"{path.name}: a mask is written as one of {', '.join(MASK_SUFFIXES)}; "

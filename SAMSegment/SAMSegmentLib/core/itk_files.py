@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .c_locale import decimal_point
-from .errors import InputError, reason_of
+from .errors import InputError, has_no_memory, reason_of
 from .file_kinds import READABLE, incomplete
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
@@ -62,6 +62,8 @@ def _read(path: Path, format_name: str) -> Image:
         with named_in_utf8(path) as readable, decimal_point():
             source = sitk.ReadImage(str(readable), imageIO=format_name)
     except RuntimeError as error:
+        if has_no_memory(error):
+            raise
         raise InputError(
             f"{path} is not an image that can be read: {reason_of(error)} {READABLE}"
         ) from error

@@ -59,7 +59,9 @@ def install_order(entry: ModelEntry, source: str | os.PathLike | None = None) ->
         raise InputError(f"{entry.title} comes with SAMSegment: there is nothing to install.")
     if source is None:
         return InstallModel(entry)
-    path = absolute(arguments.path(source, "source"))
+    if not os.fspath(arguments.path(source, "source")):
+        raise InputError("The path of the weights is empty: name a file or folder.")
+    path = absolute(source)
     if not os.path.lexists(path):
         raise InputError(f"{path} does not exist: give the weights file, or the folder it is in.")
     return InstallModel(entry, path)

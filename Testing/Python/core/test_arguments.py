@@ -42,11 +42,20 @@ GOOD = {
     arguments.callback: [(None, None), (print, print)],
 }
 BAD = {
-    arguments.number: [*NOTHING, NAN, INF, (1,), np.zeros(3)],
+    arguments.number: [*NOTHING, NAN, INF, 1e300, (1,), np.zeros(3)],
     arguments.whole_number: [*NOTHING, 0.5, 1.0, -1, NAN, (1,), np.array([1, 2])],
     arguments.position: [
         *NOTHING,
-        *[5, (1, 2), (1, 2, 3, 4), ("1", "2", "3"), (1, 2, None), (1, 2, NAN), (1, 2, INF)],
+        *[
+            5,
+            (1, 2),
+            (1, 2, 3, 4),
+            ("1", "2", "3"),
+            (1, 2, None),
+            (1, 2, NAN),
+            (1, 2, INF),
+            (1, 2, 1e300),
+        ],
         *[np.zeros((1, 3)), [[1], [2], [3]], [[1, 2], [3]], (1, 2, "3"), (True, False, True)],
     ],
     arguments.intensity_range: [
