@@ -494,6 +494,14 @@
     </message>
 </context>
 <context>
+    <name>ui.applying</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/applying.py"/>
+        <source>Applied. Ctrl+Z takes it back.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>ui.asking</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
@@ -1126,11 +1134,6 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
         <source>Cancelled. The prompts are kept.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
-        <source>Applied. Ctrl+Z takes it back.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

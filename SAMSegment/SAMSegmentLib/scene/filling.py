@@ -13,11 +13,17 @@ from ..core.prompts import Point
 from ..core.proposal import Proposal
 from .grid import grid_under
 from .layers import add_union, layers_of
+from .masking import ANYWHERE, EditableArea
 from .steps import Steps
 
 
 def filled_steps(
-    proposal: Proposal, segmentation_node, segment_id, volume_to_world, points: Iterable[Point]
+    proposal: Proposal,
+    segmentation_node,
+    segment_id,
+    volume_to_world,
+    points: Iterable[Point],
+    area: EditableArea = ANYWHERE,
 ) -> Steps[Proposal]:
     """A proposal that fills small holes at any threshold, in steps of a few milliseconds.
 
@@ -28,6 +34,7 @@ def filled_steps(
         segment_id: for which it is; None: for a new segment.
         volume_to_world: 4x4 from the RAS of the proposal's image to world RAS, now.
         points: prompts, world RAS in mm.
+        area: where the user edits; the segments that it is made of do not count.
 
     Raises:
         InputError: see `grid.grid_under` and `occupied.occupied_steps`.
@@ -37,7 +44,8 @@ def filled_steps(
     if proposal.levels.size == 0:
         return proposal
     ids = segmentation_node.GetSegmentation().GetSegmentIDs()
-    layers = layers_of(segmentation_node, [other for other in ids if other != segment_id])
+    others = [other for other in ids if other != segment_id and not area.has(other)]
+    layers = layers_of(segmentation_node, others)
     taken = None
     if layers:
         taken = np.zeros(shape, dtype=bool)

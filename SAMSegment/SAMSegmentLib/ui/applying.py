@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from slicer.i18n import tr as _
+
 from .. import __version__
 from ..scene.editors import slicer_editors
 from ..scene.provenance import provenance_tags
 from ..scene.writer import SegmentationWriter, WriteResult
 from .asking import Shown
+from .panel_state import GOOD, WARNING
 from .parameters import Parameters
 from .target import Target
 
@@ -47,3 +50,10 @@ class Applier:
         own = self._editor()
         others = [editor for editor in slicer_editors() if editor is not own]
         return [own, *others] if own is not None else others
+
+
+def verdict_on(result: WriteResult) -> tuple[str, str]:
+    """What the panel says after writing: text and kind."""
+    if result.warnings:
+        return " ".join(result.warnings), WARNING
+    return _("Applied. Ctrl+Z takes it back."), GOOD

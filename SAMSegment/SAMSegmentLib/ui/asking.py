@@ -234,7 +234,9 @@ def _limited(proposal: Proposal, target: Target, prompts: Prompts, parameters, p
         proposal = yield from occupied.without_steps(proposal, node, others, to_world)
     # A hole in what the segment holds already may be meant.
     if parameters.fill_holes and parameters.start_from != "content":
-        proposal = yield from filled_steps(proposal, node, segment_id, to_world, prompts.points)
+        proposal = yield from filled_steps(
+            proposal, node, segment_id, to_world, prompts.points, parameters.area
+        )
     return proposal
 
 

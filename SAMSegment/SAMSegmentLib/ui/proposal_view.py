@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..core.proposal import Proposal
 from ..scene.preview import Preview
 from .delay import Delay
@@ -17,14 +19,16 @@ class ProposalView:
 
     Args:
         steps: does what takes longer than a frame.
+        drawn: called when a proposal has been drawn.
     """
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, drawn: Callable[[], None]) -> None:
         self._steps = steps
+        self._tell = drawn
         self._preview: Preview | None = None
         self._segmentation = None
         self._segment_id = ""
-        self._drawn: tuple[Proposal | None, float] = (None, 0.5)
+        self._wanted: tuple[Proposal, Place, float] | None = None
         self._later = Delay(SURFACE_DELAY_MS, self._make_surface)
 
     def enter(self, target: Target) -> None:
@@ -52,22 +56,35 @@ class ProposalView:
         self.leave()
         self._later.release()
 
+    def shows(self, proposal: Proposal, threshold: float) -> bool:
+        """Whether this is in the views, entirely."""
+        preview = self._preview
+        if preview is None or self._steps.is_running(SHOW):
+            return False
+        return preview.proposal is proposal and preview.threshold == threshold
+
     def show(self, proposal: Proposal, place: Place, threshold: float) -> None:
         """Draws a proposal where its probability exceeds `threshold`."""
-        before, threshold_before = self._drawn
+        before, _, threshold_before = self._wanted or (None, None, None)
         if self._preview is None or (before is proposal and threshold_before == threshold):
             return
         only_threshold = before is proposal and not self._steps.is_running(SHOW)
         self._stop()
         # Noted first: what cannot be drawn is not tried again and again.
-        self._drawn = (proposal, threshold)
+        self._wanted = (proposal, place, threshold)
         if only_threshold:
             work = self._preview.setting_threshold(threshold)
         else:
             work = self._preview.showing(
                 proposal, place.volume_to_world, threshold, self._segment_id
             )
-        self._steps.run(SHOW, work, self._make_surface_later)
+        self._steps.run(SHOW, work, self._on_drawn)
+
+    def draw_again(self) -> None:
+        """Draws the last proposal once more, unless that is under way: its node was deleted."""
+        if self._wanted is not None and not self._steps.is_running(SHOW):
+            wanted, self._wanted = self._wanted, None
+            self.show(*wanted)
 
     def hide(self) -> None:
         """Draws nothing."""
@@ -84,10 +101,11 @@ class ProposalView:
         self._later.stop()
         self._steps.stop(SHOW)
         self._steps.stop(SURFACE)
-        self._drawn = (None, 0.5)
+        self._wanted = None
 
-    def _make_surface_later(self, _result: object) -> None:
+    def _on_drawn(self, _result: object) -> None:
         self._later.start()
+        self._tell()
 
     def _make_surface(self) -> None:
         if self._preview is not None:

@@ -16,13 +16,13 @@ from ..scene.observers import Observers
 from ..scene.time_point import TimePoint, time_point_of
 from ..weights.catalogue import model_entry
 from . import settings
-from .applying import Applier
+from .applying import Applier, verdict_on
 from .asking import Asking
 from .delay import Delay
 from .gaze import Gaze
 from .idle_status import can_be_loaded
 from .keeping import keep
-from .panel_state import ERROR, GOOD, HINT, NEGATIVE, POSITIVE, WARNING
+from .panel_state import ERROR, HINT, NEGATIVE, POSITIVE, WARNING
 from .parameters import LINE_NODE, ROI_NODE, Parameters, parameters_of
 from .prompt_editor import PromptEditor
 from .proposal_view import ProposalView
@@ -50,7 +50,7 @@ class Session:
         self._steps = Steps(self._on_error)
         self._asking = Asking(service, self._steps, self._on_asking_changed)
         self._prompts: PromptEditor | None = None
-        self._view = ProposalView(self._steps)
+        self._view = ProposalView(self._steps, self._tell)
         self._target: Target | None = None
         self._parameters: Parameters | None = None
         self._placed_at: TimePoint | None = None
@@ -182,6 +182,10 @@ class Session:
         if not self.is_active or shown is None or not shown.complete or self._asking.is_busy:
             return
         target, parameters = self._target, self._parameters
+        if not self._view.shows(shown.proposal, parameters.threshold):
+            # Nothing is written unseen; if it got lost, it is drawn again.
+            self._view.draw_again()
+            return
         if not self._effect.confirmCurrentSegmentVisible():
             return
         try:
@@ -198,10 +202,7 @@ class Session:
         if parameters.start_from != "prompts":
             # They are in the segment now, from which the next proposal starts.
             self._prompts.clear_quietly()
-        if result.warnings:
-            self._asking.say(" ".join(result.warnings), WARNING)
-        else:
-            self._asking.say(_("Applied. Ctrl+Z takes it back."), GOOD)
+        self._asking.say(*verdict_on(result))
 
     def set_parameter(self, name: str, value) -> None:
         """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""
@@ -371,11 +372,8 @@ class Session:
     def _tell(self) -> None:
         if not self.is_active:
             return
-        self._show(
-            panel_state_of(
-                self._target, self._parameters, self._prompts, self._placed_at, self._asking
-            )
-        )
+        parts = self._prompts, self._placed_at, self._asking, self._view
+        self._show(panel_state_of(self._target, self._parameters, *parts))
 
     def _row(self, key: str):
         rows = self._prompts.rows if self.is_active else ()

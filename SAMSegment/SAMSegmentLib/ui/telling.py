@@ -10,6 +10,7 @@ from .keeping import time_note
 from .panel_state import PanelState
 from .parameters import Parameters
 from .prompt_editor import PromptEditor
+from .proposal_view import ProposalView
 from .readings import why_no_other
 from .target import Target
 
@@ -20,6 +21,7 @@ def panel_state_of(
     prompts: PromptEditor,
     placed_at: TimePoint | None,
     asking: Asking,
+    view: ProposalView,
 ) -> PanelState:
     """All that the panel shows.
 
@@ -28,6 +30,8 @@ def panel_state_of(
     """
     shown = asking.shown
     ready = shown is not None and shown.complete and not asking.is_busy
+    # What would be written, and nothing else, is in the views.
+    seen = ready and view.shows(shown.proposal, parameters.threshold)
     status = asking.status, asking.status_kind
     if not asking.status:
         status = idle_status(target, parameters)
@@ -41,7 +45,7 @@ def panel_state_of(
         can_place=target is not None,
         can_undo=prompts.can_undo,
         can_redo=prompts.can_redo,
-        can_apply=ready and shown.proposal.levels.size > 0,
+        can_apply=seen and shown.proposal.levels.size > 0,
         can_cancel=asking.is_busy or shown is not None,
         no_other_mask=why_no_other(asking),
         refused=parameters.model if parameters and isinstance(asking.error, WeightsError) else "",

@@ -79,3 +79,41 @@ def test_a_hierarchy_that_somebody_empties_costs_no_more_than_a_new_preview(desk
     hierarchy.RemoveItem(children.GetId(0))
     assert desk.preview_mask() is None
     assert desk.propose((33, 30, 20)).sum() == pytest.approx(mask.sum(), rel=0.2)
+
+
+def test_nothing_can_be_applied_before_it_is_drawn(desk, monkeypatch):
+    from SAMSegmentLib.scene.preview import Preview
+
+    showing, free = Preview.showing, []
+
+    def slow(*arguments):
+        while not free:
+            yield
+        yield from showing(*arguments)
+
+    desk.propose(BALL)
+    assert desk.ui.applyButton.enabled
+    monkeypatch.setattr(Preview, "showing", slow)
+    desk.place((33, 30, 27), positive=False)
+    desk.wait(lambda: desk.is_asking)
+    desk.wait(lambda: not desk.is_asking)
+    desk.application.wait(seconds=0.05)
+    assert not desk.ui.applyButton.enabled
+    desk.session.apply()  # as by Ctrl+Return
+    assert not desk.mask().any()
+    free.append(True)
+    desk.wait(lambda: desk.ui.applyButton.enabled)
+    seen = desk.preview_mask()
+    desk.apply()
+    assert (desk.mask() == seen).all()
+
+
+def test_a_preview_that_was_deleted_is_drawn_again_before_it_is_applied(desk):
+    mask = desk.propose(BALL)
+    desk.scene.RemoveNode(desk.preview)
+    desk.session.apply()
+    assert not desk.mask().any()
+    desk.wait(lambda: desk.preview_mask() is not None)
+    assert (desk.preview_mask() == mask).all()
+    desk.apply()
+    assert (desk.mask() == mask).all()
