@@ -46,7 +46,7 @@ _FORMAT = ("Rows", "Columns", "BitsAllocated")
 _MOST_SAID = 100
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM, _END_OF_ITEMS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
-_FLOATS, _DOUBLES, _PIXEL_DATA = 0x0008, 0x0009, 0x0010
+_PIXEL_KEYWORDS = {0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData", 0x0010: "PixelData"}
 
 # What is read: what decides which files belong together, where slices lie, what pixels mean, and
 # what tells images of the same place apart. No names of patients.
@@ -64,11 +64,25 @@ _VALUES = ["RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"]
 _TIME = ["TemporalPositionIdentifier", "AcquisitionTime", "ContentTime", "TriggerTime"]
 _CONTRAST = ["EchoTime", "InversionTime", "FlipAngle", "ConvolutionKernel", "AcquisitionNumber"]
 _DIFFUSION = ["DiffusionBValue", "DiffusionGradientOrientation"]
-_NEEDED = [
+_KEYWORDS = [
     *(*_KIND, *_SERIES, *_PLACE, *_SPACING, *_ULTRASOUND, *_DEPTH, *_FRAMES, *_GROUPS),
-    *(*_PIXELS, *_BITS, *_VALUES),
+    *(*_PIXELS, *_BITS, *_VALUES, *_TIME, *_CONTRAST, *_DIFFUSION),
 ]
-_KEYWORDS = [*_NEEDED, *_TIME, *_CONTRAST, *_DIFFUSION]
+
+
+@dataclass(frozen=True)
+class PixelElement:
+    """Where a file's pixels are.
+
+    Attributes:
+        keyword: PixelData, or FloatPixelData or DoubleFloatPixelData.
+        start: of its value, in bytes from the start of the file.
+        vr: its value representation; None where the syntax names none.
+    """
+
+    keyword: str
+    start: int
+    vr: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +93,13 @@ class Header:
         path: the file.
         dataset: the elements that matter, as pydicom holds them.
         syntax: its transfer syntax.
-        holds_floats: whether its pixels are floating-point numbers.
+        pixels: where they are; set once the header was found to be that of an image.
     """
 
     path: Path
     dataset: Dataset
     syntax: UID
-    holds_floats: bool = False
+    pixels: PixelElement | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,6 +110,11 @@ class Header:
     def frames(self) -> int:
         """How many frames the file holds."""
         return max(1, int(self.dataset.get("NumberOfFrames") or 1))
+
+    @property
+    def holds_floats(self) -> bool:
+        """Whether its pixels are floating-point numbers."""
+        return self.pixels is not None and self.pixels.keyword != "PixelData"
 
     @property
     def bytes_expected(self) -> int:
@@ -203,15 +222,15 @@ def _read(path: Path) -> Header | str:
         dataset = pydicom.dcmread(
             file, stop_before_pixels=True, specific_tags=_KEYWORDS, force=True
         )
-        for keyword in _NEEDED:
+        for keyword in (*_KIND, *_SERIES, *_BITS, "PixelRepresentation"):
             # pydicom looks into values when they are asked for: here, damage is told.
             dataset.get(keyword)
         if kind := _kind(dataset):
             return kind
         header = Header(path, dataset, _syntax(dataset))
         _check_syntax(header)
-        element = _check_whole(file, header)
-        return replace(header, holds_floats=element != _PIXEL_DATA)
+        pixels = _check_whole(file, header)
+        return replace(header, pixels=pixels)
 
 
 def _kind(dataset: Dataset) -> str | None:
@@ -245,34 +264,30 @@ def _check_syntax(header: Header) -> None:
         )
 
 
-def _check_whole(file: BinaryIO, header: Header) -> int:
-    """Compares what the header says with what the file holds, from the pixel element on.
-
-    Returns:
-        Which element of group 7FE0 that is.
-    """
+def _check_whole(file: BinaryIO, header: Header) -> PixelElement:
+    """Compares what the header says with what the file holds, from the pixel element on."""
     order = "<" if header.syntax.is_little_endian else ">"
     start = file.read(8)
     if len(start) < 8:
         raise _incomplete(header.path, "it ends before its pixels")
     group, element = unpack(f"{order}HH", start[:4])
-    if group != 0x7FE0 or element not in (_FLOATS, _DOUBLES, _PIXEL_DATA):
+    if group != 0x7FE0 or element not in _PIXEL_KEYWORDS:
         raise _incomplete(header.path, "its pixels are missing")
-    length = start[4:] if header.syntax.is_implicit_VR else file.read(4)
-    (length,) = unpack(f"{order}L", length)
+    vr = None if header.syntax.is_implicit_VR else start[4:6].decode("ascii", "replace")
+    (length,) = unpack(f"{order}L", start[4:] if vr is None else file.read(4))
     if any(header.dataset.get(keyword) is None for keyword in _FORMAT):
         raise _incomplete(header.path, "it does not say how large its image is")
-    expected = header.bytes_expected
+    expected, pixels_at = header.bytes_expected, file.tell()
     size = os.fstat(file.fileno()).st_size
     if length == _UNDEFINED_LENGTH:
         grown_too_far = expected > max(_LARGEST_SUSPECT, _LARGEST_GROWTH * size)
         # A frame has one item or more.
         if _items(file, size, header.path) < header.frames or grown_too_far:
             raise _incomplete(header.path, "its pixels do not fill the size that it names")
-    elif file.tell() + max(length, expected) > size:
-        missing = file.tell() + max(length, expected) - size
+    elif pixels_at + max(length, expected) > size:
+        missing = pixels_at + max(length, expected) - size
         raise _incomplete(header.path, f"the last {missing:,} bytes of its pixels are missing")
-    return element
+    return PixelElement(_PIXEL_KEYWORDS[element], pixels_at, vr)
 
 
 def _items(file: BinaryIO, size: int, path: Path) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import SimpleITK as sitk
-from pydicom.pixels import apply_modality_lut, iter_pixels
+from pydicom.pixels import apply_modality_lut, as_pixel_options, get_decoder
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 from ..errors import InputError
@@ -57,6 +57,9 @@ def _rescaled(stored: np.ndarray, frame: Frame, kind: np.dtype) -> np.ndarray:
         return stored.astype(kind)
     if kind.kind == "f":
         return (stored * frame.slope + frame.intercept).astype(kind)
+    if frame.slope == 1:
+        # The sum is in the range of `kind`, so that arithmetic modulo its size is right.
+        return np.add(stored, int(frame.intercept), dtype=kind, casting="unsafe")
     wide = np.multiply(stored, int(frame.slope), dtype=np.int64)
     return (wide + int(frame.intercept)).astype(kind)
 
@@ -109,11 +112,16 @@ def _plain(header: Header, wanted: list[int]) -> Iterator[np.ndarray]:
     unused = 0 if high is None else int(high) + 1 - bits
     if not 0 <= unused <= allocated - bits:
         raise ValueError(f"{bits} bits below bit {high}")
-    options = {"bits_stored": bits + unused} if unused else {}
-    for stored in iter_pixels(
-        header.path, indices=wanted, raw=True, transfer_syntax_uid=header.syntax, **options
-    ):
-        yield stored >> unused if unused else stored
+    options = as_pixel_options(
+        header.dataset, pixel_keyword=header.pixels.keyword, bits_stored=bits + unused
+    )
+    if header.pixels.vr:
+        options["pixel_vr"] = header.pixels.vr
+    with open(header.path, "rb") as file:
+        file.seek(header.pixels.start)
+        decoded = get_decoder(header.syntax).iter_array(file, indices=wanted, raw=True, **options)
+        for stored, _ in decoded:
+            yield stored >> unused if unused else stored
 
 
 def _decompressed(header: Header) -> np.ndarray:
