@@ -510,6 +510,11 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
+        <source>Other segments have changed, and keep their voxels: look again, then Apply.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
         <source>Starting the model ...</source>
         <translation type="unfinished"></translation>
     </message>
@@ -565,6 +570,31 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
         <source>The prompts were placed at {time}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>The segment has moved since its prompts were placed: they moved with it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>The segment or the volume has moved since its prompts were placed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>The segment was changed since its prompts were placed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>An earlier version did not note where the prompts belong</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>they are left out, and new ones correct what the segment holds (Start from).</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -1085,6 +1115,11 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
         <source>Line   {length:.1f} mm</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
+        <source>A point had no position (NaN) and was put back or left out.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

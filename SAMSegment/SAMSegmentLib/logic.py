@@ -15,7 +15,7 @@ from .scene.editors import OpenEditors, slicer_editors
 from .scene.filling import filled_steps
 from .scene.grid import target_geometry
 from .scene.markups import prompts_from
-from .scene.provenance import provenance_tags
+from .scene.provenance import Provenance
 from .scene.steps import finish
 from .scene.volumes import image_from_volume
 from .scene.writer import SegmentationWriter
@@ -156,7 +156,7 @@ class SAMSegmentLogic:
             name=name,
             terminology=terminology,
             segmentEditorNode=segmentEditorNode,
-            tags=provenance_tags(worldPrompts, entry.name, __version__, entry.sha256),
+            provenance=Provenance(worldPrompts, volumeNode, entry.name, __version__, entry.sha256),
         )
         for warning in (*proposal.warnings, *result.warnings):
             logging.warning("SAMSegment: %s", warning)

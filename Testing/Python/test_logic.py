@@ -11,15 +11,10 @@ import slicer
 
 from SAMSegmentLib import SAMSegmentLogic, __version__
 from SAMSegmentLib.core.errors import Cancelled, InputError
-from SAMSegmentLib.scene.provenance import (
-    MODEL,
-    PROMPTS,
-    VERSION,
-    WEIGHTS_SHA256,
-    prompts_of,
-    tag_of,
-)
+from SAMSegmentLib.scene.prompt_store import restore
+from SAMSegmentLib.scene.provenance import MODEL, PROMPTS, VERSION, WEIGHTS_SHA256
 from SAMSegmentLib.scene.segments import segment_mask
+from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import EditorWidget
 from SlicerHost.studio import PARENTS, affine, rotation, segments_of, snapshot, vtk_matrix
@@ -190,7 +185,7 @@ def test_a_new_segment_knows_its_name_terminology_and_how_it_was_made(logic, roo
     assert tag_of(segment, VERSION) == __version__
     assert tag_of(segment, WEIGHTS_SHA256) == logic.models()[0].sha256
     assert "|" not in tag_of(segment, PROMPTS)
-    roi = prompts_of(segment).roi
+    roi = restore(room.segmentation, segment_id, room.volume).prompts.roi
     assert np.allclose(roi.center, BALL) and np.allclose(roi.size, SIZE)
 
 

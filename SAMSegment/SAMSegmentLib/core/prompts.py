@@ -22,6 +22,16 @@ SHORTEST_LINE_MM = 0.01
 # Directions in files have six digits or more.
 UNIT_TOLERANCE = 1e-3
 NO_SIZE = "The ROI has no size along at least one axis: make it larger."
+# What JSON of another shape raises when it is taken apart.
+DAMAGE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
@@ -204,6 +214,19 @@ class Prompts:
             self.reading,
         )
 
+    def is_close(self, other: Prompts, tolerance_mm: float = 1e-6) -> bool:
+        """Whether both say the same, and lie at the same places to within rounding."""
+        signs = [tuple(point.positive for point in each.points) for each in (self, other)]
+        if (signs[0], self.kinds, self.reading) != (signs[1], other.kinds, other.reading):
+            return False
+        apart = np.abs(self._positions() - other._positions())
+        return bool(apart.max(initial=0) <= tolerance_mm)
+
+    def _positions(self) -> np.ndarray:
+        ends = [] if self.line is None else [self.line.start, self.line.end]
+        corners = [] if self.roi is None else self.roi.corners().tolist()
+        return np.array([*(p.ras for p in self.points), *ends, *corners]).reshape(-1, 3)
+
     def to_json(self) -> str:
         """One line of JSON; `from_json` gives the same prompts back, to the last bit."""
         roi = None if self.roi is None else self.roi.box_to_ras.tolist()
@@ -232,7 +255,7 @@ class Prompts:
             reading = int(data.get("reading", 0))
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except DAMAGE as error:
             raise InputError(f"These are not stored prompts: {error}.") from error
         return cls(roi, points, line, reading)
 

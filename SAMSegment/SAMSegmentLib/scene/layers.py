@@ -28,11 +28,13 @@ class Layer:
         voxels: labels, (k, j, i), shared with the labelmap.
         values: labels of the segments meant.
         geometry: grid of the voxels, in the segmentation node's own RAS.
+        time: of the labelmap's last change; unique in the process.
     """
 
     voxels: np.ndarray
     values: tuple[int, ...]
     geometry: Geometry
+    time: int = 0
 
     def holds(self, box) -> np.ndarray:
         """Where the segments are in a part of the voxels, boolean."""
@@ -67,7 +69,8 @@ def layers_of(segmentation_node, segment_ids) -> list[Layer]:
     for labelmap, labels in values.values():
         grid = grid_of(labelmap)
         if grid is not None:
-            layers.append(Layer(voxels_of(labelmap), tuple(labels), grid.geometry))
+            voxels = voxels_of(labelmap)
+            layers.append(Layer(voxels, tuple(labels), grid.geometry, labelmap.GetMTime()))
     return layers
 
 

@@ -33,13 +33,18 @@ def roi_from_node(roi_node) -> Roi:
             f"{describe(roi_node)} is inside out, but the object is expected inside: switch "
             "Inside out off (Markups module, ROI settings)."
         )
-    if min(roi_node.GetSize()) <= 0:
+    # GetPlanesWorld would not do: it forgets the scale of the transforms.
+    object_to_world = array_from_matrix(roi_node.GetObjectToWorldMatrix())
+    size = roi_node.GetSize()
+    if not (np.isfinite(size).all() and np.isfinite(object_to_world).all()):
+        raise InputError(
+            f"{describe(roi_node)} has no position or size (NaN or infinite): draw it again."
+        )
+    if min(size) <= 0:
         raise InputError(
             f"{describe(roi_node)} has no size along at least one axis: make it larger."
         )
-    # GetPlanesWorld would not do: it forgets the scale of the transforms.
-    object_to_world = array_from_matrix(roi_node.GetObjectToWorldMatrix())
-    return Roi(object_to_world @ np.diag([*roi_node.GetSize(), 1.0]))
+    return Roi(object_to_world @ np.diag([*size, 1.0]))
 
 
 def is_drawn(markups_node) -> bool:
@@ -113,6 +118,14 @@ def _positions_of(node) -> list[tuple[float, float, float]]:
     placed = node.PositionDefined
     positions = []
     for index in range(node.GetNumberOfControlPoints()):
-        if node.GetNthControlPointPositionStatus(index) == placed:
-            positions.append(tuple(node.GetNthControlPointPositionWorld(index)))
+        if node.GetNthControlPointPositionStatus(index) != placed:
+            continue
+        ras = tuple(node.GetNthControlPointPositionWorld(index))
+        if not np.isfinite(ras).all():
+            label = node.GetNthControlPointLabel(index) or f"number {index + 1}"
+            raise InputError(
+                f'The control point "{label}" of {describe(node)} has no position (NaN or '
+                "infinite): delete it, or place it anew (Markups module, Control points)."
+            )
+        positions.append(ras)
     return positions

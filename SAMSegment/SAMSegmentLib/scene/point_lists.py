@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import vtk
 
 from ..core.prompts import Point
@@ -26,12 +28,12 @@ class PlacedPoint:
 
     Attributes:
         number: names the point as long as it exists, also when it is moved or flipped.
-        point: position in world RAS, mm, and sign.
+        point: position in world RAS, mm, and sign; None if it has lost its position.
         index: of the control point in its list.
     """
 
     number: int
-    point: Point
+    point: Point | None
     index: int
 
 
@@ -69,26 +71,51 @@ class PointList:
         display.SetOccludedOpacity(0.5)
 
     def placed(self, numbers_in_use: set[int], new_number) -> list[PlacedPoint]:
-        """All defined points; those without a number of their own get one from `new_number`."""
-        node, defined = self.node, self.node.PositionDefined
-        points = []
-        for index in range(node.GetNumberOfControlPoints()):
-            if node.GetNthControlPointPositionStatus(index) != defined:
-                continue
+        """All defined points; those without a number of their own get one from `new_number`.
+
+        A position with NaN or infinity (from a broken transform, or a script) is no position: of
+        such points, only those are given that had a number already.
+        """
+        node, points = self.node, []
+        for index, ras in self._defined():
             number = _number(node.GetNthControlPointDescription(index))
             # A copy of a point is another point.
-            if number is None or number in numbers_in_use:
+            known = number is not None and number not in numbers_in_use
+            if not (known or np.isfinite(ras).all()):
+                continue
+            if not known:
                 number = new_number()
                 node.SetNthControlPointDescription(index, str(number))
             numbers_in_use.add(number)
-            ras = node.GetNthControlPointPositionWorld(index)
-            points.append(PlacedPoint(number, Point(tuple(ras), self.positive), index))
+            point = Point(ras, self.positive) if np.isfinite(ras).all() else None
+            points.append(PlacedPoint(number, point, index))
         return points
+
+    def mend(self, places: Mapping[int, tuple[float, float, float]]) -> int:
+        """Puts points without a position where they were (world RAS, mm, by number), or removes
+        them; how many there were."""
+        lost = [index for index, ras in self._defined() if not np.isfinite(ras).all()]
+        for index in reversed(lost):
+            number = _number(self.node.GetNthControlPointDescription(index))
+            if number in places:
+                self.node.SetNthControlPointPositionWorld(index, *places[number])
+            else:
+                self.node.RemoveNthControlPoint(index)
+        return len(lost)
 
     def add(self, number: int, ras) -> None:
         """Adds a point, world RAS in mm."""
         index = self.node.AddControlPointWorld(vtk.vtkVector3d(*ras))
         self.node.SetNthControlPointDescription(index, str(number))
+
+    def _defined(self) -> list[tuple[int, tuple[float, float, float]]]:
+        """Index and world RAS, mm, of what is placed; not of what follows the mouse."""
+        node = self.node
+        return [
+            (index, tuple(node.GetNthControlPointPositionWorld(index)))
+            for index in range(node.GetNumberOfControlPoints())
+            if node.GetNthControlPointPositionStatus(index) == node.PositionDefined
+        ]
 
     def label(self, index: int, text: str) -> None:
         """What is written beside a point."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import slicer
@@ -215,6 +215,18 @@ class PromptNodes:
             node = self._list_of(placed).node
             node.SetNthControlPointPositionWorld(placed.index, *point.ras)
 
+    def mend(self) -> int:
+        """Puts points whose position is NaN or infinite where they were; how many there were.
+
+        Until then they count as being there. Those that were nowhere before are removed.
+        """
+        places = {number: placed.point.ras for number, placed in self._known.items()}
+        with self._quietly():
+            count = sum(points.mend(places) for points in self._lists.values())
+        if count:
+            self._take_note()
+        return count
+
     def clear(self) -> None:
         """Removes all points and our ROI; the user's ROI and line are no longer followed."""
         with self._quietly():
@@ -279,14 +291,17 @@ class PromptNodes:
             self._tell_shape(kind)
 
     def _take_note(self) -> None:
-        with self._quietly():
+        with self._quietly(), ExitStack() as stack:
+            for points in self._lists.values():
+                # Numbers and labels are one change of a list.
+                stack.enter_context(slicer.util.NodeModify(points.node))
             in_use: set[int] = set()
             found = [
                 self._as_known(key, placed)
                 for key, points in self._lists.items()
                 for placed in points.placed(in_use, lambda: next(self._numbers))
             ]
-            there = {placed.number: placed for placed in found}
+            there = {placed.number: placed for placed in found if placed.point is not None}
             new = sorted(there.keys() - set(self._order))
             self._order = [number for number in self._order if number in there] + new
             self._known = {number: there[number] for number in self._order}
@@ -294,8 +309,9 @@ class PromptNodes:
                 self._list_of(placed).label(placed.index, str(turn))
 
     def _as_known(self, key: str, placed: PlacedPoint) -> PlacedPoint:
-        """While a point is dragged it counts as being where it was."""
-        if key in self._dragged and placed.number in self._known:
+        """A point that is dragged, or has lost its position, counts as being where it was."""
+        moving = key in self._dragged or placed.point is None
+        if moving and placed.number in self._known:
             return replace(placed, point=self._known[placed.number].point)
         return placed
 

@@ -1,6 +1,7 @@
 """The prompts of a segment, kept in its tags while they are edited.
 
-They are saved with the segmentation and restored with it. A copy of a segment has them, too.
+They are saved with the segmentation and restored with it. A copy of a segment has them, too. What
+has moved meanwhile moves them, see `prompt_frame`.
 """
 
 from __future__ import annotations
@@ -9,20 +10,12 @@ import json
 from dataclasses import dataclass
 
 from ..core.errors import InputError
-from ..core.prompts import Prompts
+from ..core.prompts import DAMAGE, Prompts
 from ..core.proposal import HIGHEST_THRESHOLD, LOWEST_THRESHOLD
-from .provenance import (
-    LIVE_TAGS,
-    PROMPTS,
-    SETTINGS,
-    TIME_POINT,
-    prompts_of,
-    prompts_tag,
-    set_tag,
-    tag_of,
-    unnoticed,
-)
+from .prompt_frame import Standing, frame_of, standing_of
+from .provenance import LIVE_TAGS, SETTINGS, TIME_POINT, placed_prompts_of, placed_tags
 from .segments import get_segment
+from .tags import set_tags, tag_of, unnoticed
 from .time_point import TimePoint
 
 
@@ -36,6 +29,7 @@ class StoredPrompts:
         threshold: probability, 0.01 to 0.99.
         from_content: the answer starts from what the segment holds.
         time_point: of the volume, when the prompts were placed; None if it is in no sequence.
+        standing: whether they still mean what they meant; said by `restore`.
     """
 
     prompts: Prompts
@@ -43,17 +37,23 @@ class StoredPrompts:
     threshold: float = 0.5
     from_content: bool = False
     time_point: TimePoint | None = None
+    standing: Standing = Standing.SAME
 
 
-def store(segmentation_node, segment_id: str, stored: StoredPrompts) -> bool:
-    """Keeps prompts with a segment; whether anything was different.
+def store(segmentation_node, segment_id: str, stored: StoredPrompts, volume=None) -> bool:
+    """Keeps prompts with a segment, as placed now; whether anything was different.
 
     This is no undo step, what can be redone stays so, and the voxels are not touched. What is equal
     already is not set again, so that the segmentation does not ask to be saved for nothing.
 
+    Args:
+        volume: node on which they were placed.
+
     Raises:
-        InputError: if the segment is not there.
+        InputError: if the segment is not there, or the segmentation is under a transform that is
+            not linear.
     """
+    get_segment(segmentation_node, segment_id)
     settings = {
         "model": stored.model,
         "threshold": stored.threshold,
@@ -61,31 +61,38 @@ def store(segmentation_node, segment_id: str, stored: StoredPrompts) -> bool:
     }
     settings_text = json.dumps(settings, separators=(",", ":")).replace("|", "\\u007c")
     tags = {
-        PROMPTS: prompts_tag(stored.prompts),
+        **placed_tags(segmentation_node, segment_id, stored.prompts, volume),
         SETTINGS: settings_text,
         TIME_POINT: stored.time_point.to_tag() if stored.time_point is not None else None,
     }
     return _set(segmentation_node, segment_id, tags)
 
 
-def restore(segmentation_node, segment_id: str) -> StoredPrompts | None:
-    """What was stored with a segment; None if nothing was.
+def restore(segmentation_node, segment_id: str, volume=None) -> StoredPrompts | None:
+    """What was stored with a segment, where it lies now; None if nothing was.
+
+    Args:
+        volume: node that is to be segmented now.
 
     Raises:
-        InputError: if the segment is not there, or what is stored with it is damaged: `discard` it.
+        InputError: if the segment is not there, the segmentation is under a transform that is not
+            linear, or what is stored is damaged: `discard` it.
     """
     segment = get_segment(segmentation_node, segment_id)
-    prompts = prompts_of(segment)
-    if prompts is None:
+    placed = placed_prompts_of(segment)
+    if placed is None:
         return None
+    frame = frame_of(segmentation_node, segment_id, volume)
+    standing, motion = standing_of(placed.frame, frame)
     model, threshold, from_content = _settings_of(segment)
     time_point = tag_of(segment, TIME_POINT)
     return StoredPrompts(
-        prompts,
+        placed.in_world(frame.to_world, motion),
         model,
         threshold,
         from_content,
         None if time_point is None else TimePoint.from_tag(time_point),
+        standing,
     )
 
 
@@ -100,11 +107,11 @@ def discard(segmentation_node, segment_id: str) -> bool:
 
 def _set(segmentation_node, segment_id: str, tags: dict[str, str | None]) -> bool:
     segment = get_segment(segmentation_node, segment_id)
-    with unnoticed(segmentation_node.GetSegmentation()):
-        changed = [set_tag(segment, name, value) for name, value in tags.items()]
-    if any(changed):
+    with unnoticed(segment):
+        changed = set_tags(segment, tags)
+    if changed:
         segmentation_node.StorableModified()
-    return any(changed)
+    return changed
 
 
 def _settings_of(segment) -> tuple[str | None, float, bool]:
@@ -119,7 +126,7 @@ def _settings_of(segment) -> tuple[str | None, float, bool]:
             raise ValueError("the model has no name")
         if not LOWEST_THRESHOLD <= threshold <= HIGHEST_THRESHOLD:
             raise ValueError(f"the threshold is {threshold}")
-    except (KeyError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise InputError(
             f'The settings stored with the segment "{segment.GetName()}" cannot be read ({error}): '
             "place the prompts again."

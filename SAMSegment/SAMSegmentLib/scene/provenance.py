@@ -1,22 +1,27 @@
 """How a segment was made, kept in its tags: saved with the segmentation, restored with it.
 
 The prompts are kept twice: as they stand now, which may be ahead of the mask (see `prompt_store`),
-and as they were when the mask was written.
+and as they were when the mask was written. Both are in the own RAS of the segmentation node, so
+that its transforms carry them along, and with them what they lie in, see `prompt_frame`. (World
+RAS, which version 0.1.0 wrote, is wrong as soon as anything is moved.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from dataclasses import dataclass
 
-import slicer
-import vtk
+import numpy as np
 
 from ..core.errors import InputError
 from ..core.prompts import Prompts
+from .prompt_frame import PromptFrame, frame_of
+from .tags import tag_of
+from .transforms import to_world
 
 # No colon in a key: the segmentation file splits tags at the first one.
 PROMPTS = "SAMSegment.Prompts"
+FRAME = "SAMSegment.PromptFrame"
 MODEL = "SAMSegment.Model"
 VERSION = "SAMSegment.Version"
 WEIGHTS_SHA256 = "SAMSegment.WeightsSha256"
@@ -26,46 +31,101 @@ TIME_POINT = "SAMSegment.TimePoint"
 #: Tags that say how the mask was made, and that change with it.
 TAGS = (APPLIED_PROMPTS, MODEL, VERSION, WEIGHTS_SHA256)
 #: Tags that change while the user edits prompts.
-LIVE_TAGS = (PROMPTS, SETTINGS, TIME_POINT)
+LIVE_TAGS = (PROMPTS, FRAME, SETTINGS, TIME_POINT)
+
+#: Of the stored prompts: 1, without a number, is in world RAS.
+FORMAT = 2
 
 
-def provenance_tags(
-    prompts: Prompts, model: str, version: str, weights_sha256: str
-) -> dict[str, str]:
-    """The tags of a segment.
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """How a mask was made.
 
-    Args:
+    Attributes:
         prompts: in world RAS, mm, at the time of writing.
+        volume: vtkMRMLScalarVolumeNode on which they were placed.
         model: name in the catalogue of models.
         version: of SAMSegment.
         weights_sha256: of the weights file, in hexadecimal.
     """
+
+    prompts: Prompts
+    volume: object
+    model: str
+    version: str
+    weights_sha256: str
+
+    def tags(self, segmentation_node, segment_id: str) -> dict[str, str]:
+        """The tags of the segment, once it holds the mask."""
+        placed = placed_tags(segmentation_node, segment_id, self.prompts, self.volume)
+        return {
+            **placed,
+            APPLIED_PROMPTS: placed[PROMPTS],
+            MODEL: self.model.replace("|", "/"),
+            VERSION: self.version.replace("|", "/"),
+            WEIGHTS_SHA256: self.weights_sha256,
+        }
+
+
+def placed_tags(segmentation_node, segment_id: str, prompts: Prompts, volume) -> dict[str, str]:
+    """The tags that keep prompts (world RAS) and what they lie in now.
+
+    Raises:
+        InputError: if the segmentation is under a transform that is not linear.
+    """
+    world_to_own = np.linalg.inv(to_world(segmentation_node))
     return {
-        PROMPTS: prompts_tag(prompts),
-        APPLIED_PROMPTS: prompts_tag(prompts),
-        MODEL: model.replace("|", "/"),
-        VERSION: version.replace("|", "/"),
-        WEIGHTS_SHA256: weights_sha256,
+        PROMPTS: prompts_tag(_mapped(prompts, world_to_own)),
+        FRAME: _without_bar(frame_of(segmentation_node, segment_id, volume).to_json()),
     }
 
 
 def prompts_tag(prompts: Prompts) -> str:
-    """Prompts as the value of a tag."""
-    # The segmentation file joins tags with "|", and would cut the value there.
-    return prompts.to_json().replace("|", "\\u007c")
+    """Prompts in a segmentation node's own RAS as the value of a tag."""
+    return _without_bar(f'{{"format":{FORMAT},{prompts.to_json()[1:]}')
 
 
-def prompts_of(segment) -> Prompts | None:
-    """The prompts of a vtkSegment as they stand now, in world RAS; None if it has none.
+@dataclass(frozen=True, eq=False)
+class PlacedPrompts:
+    """Prompts as a segment's tags hold them.
+
+    Attributes:
+        prompts: in the segmentation node's own RAS, mm; in world RAS without a frame.
+        frame: what they lay in; None if an earlier version stored them.
+    """
+
+    prompts: Prompts
+    frame: PromptFrame | None
+
+    def in_world(self, own_to_world: np.ndarray, motion: np.ndarray) -> Prompts:
+        """The prompts in world RAS.
+
+        Args:
+            own_to_world: 4x4 from the segmentation node's own RAS to world RAS, now.
+            motion: 4x4 that takes them along before, in that own RAS.
+        """
+        return self.prompts if self.frame is None else _mapped(self.prompts, own_to_world @ motion)
+
+
+def placed_prompts_of(segment) -> PlacedPrompts | None:
+    """The prompts of a vtkSegment as they stand now; None if it has none.
 
     Raises:
-        InputError: if the tag is there but damaged.
+        InputError: if they are there but damaged, or of a later version.
     """
     text = tag_of(segment, PROMPTS)
     if text is None:
         return None
     try:
-        return Prompts.from_json(text)
+        prompts, number = Prompts.from_json(text), json.loads(text).get("format", 1)
+        if number not in (1, FORMAT):
+            raise InputError("another version of SAMSegment wrote them.")
+        frame = tag_of(segment, FRAME)
+        if number == 1:
+            return PlacedPrompts(prompts, None)
+        if frame is None:
+            raise InputError("what they lie in is missing.")
+        return PlacedPrompts(prompts, PromptFrame.from_json(frame))
     except InputError as error:
         raise InputError(
             f'The prompts stored with the segment "{segment.GetName()}" cannot be read: {error} '
@@ -73,45 +133,11 @@ def prompts_of(segment) -> Prompts | None:
         ) from error
 
 
-def tag_of(segment, name: str) -> str | None:
-    """The value of a segment's tag; None if it has no such tag."""
-    value = vtk.reference("")
-    return str(value) if segment.GetTag(name, value) else None
+def _mapped(prompts: Prompts, matrix: np.ndarray) -> Prompts:
+    # To the last bit where nothing is moved: else a segment would ask to be saved for nothing.
+    return prompts if np.array_equal(matrix, np.eye(4)) else prompts.transformed(matrix)
 
 
-def set_tag(segment, name: str, value: str | None) -> bool:
-    """Sets a segment's tag, or removes it (None); whether that changed anything."""
-    if tag_of(segment, name) == value:
-        return False
-    if value is None:
-        segment.RemoveTag(name)
-    else:
-        segment.SetTag(name, value)
-    return True
-
-
-def live_tags(segmentation) -> dict[str, tuple[str | None, ...]]:
-    """The values of LIVE_TAGS of all segments of a vtkSegmentation, by ID."""
-    return {
-        segment_id: tuple(tag_of(segmentation.GetSegment(segment_id), name) for name in LIVE_TAGS)
-        for segment_id in segmentation.GetSegmentIDs()
-    }
-
-
-@contextmanager
-def unnoticed(segmentation) -> Iterator[None]:
-    """Within it, nobody who listens to a vtkSegmentation hears that tags of segments change.
-
-    The undo histories do: each (vtkSegmentationHistory::OnSegmentationModified) would forget what
-    can be redone, and count the tags as a change of its own to undo.
-    """
-    event, first = slicer.vtkSegmentation.SegmentModified, 1e9
-
-    def stop(*_: object) -> None:
-        segmentation.GetCommand(observer).AbortFlagOn()
-
-    observer = segmentation.AddObserver(event, stop, first)
-    try:
-        yield
-    finally:
-        segmentation.RemoveObserver(observer)
+def _without_bar(text: str) -> str:
+    # The segmentation file joins tags with "|", and would cut the value there.
+    return text.replace("|", "\\u007c")

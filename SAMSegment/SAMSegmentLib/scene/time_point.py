@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from ..core.errors import InputError
+from ..core.prompts import DAMAGE
 
 BROWSER = "vtkMRMLSequenceBrowserNode"
 
@@ -58,7 +59,7 @@ class TimePoint:
                 str(data["quantity"]),
                 str(data["unit"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except DAMAGE as error:
             raise InputError(
                 f"The stored time point cannot be read ({error}): place the prompts again."
             ) from error

@@ -17,7 +17,8 @@ import slicer
 
 from ..core.errors import InputError, WriteError
 from .editors import OpenEditors, editors_showing, keeps_history
-from .provenance import LIVE_TAGS, TAGS, live_tags, set_tag, tag_of, unnoticed
+from .provenance import LIVE_TAGS, TAGS
+from .tags import set_tags, tag_of, unnoticed
 from .transforms import describe
 
 # Each history keeps up to 5 copies of all labelmaps (vtkSegmentationHistory's default).
@@ -229,6 +230,14 @@ def fingerprint(segmentation_node) -> tuple:
     return (segmentation.__this__, *(_of_segment(segmentation, i) for i in _ids(segmentation)))
 
 
+def live_tags(segmentation) -> dict[str, tuple[str | None, ...]]:
+    """The values of LIVE_TAGS of all segments of a vtkSegmentation, by ID."""
+    return {
+        segment_id: tuple(tag_of(segmentation.GetSegment(segment_id), name) for name in LIVE_TAGS)
+        for segment_id in segmentation.GetSegmentIDs()
+    }
+
+
 def _ids(segmentation):
     return segmentation.GetSegmentIDs()
 
@@ -253,9 +262,8 @@ def _keep_edited(segmentation, prompts: dict, expected: dict) -> None:
     for segment_id, values in prompts.items():
         segment = segmentation.GetSegment(segment_id)
         if segment is not None and values != expected.get(segment_id):
-            with unnoticed(segmentation):
-                for name, value in zip(LIVE_TAGS, values, strict=True):
-                    set_tag(segment, name, value)
+            with unnoticed(segment):
+                set_tags(segment, dict(zip(LIVE_TAGS, values, strict=True)))
 
 
 def _save_in(editors) -> list[object]:

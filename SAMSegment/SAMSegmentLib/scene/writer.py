@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,8 @@ from .editors import OpenEditors, editors_showing, slicer_editors, visible_edito
 from .grid import grid_under, reference_grid, target_geometry
 from .masking import EditRules, check_rules, editable_voxels, rules_of
 from .modification import Modification
+from .provenance import Provenance
+from .tags import as_one_change, set_tags
 from .transforms import describe, require_class, to_world
 from .undo import SegmentationUndo
 
@@ -71,7 +72,7 @@ class SegmentationWriter:
         name: str | None = None,
         terminology: str | None = None,
         segmentEditorNode=None,
-        tags: Mapping[str, str] | None = None,
+        provenance: Provenance | None = None,
         threshold: float = 0.5,
     ) -> WriteResult:
         """Replaces a segment's voxels by the mask of a prediction or proposal; one undo step.
@@ -88,7 +89,7 @@ class SegmentationWriter:
                 overwrite mode are followed; it is not changed. If left out: those of the Segment
                 Editor in which the segmentation is seen; without one, edit everywhere and
                 overwrite no other segment.
-            tags: kept with the segment, see `scene.provenance`.
+            provenance: how the mask was made; kept with the segment.
             threshold: probability (0 to 1) above which a voxel belongs to the segment.
 
         Raises:
@@ -102,7 +103,7 @@ class SegmentationWriter:
         step = self._undo.begin(segmentationNode, editors)
         try:
             written_id = _change(segmentationNode, segmentId, mask, rules, grid)
-            _describe_segment(segmentationNode, written_id, name, terminology, tags or {})
+            _describe_segment(segmentationNode, written_id, name, terminology, provenance)
         except BaseException as error:
             self._undo.roll_back(step)
             if isinstance(error, SAMSegmentError) or not isinstance(error, Exception):
@@ -228,14 +229,15 @@ def _same(expected: Patch, written: Patch | None) -> bool:
     )
 
 
-def _describe_segment(segmentation_node, segment_id, name, terminology, tags) -> None:
+def _describe_segment(segmentation_node, segment_id, name, terminology, provenance) -> None:
     segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
-    if name is not None:
-        segment.SetName(name)
-    if terminology is not None:
-        segment.SetTerminology(terminology)
-    for key, value in tags.items():
-        segment.SetTag(key, value)
+    tags = {} if provenance is None else provenance.tags(segmentation_node, segment_id)
+    with as_one_change(segment):
+        if name is not None:
+            segment.SetName(name)
+        if terminology is not None:
+            segment.SetTerminology(terminology)
+        set_tags(segment, tags)
 
 
 def _warnings(patch: Patch, mask: Patch, rules: EditRules) -> tuple[str, ...]:

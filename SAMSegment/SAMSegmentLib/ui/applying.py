@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from .. import __version__
 from ..scene.editors import slicer_editors
-from ..scene.provenance import provenance_tags
+from ..scene.provenance import Provenance
 from ..scene.writer import SegmentationWriter, WriteResult
 from .asking import Shown
 from .panel_state import GOOD, WARNING
@@ -36,13 +36,16 @@ class Applier:
         Raises:
             InputError, WriteError: see SegmentationWriter.write; everything is as before.
         """
+        question, model = shown.question, shown.question.model
         return self._writer.write(
             target.segmentation,
             shown.proposal,
-            shown.place.volume_to_world,
+            question.place.volume_to_world,
             segmentId=target.segment_id,
             segmentEditorNode=segment_editor_node,
-            tags=provenance_tags(shown.prompts, shown.model.name, __version__, shown.model.sha256),
+            provenance=Provenance(
+                question.prompts, target.volume, model.name, __version__, model.sha256
+            ),
             threshold=parameters.threshold,
         )
 

@@ -18,13 +18,15 @@ from ..core.proposal import Proposal
 from ..core.voxel_prompts import VoxelPrompts
 from ..scene import content, occupied
 from ..scene.filling import filled_steps
-from ..weights.catalogue import ModelEntry, model_entry
+from ..scene.layers import layers_of
+from ..scene.steps import finish
 from ..worker import events
 from .panel_state import BUSY, ERROR, GOOD, HINT, WARNING
 from .parameters import STARTS
+from .question import Question, question_of
 from .readings import which_mask
 from .steps import Steps
-from .target import Place, Target, place_of
+from .target import Target, place_of
 
 GATHER, LIMIT = "gather", "limit"
 # Around a point: most organs are smaller.
@@ -38,17 +40,15 @@ class Shown:
 
     Attributes:
         proposal: without voxels that other segments keep.
-        model: that made it; another one may be chosen by now.
-        place: for which it was made.
-        prompts: that it answers, world RAS.
+        question: that it answers; there may be another one by now.
         complete: False while the model is still at work on it.
+        others: state of the other segments that were left alone.
     """
 
     proposal: Proposal
-    model: ModelEntry
-    place: Place
-    prompts: Prompts
+    question: Question
     complete: bool
+    others: tuple = ()
 
 
 class Asking:
@@ -61,13 +61,25 @@ class Asking:
 
     Args:
         changed: called after any of these has changed.
+        current: gives the question as it would be asked now; None if there is none.
+        outdated: called when an answer comes to a question that is not the current one, which is
+            given up then, and its answer not used.
     """
 
-    def __init__(self, service, steps: Steps, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        service,
+        steps: Steps,
+        changed: Callable[[], None],
+        current: Callable[[], Question | None],
+        outdated: Callable[[], None],
+    ) -> None:
         self._service = service
         self._steps = steps
         self._changed = changed
-        self._pending: tuple | None = None
+        self._current = current
+        self._outdated = outdated
+        self._pending: Question | None = None
         self._number: int | None = None
         self.shown: Shown | None = None
         self.status, self.status_kind, self.progress = "", HINT, None
@@ -76,6 +88,13 @@ class Asking:
     @property
     def is_busy(self) -> bool:
         return self._pending is not None
+
+    @property
+    def question(self) -> Question | None:
+        """The one under way, else the one whose answer is shown."""
+        if self._pending is None and self.shown is not None:
+            return self.shown.question
+        return self._pending
 
     def ask(
         self,
@@ -91,27 +110,15 @@ class Asking:
         """
         self.stop()
         try:
-            model = model_entry(parameters.model)
-            model.check_installed()
-            place = place_of(target)
-            in_volume = prompts.transformed(np.linalg.inv(place.volume_to_world))
-            check_prompts_in_volume(in_volume, place.image.geometry)
-            if parameters.start_from == STARTS[0]:
-                model.check_prompts(in_volume)
-            request = events.PredictionRequest(
-                model,
-                place.image,
-                in_volume,
-                place.grid,
-                facing=None if facing is None else tuple(place.volume_to_world[:3, :3].T @ facing),
-            )
+            question = question_of(target, prompts, parameters)
+            question.model.check_installed()
+            request = _request_of(question, facing)
         except SAMSegmentError as error:
             self.fail(error)
             return
-        self._pending = (target, prompts, parameters, model, place)
+        self._pending = question
         self._say(_("Preparing ..."), BUSY, -1)
-        work = self._gathered(target, request, parameters, place)
-        self._steps.run(GATHER, work, self._send)
+        self._steps.run(GATHER, _gathered(question, request), self._send)
 
     def stop(self) -> None:
         """Gives up what is under way; the proposal that is shown stays."""
@@ -156,39 +163,49 @@ class Asking:
             self._say(_progress_text(event), BUSY, _share(event))
         elif isinstance(event, events.Failed):
             self._on_failed(event.error)
-        elif isinstance(event, events.Answer):
-            self._limit(event.proposal, True)
-        elif self.shown is None or not self.shown.complete:
-            # A part of an answer must never hide a whole one that it corrects.
-            self._limit(event.proposal, False)
+        elif self._stands():
+            if isinstance(event, events.Answer):
+                self._limit(event.proposal, True)
+            elif self.shown is None or not self.shown.complete:
+                # A part of an answer must never hide a whole one that it corrects.
+                self._limit(event.proposal, False)
 
-    def _gathered(self, target: Target, request, parameters, place: Place):
-        """A generator: the request with the voxels that belong to it."""
-        held = None
-        if parameters.start_from != STARTS[0]:
-            held = yield from content.content_steps(
-                target.segmentation,
-                target.segment_id,
-                place.image.geometry,
-                place.volume_to_world,
-            )
-        taken = None
-        if parameters.keep_out:
-            start, shape = reach_of(request.prompts, held, place.image.geometry)
-            taken = yield from occupied.occupied_steps(
-                target.segmentation,
-                occupied.visible_others(target.segmentation, target.segment_id, parameters.area),
-                place.image.geometry,
-                place.volume_to_world,
-                start,
-                shape,
-            )
-        if held is None and taken is None:
-            return request
-        voxels = VoxelPrompts(held, parameters.start_from == "refine", taken)
-        return replace(request, voxels=voxels)
+    def leaves_others_alone(self, threshold: float) -> bool:
+        """Whether what is shown still keeps out of other segments; else it is limited again.
+
+        Raises:
+            InputError: if the segmentation has another grid by now.
+        """
+        shown = self.shown
+        state = _state_of_others(shown.question)
+        if state == shown.others:
+            return True
+        limited = finish(_limited(shown.proposal, shown.question))
+        unchanged = _is_same(limited.patch(threshold), shown.proposal.patch(threshold))
+        proposal = shown.proposal if unchanged else limited
+        self.shown = replace(shown, proposal=proposal, others=state)
+        if not unchanged:
+            text = _("Other segments have changed, and keep their voxels: look again, then Apply.")
+            self._say(text, WARNING, None)
+        return unchanged
+
+    def _stands(self) -> bool:
+        """Whether the question under way is still the right one; else it is given up."""
+        asked = self._pending
+        try:
+            now = self._current()
+        except SAMSegmentError:
+            now = None
+        if now is not None and asked.is_same(now):
+            return True
+        self._outdated()
+        if self._pending is asked:
+            self.stop()
+        return False
 
     def _send(self, request) -> None:
+        if not self._stands():
+            return
         try:
             self._number = self._service.ask(self, request)
         except SAMSegmentError as error:
@@ -205,17 +222,20 @@ class Asking:
             self.fail(error)
 
     def _limit(self, proposal: Proposal, complete: bool) -> None:
-        target, prompts, parameters, model, place = self._pending
+        question = self._pending
+        state = _state_of_others(question)
 
         def show(limited: Proposal) -> None:
-            self.shown = Shown(limited, model, place, prompts, complete)
+            if not self._stands():
+                return
+            self.shown = Shown(limited, question, complete, state)
             if complete:
                 self._pending = self._number = None
-                self._say(*_verdict(limited, prompts), None)
+                self._say(*_verdict(limited, question.prompts), None)
             else:
                 self._changed()
 
-        work = _limited(proposal, target, prompts, parameters, place)
+        work = _limited(proposal, question)
         self._steps.run(LIMIT, work, show)
 
     def _say(
@@ -226,16 +246,70 @@ class Asking:
         self._changed()
 
 
-def _limited(proposal: Proposal, target: Target, prompts: Prompts, parameters, place: Place):
+def _request_of(question: Question, facing) -> events.PredictionRequest:
+    """For the worker, still without voxels of segments; InputError if it cannot be answered."""
+    place = question.place
+    in_volume = question.prompts.transformed(np.linalg.inv(place.volume_to_world))
+    check_prompts_in_volume(in_volume, place.image.geometry)
+    if question.parameters.start_from == STARTS[0]:
+        question.model.check_prompts(in_volume)
+    return events.PredictionRequest(
+        question.model,
+        place.image,
+        in_volume,
+        place.grid,
+        facing=None if facing is None else tuple(place.volume_to_world[:3, :3].T @ facing),
+    )
+
+
+def _gathered(question: Question, request: events.PredictionRequest):
+    """A generator: the request with the voxels of segments that belong to it."""
+    target, place, parameters = question.target, question.place, question.parameters
+    held = None
+    if parameters.start_from != STARTS[0]:
+        held = yield from content.content_steps(
+            target.segmentation,
+            target.segment_id,
+            place.image.geometry,
+            place.volume_to_world,
+        )
+    taken = None
+    if parameters.keep_out:
+        start, shape = reach_of(request.prompts, held, place.image.geometry)
+        taken = yield from occupied.occupied_steps(
+            target.segmentation,
+            occupied.visible_others(target.segmentation, target.segment_id, parameters.area),
+            place.image.geometry,
+            place.volume_to_world,
+            start,
+            shape,
+        )
+    if held is None and taken is None:
+        return request
+    voxels = VoxelPrompts(held, parameters.start_from == "refine", taken)
+    return replace(request, voxels=voxels)
+
+
+def _state_of_others(question: Question) -> tuple:
+    """Differs whenever voxels of other segments, or which of them are visible, have changed."""
+    node, segment_id = question.target.segmentation, question.target.segment_id
+    visible = occupied.visible_others(node, segment_id, question.parameters.area)
+    ids = node.GetSegmentation().GetSegmentIDs()
+    layers = layers_of(node, [other for other in ids if other != segment_id])
+    return (*visible, *((layer.time, layer.values, layer.geometry) for layer in layers))
+
+
+def _limited(proposal: Proposal, question: Question):
     """A generator: the proposal without voxels that other segments keep, its small holes filled."""
-    node, segment_id, to_world = target.segmentation, target.segment_id, place.volume_to_world
+    node, segment_id = question.target.segmentation, question.target.segment_id
+    to_world, parameters = question.place.volume_to_world, question.parameters
     if parameters.keep_out:
         others = occupied.visible_others(node, segment_id, parameters.area)
         proposal = yield from occupied.without_steps(proposal, node, others, to_world)
     # A hole in what the segment holds already may be meant.
     if parameters.fill_holes and parameters.start_from != "content":
         proposal = yield from filled_steps(
-            proposal, node, segment_id, to_world, prompts.points, parameters.area
+            proposal, node, segment_id, to_world, question.prompts.points, parameters.area
         )
     return proposal
 
@@ -266,6 +340,12 @@ def _verdict(proposal: Proposal, prompts: Prompts) -> tuple[str, str]:
         return _("The model found nothing here: add a positive point or change the ROI."), WARNING
     which = which_mask(proposal, prompts)
     return " ".join(filter(None, [which, _("Correct with more points, or Apply.")])), GOOD
+
+
+def _is_same(first: Patch | None, second: Patch | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return first.start == second.start and np.array_equal(first.mask, second.mask)
 
 
 def _share(event) -> float:

@@ -21,6 +21,11 @@ class Delay:
         self._timer.setInterval(milliseconds)
         self._timer.timeout.connect(action)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it was asked for, and is still to come."""
+        return self._timer.isActive()
+
     def start(self) -> None:
         """Asks for it; the time begins anew."""
         self._timer.start()

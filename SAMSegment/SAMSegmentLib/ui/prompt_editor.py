@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from slicer.i18n import tr as _
 
+from ..core.errors import InputError
 from ..core.prompts import Prompts
 from ..core.session import PromptHistory
 from ..scene.placing import Placing
@@ -45,7 +46,7 @@ class PromptEditor(PromptListener):
         # Kept while the effect is active: coming back to a segment, its undo is still there.
         self._histories: dict[Hashable, PromptHistory] = {}
         # Slicer is still at work on an event when it tells of it; and one action may be several.
-        self._soon = Delay(0, self._take_note)
+        self._soon = Delay(0, self.take_note)
         self._first_kind = POSITIVE
         self._place_later = Delay(0, self._place_first)
         self._placing_changed = placing_changed
@@ -107,9 +108,10 @@ class PromptEditor(PromptListener):
         """Shows the prompts that are stored with a segment; `segment` names it."""
         self._segment = segment
         known = self._histories.get(segment)
-        if known is None or known.prompts != stored:
+        # What was undone or done before belongs to where the prompts were then.
+        if known is None or not known.prompts.is_close(stored):
             self._histories[segment] = PromptHistory(stored)
-        self._nodes.load(stored)
+        self._nodes.load(self._history.prompts)
 
     def leave(self) -> None:
         """Shows no segment's prompts any more; they stay stored with it."""
@@ -166,7 +168,7 @@ class PromptEditor(PromptListener):
         """Makes a positive point negative, or the other way round."""
         if key.isdecimal():
             self._nodes.flip(int(key))
-            self._take_note()
+            self.take_note()
 
     def delete(self, key: str) -> None:
         """Deletes a point, or the ROI or the line (a node of the user's own stays)."""
@@ -176,7 +178,29 @@ class PromptEditor(PromptListener):
             self._nodes.use_line(None)
         elif key.isdecimal():
             self._nodes.remove(int(key))
-        self._take_note()
+        self.take_note()
+
+    def take_note(self) -> None:
+        """Looks at the markups now: what was just clicked is a prompt."""
+        self._soon.stop()
+        if self._segment is None:
+            return
+        try:
+            lost = self._nodes.mend()
+            prompts = self._nodes.prompts()
+            before = self._history.prompts
+            if _basis(prompts) == _basis(before):
+                prompts = replace(prompts, reading=before.reading)
+            if prompts != self._history.prompts:
+                self._keep(prompts)
+            elif lost:
+                raise InputError(_("A point had no position (NaN) and was put back or left out."))
+            else:
+                return
+        except Exception as error:  # from a timer: nobody else would hear of it
+            self._fail(error)
+            return
+        self._changed()
 
     def read_as(self, reading: int) -> None:
         """Says which reading of the first prompt is meant, see Prompts.reading."""
@@ -187,7 +211,7 @@ class PromptEditor(PromptListener):
     def clear(self) -> None:
         """Deletes all prompts."""
         self._nodes.clear()
-        self._take_note()
+        self.take_note()
 
     def clear_quietly(self) -> None:
         """Deletes all prompts without asking for another proposal; can be undone."""
@@ -233,22 +257,6 @@ class PromptEditor(PromptListener):
     @property
     def _history(self) -> PromptHistory:
         return self._histories[self._segment]
-
-    def _take_note(self) -> None:
-        if self._segment is None:
-            return
-        try:
-            prompts = self._nodes.prompts()
-            before = self._history.prompts
-            if _basis(prompts) == _basis(before):
-                prompts = replace(prompts, reading=before.reading)
-            if prompts == self._history.prompts:
-                return
-            self._keep(prompts)
-        except Exception as error:  # from a timer: nobody else would hear of it
-            self._fail(error)
-            return
-        self._changed()
 
     def _keep(self, prompts: Prompts) -> None:
         self._history.replace(prompts)

@@ -10,7 +10,7 @@ from ..core.proposal import Proposal
 
 def next_reading(shown) -> int:
     """The reading (Prompts.reading) after the one that is Shown; after the last one the first."""
-    return (shown.prompts.reading + 1) % (shown.proposal.alternatives + 1)
+    return (shown.question.prompts.reading + 1) % (shown.proposal.alternatives + 1)
 
 
 def which_mask(proposal: Proposal, prompts: Prompts) -> str:
@@ -31,7 +31,7 @@ def why_no_other(asking) -> str:
         return _("There is no proposal: place a point or draw an ROI first.")
     if shown.proposal.alternatives:
         return ""
-    prompts = shown.prompts
+    prompts = shown.question.prompts
     first = int(prompts.roi is None and prompts.line is None)
     if len(prompts.points) > first:
         return _(

@@ -10,29 +10,29 @@ from slicer.i18n import tr as _
 
 from ..core.errors import SAMSegmentError
 from ..core.prompts import Prompts
-from ..scene import prompt_store
 from ..scene.hierarchy import remove_orphans
 from ..scene.observers import Observers
-from ..scene.time_point import TimePoint, time_point_of
+from ..scene.time_point import time_point_of
 from ..weights.catalogue import model_entry
 from . import settings
 from .applying import Applier, verdict_on
-from .asking import Asking
+from .asking import Asking, Shown
 from .delay import Delay
 from .gaze import Gaze
 from .idle_status import can_be_loaded
-from .keeping import keep
+from .keeping import PromptKeeper
 from .panel_state import ERROR, HINT, NEGATIVE, POSITIVE, WARNING
-from .parameters import LINE_NODE, ROI_NODE, Parameters, parameters_of
+from .parameters import Parameters, parameters_of
+from .prompt_commands import PromptCommands
 from .prompt_editor import PromptEditor
 from .proposal_view import ProposalView
-from .readings import next_reading, why_no_other
+from .question import Question, question_of
 from .steps import Steps
-from .target import Target, TargetWatch, place_of, target_of
+from .target import Target, TargetWatch, target_of
 from .telling import panel_state_of
 
 
-class Session:
+class Session(PromptCommands):
     """What the effect does while it is active. The panel's `Commands`.
 
     Args:
@@ -48,17 +48,20 @@ class Session:
         self._show = show
         self._applier = Applier(editor)
         self._steps = Steps(self._on_error)
-        self._asking = Asking(service, self._steps, self._on_asking_changed)
+        self._asking = Asking(
+            service, self._steps, self._on_asking_changed, self._question, self._look_again
+        )
+        self._keeper = PromptKeeper(scripted_effect)
         self._prompts: PromptEditor | None = None
         self._view = ProposalView(self._steps, self._tell)
         self._target: Target | None = None
         self._parameters: Parameters | None = None
-        self._placed_at: TimePoint | None = None
+        self._is_refreshing = False
         self._soon = Delay(0, self._ask)
         self._later = Delay(0, self.refresh)
         self._observers = Observers()
         self._gaze = Gaze(self._look_ahead)
-        self._watch = TargetWatch(self._check_place)
+        self._watch = TargetWatch(self._look_again)
 
     @property
     def is_active(self) -> bool:
@@ -104,8 +107,16 @@ class Session:
 
     def refresh(self) -> None:
         """Looks at the parameter node: another segment, volume, or parameter may be meant now."""
-        if not self.is_active:
+        if not self.is_active or self._is_refreshing:
             return
+        self._is_refreshing = True  # Parameters are set on the way.
+        try:
+            self._refresh()
+        finally:
+            self._is_refreshing = False
+        self._tell()
+
+    def _refresh(self) -> None:
         target = target_of(self._effect.parameterSetNode())
         if target != self._target:
             self._leave()
@@ -125,47 +136,8 @@ class Session:
             self._draw()
         if parameters.question != before.question:
             self._ask_soon()
-        self._tell()
 
     # Commands of the panel
-
-    def place(self, kind: str | None) -> None:
-        """Begins to place POSITIVE or NEGATIVE points or an ROI; None ends it."""
-        if self.is_active and self._target is not None:
-            self._guarded(self._prompts.place, kind)
-            self._tell()
-
-    def toggle_place(self, kind: str) -> None:
-        """Begins to place, or ends it if this is being placed."""
-        placing = self._prompts.placing if self.is_active else None
-        self.place(None if placing == kind else kind)
-
-    def show_prompt(self, key: str) -> None:
-        """Moves the slice views to a prompt."""
-        if (row := self._row(key)) is not None:
-            slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *row.ras)
-
-    def flip(self, key: str) -> None:
-        self._edit("flip", key)
-
-    def delete(self, key: str) -> None:
-        self._edit("delete", key)
-
-    def clear(self) -> None:
-        self._edit("clear")
-
-    def undo(self) -> None:
-        self._edit("undo")
-
-    def redo(self) -> None:
-        self._edit("redo")
-
-    def next_alternative(self) -> None:
-        """Another reading of the same prompts; after the last one the first again."""
-        if reason := why_no_other(self._asking):
-            self._asking.say(reason)
-        else:
-            self._edit("read_as", next_reading(self._asking.shown))
 
     def cancel(self) -> None:
         """Stops the model and drops the proposal; the prompts stay."""
@@ -178,10 +150,14 @@ class Session:
     def apply(self) -> None:
         """Writes the proposal into the segment: one undo step of the Segment Editor."""
         self.refresh()
+        if self.is_active:
+            self._prompts.take_note()
         shown = self._asking.shown
         if not self.is_active or shown is None or not shown.complete or self._asking.is_busy:
             return
         target, parameters = self._target, self._parameters
+        if self._soon.is_waiting:
+            return
         if not self._view.shows(shown.proposal, parameters.threshold):
             # Nothing is written unseen; if it got lost, it is drawn again.
             self._view.draw_again()
@@ -189,6 +165,8 @@ class Session:
         if not self._effect.confirmCurrentSegmentVisible():
             return
         try:
+            if not self._is_right(shown):
+                return
             result = self._applier.apply(shown, target, parameters, self._effect.parameterSetNode())
         except Exception as error:
             if not isinstance(error, SAMSegmentError):
@@ -199,18 +177,11 @@ class Session:
             self.scene_changed()
             return
         self._asking.drop()
+        self._keeper.note(target)
         if parameters.start_from != "prompts":
             # They are in the segment now, from which the next proposal starts.
             self._prompts.clear_quietly()
         self._asking.say(*verdict_on(result))
-
-    def set_parameter(self, name: str, value) -> None:
-        """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""
-        if name in (ROI_NODE, LINE_NODE):
-            self._effect.setNodeReference(name, value)
-        else:
-            self._effect.setParameter(name, value)
-        self.refresh()
 
     def set_device(self, name: str) -> None:
         """Where models run from now on, in all of Slicer."""
@@ -246,27 +217,66 @@ class Session:
 
     def scene_changed(self) -> None:
         """Volume or segmentation may have got other voxels, another time point, grid or place."""
-        if self.is_active and self._asking.shown is not None:
+        if self.is_active and self._target is not None:
             self._watch.look()
 
-    def _check_place(self) -> None:
-        shown = self._asking.shown
-        if not self.is_active or self._target is None or shown is None:
+    def _look_again(self) -> None:
+        """Compares what is asked or shown with what it is about as that stands now."""
+        if not self.is_active or self._target is None:
+            return
+        if self._keeper.has_moved(self._target):
+            self._guarded(self._restore)
+            self._let_go_of_markups()
+            self._say_what_came_back()
+        asked = self._asking.question
+        if asked is None:
             return
         try:
-            place = place_of(self._target)
+            now = self._question()
         except SAMSegmentError as error:
             self._asking.drop()
             self._asking.fail(error)
             return
-        if place.image.key != shown.place.image.key:
+        if now is None:
             self._asking.drop()
-            self._asking.say(
-                _("The volume has changed: move or add a prompt to segment what it shows now."),
-                WARNING,
-            )
-        elif not place.is_same(shown.place):
+            return
+        # What is shown may answer other prompts: those that the model could not answer.
+        is_right = asked.is_same if self._asking.is_busy else asked.is_at_same_place
+        if is_right(now):
+            return
+        same_image = asked.place.image.key == now.place.image.key
+        if same_image or (self._asking.is_busy and self._is_at_time_point):
             self._ask()
+            return
+        self._asking.drop()
+        text = _("The volume has changed: move or add a prompt to segment what it shows now.")
+        self._asking.say(text, WARNING)
+
+    @property
+    def _is_at_time_point(self) -> bool:
+        """Whether the volume shows the time point at which the prompts were placed."""
+        return self._keeper.placed_at == time_point_of(self._target.volume)
+
+    def _is_right(self, shown: Shown) -> bool:
+        """Whether what is shown may be written as it is; else there will be another one."""
+        now = self._question()
+        if shown is not self._asking.shown or now is None:
+            return False
+        if not shown.question.is_at_same_place(now):
+            self._look_again()
+            return False
+        return self._asking.leaves_others_alone(self._parameters.threshold)
+
+    def _question(self) -> Question | None:
+        """What would be asked now; None if nothing.
+
+        Raises:
+            InputError: if volume or segmentation cannot be used.
+        """
+        node = self._effect.parameterSetNode()
+        if not self.is_active or self._target is None or target_of(node) != self._target:
+            return None
+        return question_of(self._target, self._prompts.prompts, parameters_of(self._effect))
 
     # Within
 
@@ -285,28 +295,34 @@ class Session:
         self._view.enter(target)
         self._watch.watch(target)
         self._guarded(self._restore)
+        self._say_what_came_back()
         if self._prompts.prompts.kinds and not target.is_started:
             # They were never applied. Else the user decides: a further prompt carries on.
             self._ask_soon()
 
     def _restore(self) -> None:
-        """The prompts that are stored with the segment, and their threshold."""
-        target = self._target
-        stored, self._placed_at = Prompts(), None
+        """The prompts that are stored with the segment, where they lie now."""
+        target, stored = self._target, Prompts()
         try:
-            kept = prompt_store.restore(target.segmentation, target.segment_id)
-            if kept is not None:
-                stored, self._placed_at = kept.prompts, kept.time_point
-                self._effect.setParameter("Threshold", kept.threshold)
+            stored = self._keeper.restore(target)
         finally:
-            self._prompts.enter((target.segmentation.GetID(), target.segment_id), stored)
+            self._prompts.enter(
+                (target.segmentation.GetID(), target.segment_id, self._keeper.place), stored
+            )
 
     def _keep(self, prompts: Prompts) -> None:
-        if prompts.kinds or self._prompts.can_undo:
-            keep(self._target, self._parameters, prompts)
-            self._placed_at = time_point_of(self._target.volume) if prompts.kinds else None
+        if self._keeper.has_moved(self._target):
+            # What is seen is not where the segment is by now.
+            self._watch.look()
+        elif prompts.kinds or self._prompts.can_undo:
+            self._keeper.keep(self._target, self._parameters, prompts)
+
+    def _say_what_came_back(self) -> None:
+        if self._keeper.message:
+            self._asking.say(self._keeper.message, WARNING)
 
     def _leave(self) -> None:
+        self._keeper.forget()
         self._soon.stop()
         self._gaze.stop()
         self._watch.leave()
@@ -314,19 +330,6 @@ class Session:
         self._prompts.leave()
         self._view.hide()
         self._target = None
-
-    def _edit(self, command: str, *arguments) -> None:
-        if self.is_active and self._target is not None:
-            self._guarded(getattr(self._prompts, command), *arguments)
-            self._let_go_of_markups()
-
-    def _let_go_of_markups(self) -> None:
-        """The selectors show the user's own markups only while these are the prompts."""
-        used = self._prompts.markups
-        for name in (ROI_NODE, LINE_NODE):
-            node = self._effect.nodeReference(name)
-            if node is not None and node not in used:
-                self._effect.setNodeReference(name, None)
 
     def _on_prompts_changed(self) -> None:
         self._ask_soon()
@@ -348,6 +351,7 @@ class Session:
         prompts = self._prompts.prompts
         if not prompts.kinds and self._parameters.start_from != "refine":
             self._asking.drop()
+            self._say_what_came_back()
             return
         facing = self._gaze.facing
         self._guarded(self._asking.ask, self._target, prompts, self._parameters, facing)
@@ -361,7 +365,9 @@ class Session:
         if shown is None:
             self._view.hide()
         else:
-            self._guarded(self._view.show, shown.proposal, shown.place, self._parameters.threshold)
+            self._guarded(
+                self._view.show, shown.proposal, shown.question.place, self._parameters.threshold
+            )
 
     def _look_ahead(self, ras) -> None:
         if not self.is_active or self._prompts.placing not in (POSITIVE, NEGATIVE):
@@ -372,12 +378,8 @@ class Session:
     def _tell(self) -> None:
         if not self.is_active:
             return
-        parts = self._prompts, self._placed_at, self._asking, self._view
+        parts = self._prompts, self._keeper.placed_at, self._asking, self._view
         self._show(panel_state_of(self._target, self._parameters, *parts))
-
-    def _row(self, key: str):
-        rows = self._prompts.rows if self.is_active else ()
-        return next((row for row in rows if row.key == key), None)
 
     def _guarded(self, action, *arguments) -> None:
         try:

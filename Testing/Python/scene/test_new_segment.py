@@ -7,7 +7,10 @@ import slicer
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.scene import provenance
-from SAMSegmentLib.scene.provenance import prompts_of, provenance_tags, tag_of
+from SAMSegmentLib.scene.prompt_frame import Standing
+from SAMSegmentLib.scene.prompt_store import restore
+from SAMSegmentLib.scene.provenance import Provenance
+from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
 from SlicerHost.studio import PARENTS, Studio, ball, segment_array, segments_of, world_of
@@ -23,7 +26,15 @@ PROMPTS = Prompts(
     Roi.from_box((1.5, -20, 1 / 3), (30, 20, 10)),
     (Point((0.1, 0.2, -0.3)), Point((5, 6, 7), positive=False)),
 )
-TAGS = provenance_tags(PROMPTS, "litemedsam", "0.1.0", "ab" * 32)
+MADE = {
+    provenance.MODEL: "litemedsam",
+    provenance.VERSION: "0.1.0",
+    provenance.WEIGHTS_SHA256: "ab" * 32,
+}
+
+
+def made_on(volume, model="litemedsam", version="0.1.0") -> Provenance:
+    return Provenance(PROMPTS, volume, model, version, "ab" * 32)
 
 
 class Desk:
@@ -39,6 +50,13 @@ class Desk:
             self.segmentation, prediction, world_of(self.volume), segment_id, **arguments
         )
         return self.segmentation.GetSegmentation().GetSegment(result.segment_id)
+
+    @property
+    def ids(self):
+        return self.segmentation.GetSegmentation().GetSegmentIDs()
+
+    def restored(self):
+        return restore(self.segmentation, self.ids[0], self.volume)
 
 
 @pytest.fixture
@@ -138,23 +156,25 @@ def test_an_empty_segmentation_of_another_kind_becomes_a_labelmap(desk):
 
 class TestProvenance:
     def test_prompts_come_back_to_the_last_bit(self, desk):
-        segment = desk.write(tags=TAGS)
-        assert prompts_of(segment).to_json() == PROMPTS.to_json()
-        assert tag_of(segment, provenance.MODEL) == "litemedsam"
-        assert tag_of(segment, provenance.VERSION) == "0.1.0"
-        assert tag_of(segment, provenance.WEIGHTS_SHA256) == "ab" * 32
+        segment = desk.write(name="Lesion", provenance=made_on(desk.volume))
+        kept = desk.restored()
+        assert kept.prompts.to_json() == PROMPTS.to_json()
+        assert {name: tag_of(segment, name) for name in MADE} == MADE
 
     def test_a_segment_without_them_has_none(self, desk):
-        assert prompts_of(desk.write()) is None
+        desk.write()
+        assert desk.restored() is None
 
     @pytest.mark.parametrize("text", ["", "{", "null", '{"roi":null}', '{"roi":1,"points":[]}'])
     def test_damaged_prompts_are_an_input_error(self, desk, text):
-        segment = desk.write(name="Lesion", tags={provenance.PROMPTS: text})
+        desk.write(name="Lesion").SetTag(provenance.PROMPTS, text)
         with pytest.raises(InputError, match='"Lesion" cannot be read'):
-            prompts_of(segment)
+            desk.restored()
 
-    def test_a_bar_can_not_cut_a_tag(self):
-        tags = provenance_tags(PROMPTS, "my|model", "1|2", "")
+    def test_a_bar_can_not_cut_a_tag(self, desk):
+        desk.write(provenance=made_on(desk.volume, "my|model", "1|2"))
+        made = made_on(desk.volume, "my|model", "1|2")
+        tags = made.tags(desk.segmentation, desk.ids[0])
         assert not any("|" in value for value in tags.values())
         assert not any(":" in key for key in tags)
 
@@ -166,15 +186,19 @@ class TestFiles:
         desk = Desk(studio)
         studio.under(desk.segmentation, parent)
         desk.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(desk.volume)
-        desk.write(name="Lesion", terminology=LIVER, tags=TAGS)
+        made = made_on(desk.volume)
+        desk.write(name="Lesion", terminology=LIVER, provenance=made)
         desk.write(name="Other")
         return desk
 
     def check(self, segmentation, expected_voxels, volume):
         segment_id = segmentation.GetSegmentation().GetSegmentIdBySegmentName("Lesion")
         segment = segmentation.GetSegmentation().GetSegment(segment_id)
-        assert {name: tag_of(segment, name) for name in TAGS} == TAGS
-        assert prompts_of(segment).to_json() == PROMPTS.to_json()
+        assert {name: tag_of(segment, name) for name in MADE} == MADE
+        kept = restore(segmentation, segment_id, volume)
+        assert kept.standing is Standing.SAME
+        shift = kept.prompts.roi.box_to_ras - PROMPTS.roi.box_to_ras
+        assert np.abs(shift).max() < 1e-9
         assert segment.GetTerminology() == LIVER
         np.testing.assert_array_equal(
             segment_array(segmentation, segment_id, volume), expected_voxels

@@ -11,7 +11,8 @@ from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.scene import provenance
 from SAMSegmentLib.scene.prompt_store import StoredPrompts, discard, restore, store
-from SAMSegmentLib.scene.provenance import provenance_tags, tag_of
+from SAMSegmentLib.scene.provenance import Provenance
+from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.time_point import TimePoint
 from SlicerHost.desk import Desk, save
 from SlicerHost.scene import HeadlessScene
@@ -90,7 +91,7 @@ class TestInTheScene:
 
 class TestDamage:
     @pytest.mark.parametrize(
-        "name", [provenance.PROMPTS, provenance.SETTINGS, provenance.TIME_POINT]
+        "name", [provenance.PROMPTS, provenance.FRAME, provenance.SETTINGS, provenance.TIME_POINT]
     )
     @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"roi":3}', "null"])
     def test_a_damaged_tag_says_what_to_do(self, segmentation, name, text):
@@ -220,8 +221,8 @@ def desk(request, studio):
 
 class TestUndo:
     def write(self, desk, place, segment_id=None, prompts=PROMPTS):
-        tags = provenance_tags(prompts, "litemedsam", "0.1.0", "ab" * 32)
-        return desk.write(place, segment_id, tags=tags)
+        made = Provenance(prompts, desk.volume, "litemedsam", "0.1.0", "ab" * 32)
+        return desk.write(place, segment_id, provenance=made)
 
     def test_prompts_that_change_after_the_write_do_not_stop_undo(self, desk):
         segment_id = self.write(desk, 0.4)
@@ -262,7 +263,8 @@ class TestUndo:
         segment_id = self.write(desk, 0.4)
         store(desk.segmentation, segment_id, OTHER)
         segment = desk.segmentation.GetSegmentation().GetSegment(segment_id)
-        assert tag_of(segment, provenance.APPLIED_PROMPTS) == provenance.prompts_tag(PROMPTS)
+        applied = Prompts.from_json(tag_of(segment, provenance.APPLIED_PROMPTS))
+        assert applied.to_json() == PROMPTS.to_json()
 
     def test_storing_between_undo_and_redo_keeps_the_redo(self, desk):
         segment_id = self.write(desk, 0.4)

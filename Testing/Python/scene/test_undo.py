@@ -9,7 +9,9 @@ import slicer
 import vtk
 
 from SAMSegmentLib.core.errors import InputError, WriteError
+from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.scene import undo as undo_module
+from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.desk import Desk, save
 from SlicerHost.studio import ball, segment_array, segments_of, world_of, world_positions
@@ -22,6 +24,10 @@ def desk(request, studio):
     return Desk(studio, request.param)
 
 
+def made_by(desk, model) -> Provenance:
+    return Provenance(Prompts(), desk.volume, model, "1", "")
+
+
 class TestOurUndo:
     def test_it_restores_the_voxels(self, desk):
         segment_id = desk.write(0.4)
@@ -32,13 +38,13 @@ class TestOurUndo:
         assert desk.state == before
 
     def test_it_removes_a_new_segment_in_one_step(self, desk):
-        desk.write(name="Tumor", tags={"SAMSegment.Model": "m"})
+        desk.write(name="Tumor", provenance=made_by(desk, "m"))
         desk.writer.undo()
         assert desk.state == {}
 
     def test_it_takes_back_name_and_tags_of_an_old_segment(self, desk):
-        segment_id = desk.write(tags={"SAMSegment.Model": "first"})
-        desk.write(0.6, segment_id, name="Renamed", tags={"SAMSegment.Model": "second"})
+        segment_id = desk.write(provenance=made_by(desk, "first"))
+        desk.write(0.6, segment_id, name="Renamed", provenance=made_by(desk, "second"))
         desk.writer.undo()
         segment = desk.segmentation.GetSegmentation().GetSegment(segment_id)
         tag = vtk.reference("")

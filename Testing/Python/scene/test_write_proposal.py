@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from SAMSegmentLib.core.errors import InputError, WriteError
+from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.core.proposal import Proposal
 from SAMSegmentLib.scene.grid import target_geometry
+from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.desk import Desk
 from SlicerHost.studio import (
@@ -59,8 +61,10 @@ def test_it_is_one_undo_step_with_tags(studio):
     segment_id = desk.write(0.4)
     before = desk.state
     proposal = proposal_of(ball(desk.volume), desk.volume, desk.segmentation)
-    tags = {"SAMSegment.Model": "m"}
-    desk.writer.write(desk.segmentation, proposal, world_of(desk.volume), segment_id, tags=tags)
+    made = Provenance(Prompts(), desk.volume, "m", "1", "")
+    desk.writer.write(
+        desk.segmentation, proposal, world_of(desk.volume), segment_id, provenance=made
+    )
     assert desk.state != before
     desk.writer.undo()
     assert desk.state == before

@@ -142,6 +142,12 @@ class EffectDesk:
 
         return segment_array(self.segmentation, segment_id or self.first, self.volume) > 0
 
+    def mask_is_there(self, segment_id=None) -> bool:
+        """Whether a segment has voxels, on whatever grid."""
+        from SlicerHost.studio import world_positions
+
+        return len(world_positions(self.segmentation, segment_id or self.first)) > 0
+
     def nodes(self) -> set[str]:
         scene = self.scene
         return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}

@@ -168,10 +168,12 @@ def test_the_key_for_another_mask_says_why_there_is_none(desk):
     assert "place a point or draw an ROI first" in desk.status
     desk.propose(BALL)
     shown = desk.session._asking.shown
-    corrected = replace(shown.prompts, points=(*shown.prompts.points, Point((33.0, 30, 27))))
-    for prompts, reason in ((corrected, "which object is meant"), (shown.prompts, "only one mask")):
-        alone = replace(shown.proposal, alternatives=0)
-        desk.session._asking.shown = replace(shown, proposal=alone, prompts=prompts)
+    alone = replace(shown, proposal=replace(shown.proposal, alternatives=0))
+    one = shown.question.prompts
+    corrected = replace(one, points=(*one.points, Point((33.0, 30, 27))))
+    for prompts, reason in ((corrected, "which object is meant"), (one, "only one mask")):
+        question = replace(shown.question, prompts=prompts)
+        desk.session._asking.shown = replace(alone, question=question)
         desk.session.next_alternative()
         assert reason in desk.status and not desk.is_asking
 

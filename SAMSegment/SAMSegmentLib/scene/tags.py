@@ -1,0 +1,60 @@
+"""Tags of segments, and who hears that they change.
+
+A segment tells of each change of its name, colour or tags, and each costs what listens to it: the
+list of segments is drawn again, undo histories forget what can be redone (vtkSegment::SetTag,
+vtkSegmentation::OnSegmentModified, vtkSegmentationHistory::OnSegmentationModified).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import vtk
+
+# More urgent than anybody else who listens.
+FIRST = 1e9
+
+
+def tag_of(segment, name: str) -> str | None:
+    """The value of a segment's tag; None if it has no such tag."""
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(name, value) else None
+
+
+def set_tags(segment, tags: Mapping[str, str | None]) -> bool:
+    """Sets tags of a vtkSegment, or removes them (None); whether that changed anything."""
+    different = {name: value for name, value in tags.items() if tag_of(segment, name) != value}
+    for name, value in different.items():
+        if value is None:
+            segment.RemoveTag(name)
+        else:
+            segment.SetTag(name, value)
+    return bool(different)
+
+
+@contextmanager
+def unnoticed(segment) -> Iterator[None]:
+    """Within it, nobody hears that a vtkSegment changes, its segmentation neither."""
+    modified = vtk.vtkCommand.ModifiedEvent
+
+    def stop(*_: object) -> None:
+        segment.GetCommand(observer).AbortFlagOn()
+
+    observer = segment.AddObserver(modified, stop, FIRST)
+    try:
+        yield
+    finally:
+        segment.RemoveObserver(observer)
+
+
+@contextmanager
+def as_one_change(segment) -> Iterator[None]:
+    """Whatever is changed of a vtkSegment within it is told once, at the end."""
+    before = segment.GetMTime()
+    try:
+        with unnoticed(segment):
+            yield
+    finally:
+        if segment.GetMTime() != before:
+            segment.Modified()

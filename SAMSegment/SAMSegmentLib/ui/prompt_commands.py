@@ -1,0 +1,78 @@
+"""What the panel's buttons and keys do to the prompts."""
+
+from __future__ import annotations
+
+import slicer
+
+from .parameters import LINE_NODE, ROI_NODE
+from .readings import next_reading, why_no_other
+
+
+class PromptCommands:
+    """The part of a session that edits its prompts when the panel says so.
+
+    The session has the effect, the prompts and the asking; and while it is active, a target.
+    """
+
+    def place(self, kind: str | None) -> None:
+        """Begins to place POSITIVE or NEGATIVE points or an ROI; None ends it."""
+        if self.is_active and self._target is not None:
+            self._guarded(self._prompts.place, kind)
+            self._tell()
+
+    def toggle_place(self, kind: str) -> None:
+        """Begins to place, or ends it if this is being placed."""
+        placing = self._prompts.placing if self.is_active else None
+        self.place(None if placing == kind else kind)
+
+    def show_prompt(self, key: str) -> None:
+        """Moves the slice views to a prompt."""
+        if (row := self._row(key)) is not None:
+            slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *row.ras)
+
+    def flip(self, key: str) -> None:
+        self._edit("flip", key)
+
+    def delete(self, key: str) -> None:
+        self._edit("delete", key)
+
+    def clear(self) -> None:
+        self._edit("clear")
+
+    def undo(self) -> None:
+        self._edit("undo")
+
+    def redo(self) -> None:
+        self._edit("redo")
+
+    def next_alternative(self) -> None:
+        """Another reading of the same prompts; after the last one the first again."""
+        if reason := why_no_other(self._asking):
+            self._asking.say(reason)
+        else:
+            self._edit("read_as", next_reading(self._asking.shown))
+
+    def set_parameter(self, name: str, value) -> None:
+        """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""
+        if name in (ROI_NODE, LINE_NODE):
+            self._effect.setNodeReference(name, value)
+        else:
+            self._effect.setParameter(name, value)
+        self.refresh()
+
+    def _edit(self, command: str, *arguments) -> None:
+        if self.is_active and self._target is not None:
+            self._guarded(getattr(self._prompts, command), *arguments)
+            self._let_go_of_markups()
+
+    def _let_go_of_markups(self) -> None:
+        """The selectors show the user's own markups only while these are the prompts."""
+        used = self._prompts.markups
+        for name in (ROI_NODE, LINE_NODE):
+            node = self._effect.nodeReference(name)
+            if node is not None and node not in used:
+                self._effect.setNodeReference(name, None)
+
+    def _row(self, key: str):
+        rows = self._prompts.rows if self.is_active else ()
+        return next((row for row in rows if row.key == key), None)

@@ -1,0 +1,363 @@
+"""Stored prompts go where segment and volume go; where these part, the prompts are stale."""
+
+import numpy as np
+import pytest
+import slicer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
+from SAMSegmentLib.scene import provenance
+from SAMSegmentLib.scene.grid import reference_grid
+from SAMSegmentLib.scene.prompt_frame import Standing
+from SAMSegmentLib.scene.prompt_store import StoredPrompts, restore, store
+from SAMSegmentLib.scene.provenance import Provenance
+from SAMSegmentLib.scene.segments import LABELMAP
+from SAMSegmentLib.scene.writer import SegmentationWriter
+from SlicerHost.desk import save
+from SlicerHost.scene import HeadlessScene
+from SlicerHost.studio import (
+    GRIDS,
+    PARENTS,
+    Studio,
+    affine,
+    ball,
+    geometry_of,
+    rotation,
+    world_of,
+    world_positions,
+)
+from TestSupport.geometries import geometries, linear_transforms, rigid_transforms
+
+pytestmark = pytest.mark.mrml
+SHAPE = (12, 14, 16)
+TURN = affine(rotation(20, -10, 35), (12, -7, 30))
+
+
+class Case:
+    """A segment that was made from prompts around it, and what happens to it then."""
+
+    def __init__(self, studio, grid="oblique", volume="none", segmentation="none") -> None:
+        matrix = GRIDS[grid] if isinstance(grid, str) else grid
+        self.studio = studio
+        self.volume = studio.volume(matrix, parent(volume), SHAPE)
+        self.segmentation = studio.segmentation(self.volume, parent(segmentation))
+        self.writer = SegmentationWriter(list)
+        logits = np.full((6, 5, 5), -9, dtype=np.float32)
+        logits[1:5, 1:4, 1:4] = 9
+        inside = Prediction(logits, (3, 5, 6), geometry_of(self.volume))
+        self.world = geometry_of(self.volume).transformed(world_of(self.volume))
+        self.indices = np.array([(8, 7, 5), (7.5, 7, 6), (1, 1, 2)])
+        self.id = self.writer.write(
+            self.segmentation,
+            inside,
+            world_of(self.volume),
+            provenance=Provenance(self.prompts, self.volume, "litemedsam", "1", ""),
+        ).segment_id
+
+    @property
+    def prompts(self) -> Prompts:
+        """At the same voxels of the volume, wherever it lies."""
+        world = geometry_of(self.volume).transformed(world_of(self.volume))
+        first, second, beside = world.to_ras(self.indices)
+        box = world.ijk_to_ras @ affine(np.diag([8.0, 7.0, 6.0]), (8, 7, 6))
+        points = (Point(tuple(first)), Point(tuple(beside), positive=False))
+        return Prompts(Roi(box), points, Line(tuple(first), tuple(second)))
+
+    def restored(self, segmentation=None, volume=None) -> StoredPrompts:
+        return restore(segmentation or self.segmentation, self.id, volume or self.volume)
+
+    def check_stay(self, standing=Standing.SAME) -> None:
+        """The prompts are at the same voxels of the volume as they were."""
+        kept = self.restored()
+        assert kept.standing is standing
+        assert far_apart(kept.prompts, self.prompts) < 1e-6
+
+    def check_follow(self, standing=Standing.MOVED) -> None:
+        """And the segment holds the first point, as before."""
+        self.check_stay(standing)
+        kept = self.restored()
+        distances = np.linalg.norm(
+            world_positions(self.segmentation, self.id) - kept.prompts.points[0].ras, axis=1
+        )
+        assert distances.min() < 1e-6 + np.linalg.norm(self.world.spacing)
+
+    def move(self, matrix, *nodes) -> None:
+        """Puts nodes under one further transform, above those they have."""
+        top = self.studio.transform(matrix)
+        for node in nodes or (self.volume, self.segmentation):
+            below = node.GetParentTransformNode()
+            (below or node).SetAndObserveTransformNodeID(top.GetID())
+
+    def harden(self, *nodes) -> None:
+        for node in nodes or (self.volume, self.segmentation):
+            assert node.HardenTransform()
+
+
+def parent(name):
+    return PARENTS[name] if isinstance(name, str) else name
+
+
+def far_apart(first: Prompts, second: Prompts) -> float:
+    """mm."""
+    points = [np.array([p.ras for p in each.points]) for each in (first, second)]
+    lines = [np.array([each.line.start, each.line.end]) for each in (first, second)]
+    boxes = [each.roi.corners() for each in (first, second)]
+    return max(np.abs(a - b).max() for a, b in (points, lines, boxes))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "rotated"), ("none", "sheared")])
+class TestMovedTogether:
+    def test_nothing_moved(self, studio, grid, parents):
+        Case(studio, grid, *parents).check_follow(Standing.SAME)
+
+    def test_under_a_transform(self, studio, grid, parents):
+        case = Case(studio, grid, *parents)
+        case.move(TURN)
+        case.check_follow()
+
+    def test_a_transform_that_is_hardened(self, studio, grid, parents):
+        case = Case(studio, grid, *parents)
+        case.move(TURN)
+        case.harden()
+        case.check_follow()
+
+    def test_hardened_where_it_lies(self, studio, grid, parents):
+        case = Case(studio, grid, *parents)
+        case.harden()
+        case.check_follow(Standing.SAME)
+
+
+class TestAnyMove:
+    """Any grid under any transforms, moved together and hardened, twice."""
+
+    @settings(max_examples=20)
+    @given(geometries(st.just(SHAPE)), linear_transforms(), rigid_transforms(), st.booleans())
+    def check(self, studio, geometry, below, above, hardened):
+        case = Case(studio, geometry.ijk_to_ras, below, below)
+        for _ in range(2):
+            case.move(above)
+            if hardened:
+                case.harden()
+            kept = case.restored()
+            assert not kept.standing.is_stale
+            assert far_apart(kept.prompts, case.prompts) < 1e-4
+            store(case.segmentation, case.id, StoredPrompts(kept.prompts), case.volume)
+            assert case.restored().standing is Standing.SAME
+        studio.scene.Clear(False)
+
+    def test_prompts_stay_on_their_voxels(self):
+        host = HeadlessScene()
+        try:
+            self.check(Studio(host))
+        finally:
+            host.close()
+
+
+class TestApart:
+    def test_only_the_segmentation_moved(self, studio):
+        case = Case(studio)
+        case.move(TURN, case.segmentation)
+        assert case.restored().standing is Standing.PARTED
+        case.harden(case.segmentation)
+        assert case.restored().standing is Standing.PARTED
+
+    def test_only_the_volume_moved(self, studio):
+        case = Case(studio)
+        case.move(TURN, case.volume)
+        assert case.restored().standing is Standing.PARTED
+
+    def test_only_one_of_both_was_hardened_and_the_other_left_the_transform(self, studio):
+        case = Case(studio)
+        case.move(TURN)
+        case.harden(case.segmentation)
+        case.volume.SetAndObserveTransformNodeID(None)
+        assert case.restored().standing is Standing.PARTED
+
+    def test_moved_one_after_the_other_they_agree_again(self, studio):
+        case = Case(studio)
+        case.move(TURN, case.volume)
+        assert case.restored().standing is Standing.PARTED
+        case.segmentation.SetAndObserveTransformNodeID(case.volume.GetTransformNodeID())
+        case.check_follow()
+
+    def test_the_volume_was_centred(self, studio):
+        case = Case(studio)
+        slicer.vtkSlicerVolumesLogic().CenterVolume(case.volume)
+        assert case.restored().standing is Standing.PARTED
+
+    def test_a_hundredth_of_a_voxel_is_rounding_and_a_tenth_is_not(self, studio):
+        for part, standing in ((0.005, Standing.SAME), (0.1, Standing.PARTED)):
+            case = Case(studio, "axis-aligned")
+            case.move(affine(offset=(part, 0, 0)), case.volume)
+            assert case.restored().standing is standing
+
+    def test_without_content_prompts_stay_on_the_image(self, studio):
+        case = Case(studio)
+        case.segmentation.GetSegmentation().AddEmptySegment("Empty", "Empty")
+        case.id, before = "Empty", case.prompts
+        store(case.segmentation, "Empty", StoredPrompts(before), case.volume)
+        case.move(TURN, case.segmentation)
+        assert far_apart(case.restored().prompts, before) < 1e-6
+        case.move(TURN, case.volume)
+        assert far_apart(case.restored().prompts, case.prompts) < 1e-6
+
+
+class TestOtherVolume:
+    def test_in_the_same_place_it_is_as_good(self, studio):
+        case = Case(studio)
+        other = studio.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="T2")
+        kept = case.restored(volume=other)
+        assert kept.standing is Standing.SAME
+        assert far_apart(kept.prompts, case.prompts) < 1e-6
+
+    def test_after_the_segment_has_moved_it_is_not(self, studio):
+        case = Case(studio)
+        other = studio.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="Follow-up")
+        case.move(TURN, case.segmentation)
+        assert case.restored(volume=other).standing is Standing.PARTED
+
+
+class TestCopies:
+    def copy(self, case, transform=None):
+        target = case.studio.segmentation(name="Target")
+        case.studio.under(target, transform)
+        target.GetSegmentation().CopySegmentFromSegmentation(
+            case.segmentation.GetSegmentation(), case.id
+        )
+        return target
+
+    def test_into_a_segmentation_at_the_same_place(self, studio):
+        case = Case(studio)
+        kept = case.restored(self.copy(case))
+        assert kept.standing is Standing.SAME
+        assert far_apart(kept.prompts, case.prompts) < 1e-6
+
+    def test_into_one_that_lies_elsewhere(self, studio):
+        case = Case(studio)
+        assert case.restored(self.copy(case, TURN)).standing is Standing.PARTED
+
+    def test_with_a_copy_of_the_volume_that_lies_there_too(self, studio):
+        case = Case(studio)
+        target = self.copy(case, TURN)
+        volume = studio.volume(GRIDS["oblique"], TURN, SHAPE, name="Copy")
+        kept = restore(target, case.id, volume)
+        assert kept.standing is Standing.MOVED
+        case.volume = volume
+        assert far_apart(kept.prompts, case.prompts) < 1e-6
+
+    def test_a_copy_on_another_grid(self, studio):
+        case = Case(studio)
+        target = self.copy(case)
+        finer = affine(np.diag([0.6, 0.6, 0.6]), (-20, -20, -20))
+        grid = reference_grid(studio.on_grid(target, finer, (80, 80, 80)))
+        labelmap = slicer.vtkOrientedImageData()
+        target.GetBinaryLabelmapRepresentation(case.id, labelmap)
+        slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+            labelmap, grid.image((0, 0, 0), (80, 80, 80)), labelmap
+        )
+        target.GetSegmentation().GetSegment(case.id).AddRepresentation(LABELMAP, labelmap)
+        assert case.restored(target).standing is Standing.EDITED
+
+
+class TestEdited:
+    def test_by_another_effect(self, studio):
+        case = Case(studio)
+        case.writer.write(
+            case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
+        )
+        assert case.restored().standing is Standing.EDITED
+
+    def test_undone_again_it_is_as_it_was(self, studio):
+        case = Case(studio)
+        case.writer.write(
+            case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
+        )
+        case.writer.undo()
+        assert case.restored().standing is Standing.SAME
+
+    def test_by_a_bend_that_is_hardened(self, studio):
+        case = Case(studio)
+        bend = studio.bend()
+        for node in (case.volume, case.segmentation):
+            node.SetAndObserveTransformNodeID(bend.GetID())
+            node.HardenTransform()
+        assert case.restored().standing.is_stale
+
+    def test_prompts_that_are_stored_afterwards_are_right_again(self, studio):
+        case = Case(studio)
+        case.move(TURN, case.segmentation)
+        store(case.segmentation, case.id, StoredPrompts(case.prompts), case.volume)
+        case.check_stay()
+
+    def test_saving_merges_labelmaps_and_edits_nothing(self, studio, tmp_path):
+        case = Case(studio)
+        case.writer.write(case.segmentation, ball(case.volume, (0.2, 0.2, 0.2), 3), np.eye(4))
+        save(case.segmentation, tmp_path / "s.seg.nrrd")
+        assert case.restored().standing is Standing.SAME
+
+
+class TestEarlierVersion:
+    """0.1.0 stored world RAS, and nothing about what they lay in."""
+
+    def old(self, case, segment_id):
+        segment = case.segmentation.GetSegmentation().GetSegment(segment_id)
+        segment.RemoveTag(provenance.FRAME)
+        segment.SetTag(provenance.PROMPTS, case.prompts.to_json())
+        case.id = segment_id
+
+    def test_prompts_that_were_never_applied_come_back(self, studio):
+        case = Case(studio, segmentation="rotated", volume="rotated")
+        case.segmentation.GetSegmentation().AddEmptySegment("Empty", "Empty")
+        self.old(case, "Empty")
+        case.check_stay()
+
+    def test_of_a_segment_with_content_nobody_knows(self, studio):
+        case = Case(studio)
+        self.old(case, case.id)
+        assert case.restored().standing is Standing.UNKNOWN
+
+
+class TestFiles:
+    @pytest.mark.parametrize("parents", ["none", "sheared"])
+    def test_a_scene_comes_back_as_it_was(self, studio, tmp_path, parents):
+        case = Case(studio, "gantry tilt", parents, parents)
+        (tmp_path / "saved").mkdir()
+        (tmp_path / "cache").mkdir()
+        studio.host.save_mrb(tmp_path / "saved" / "scene.mrb")
+        other = HeadlessScene()
+        try:
+            other.load_mrb(tmp_path / "saved" / "scene.mrb", tmp_path / "cache")
+            case.segmentation = other.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+            case.volume = other.scene.GetFirstNodeByName("CT")
+            case.studio = Studio(other)
+            case.check_follow(Standing.SAME)
+            case.move(TURN)
+            case.check_follow()
+        finally:
+            other.close()
+
+    def test_a_segmentation_file_alone_lies_in_its_own_frame(self, studio, tmp_path):
+        case = Case(studio, "gantry tilt", "rotated", "rotated")
+        save(case.segmentation, tmp_path / "s.seg.nrrd")
+        loaded = studio.segmentation(name="Loaded")
+        storage = slicer.vtkMRMLSegmentationStorageNode()
+        storage.SetFileName(str(tmp_path / "s.seg.nrrd"))
+        assert storage.ReadData(loaded)
+        # Beside the volume where it was, under its transform, the segment is elsewhere ...
+        assert restore(loaded, case.id, case.volume).standing is Standing.PARTED
+        # ... and beside the volume's own file, which knows no transform either, it is not.
+        case.segmentation = loaded
+        case.volume.SetAndObserveTransformNodeID(None)
+        case.check_follow()
+
+
+def test_a_change_of_the_frame_alone_is_stored_once(studio):
+    case = Case(studio)
+    stored = StoredPrompts(case.prompts)
+    store(case.segmentation, case.id, stored, case.volume)
+    assert not store(case.segmentation, case.id, stored, case.volume)
+    case.move(TURN)
+    assert store(case.segmentation, case.id, StoredPrompts(case.prompts), case.volume)
