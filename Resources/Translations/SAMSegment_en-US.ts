@@ -759,7 +759,12 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>The file is right: it is what the catalogue says.</source>
+        <source>The file is as published: its SHA-256 is the catalogue&apos;s.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
+        <source>The file is unchanged since it was converted on this computer, and fits the network. To compare it with what was published, remove and download it again.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -217,7 +217,10 @@ class SAMSegmentLogic:
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
     ) -> str:
-        """Reads a model's weights and compares them with the catalogue; the path of the weights.
+        """Reads a model's weights and compares their SHA-256; the path of the weights.
+
+        It is compared with the catalogue's; of weights that were converted on this computer, with
+        the one noted then, unless the catalogue knows that, too.
 
         Args:
             progress, cancel: as for `installModel`.

@@ -21,6 +21,11 @@ from .worker.model_jobs import cancelled, install_order, run_job
 from .worker.model_messages import InstallModel, ModelDone, ModelOrder, VerifyModel
 
 DONE, FAILURE = 0, 1
+AS_PUBLISHED = "as published"
+AS_CONVERTED = (
+    "unchanged since it was converted on this computer, and fits the network; that it was made of "
+    "the published {file} is what the receipt beside it says"
+)
 
 
 def add_models(commands) -> None:
@@ -221,7 +226,10 @@ def _facts(entry: ModelEntry) -> dict:
 
 
 def _tell_right(entries: list[ModelEntry], done: ModelDone) -> None:
-    mention(f"{_names(entries)}: as in the catalogue ({done.path})")
+    proof = AS_PUBLISHED if done.as_published else AS_CONVERTED.format(file=entries[0].file)
+    mention(f"{_names(entries)}: {proof} ({done.path}, SHA-256 {done.sha256})")
+    for note in done.notes:
+        remark(note)
 
 
 def _names(entries: list[ModelEntry]) -> str:

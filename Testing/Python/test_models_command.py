@@ -235,7 +235,7 @@ class TestVerify:
         entry.path.write_bytes(CONTENT)
         status, out, _ = run("verify")
         assert status == 0
-        assert out[-1] == f"{NAME}, {SIBLING}: as in the catalogue ({entry.path})"
+        assert out[-1] == f"{NAME}, {SIBLING}: as published ({entry.path}, SHA-256 {entry.sha256})"
 
     def test_tells_which_file_is_damaged_keeps_it_and_goes_on_to_the_next(self, run, entry, folder):
         folder.mkdir()

@@ -30,6 +30,7 @@ _HEADINGS = (
     re.compile(r"^Traceback \(most recent call last\):$"),
     re.compile(r"^(During handling of|The above exception was the direct cause of) [\w ,]+:$"),
     re.compile(r"^Exit status -?\w+\.$"),
+    re.compile(r"^What came over the channel is no message\.$"),
     re.compile(r"^Fatal Python error: [A-Za-z ]+$"),
     re.compile(r"^(Current thread|Thread) 0x[0-9a-f]+ .*\(most recent call first\):$"),
 )

@@ -220,7 +220,13 @@ class ModelStore:
         entry = work.entry
         self._damaged.pop(_key(entry), None)
         if not work.is_install:
-            self._say(entry, _("The file is right: it is what the catalogue says."), GOOD)
+            text = _("The file is as published: its SHA-256 is the catalogue's.")
+            if not done.as_published:
+                text = _(
+                    "The file is unchanged since it was converted on this computer, and fits the "
+                    "network. To compare it with what was published, remove and download it again."
+                )
+            self._say(entry, " ".join((text, *done.notes)), GOOD)
             return
         text = " ".join(done.notes) or _("Installed.")
         self._say(entry, text, HINT if done.notes else GOOD, sharing(entry))

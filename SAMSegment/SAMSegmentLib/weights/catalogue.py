@@ -60,6 +60,8 @@ class ModelEntry:
         restriction: what the weights' licence forbids, for a user; "" if nothing unusual.
         source: where the weights come from; if they are not embedded, a page about them.
         downloads: addresses of the file itself, to try in turn; none if the weights are embedded.
+        converted_sha256: of what conversion to safetensors makes of the file, which is the same
+            everywhere; "" if nobody has told it yet.
     """
 
     name: str
@@ -79,6 +81,7 @@ class ModelEntry:
     downloads: tuple[str, ...]
     timings: tuple[Timing, ...]
     citation: str
+    converted_sha256: str = ""
 
     @property
     def path(self) -> Path:
@@ -151,6 +154,14 @@ class ModelEntry:
         receipt = installed.read_receipt(self)
         return receipt and receipt.sha256
 
+    def is_as_published(self, path: Path) -> bool:
+        """Whether `sha256_of` is the catalogue's for the installed file at `path`.
+
+        If not, it was noted when the file was converted: it then proves that the file has not
+        changed since, and that it was made of the published one is only what its receipt says.
+        """
+        return path != installed.converted_path(self) or bool(self.converted_sha256)
+
     def unreadable(self, path: Path, error: OSError) -> WeightsError:
         """What to raise about an installed file that cannot be read."""
         return WeightsError(
@@ -165,9 +176,12 @@ class ModelEntry:
                 f"The weights of {self.title} ({path}) are damaged: their SHA-256 is not "
                 "that of the catalogue. Reinstall SAMSegment."
             )
+        wanted = "that of the catalogue"
+        if not self.is_as_published(path):
+            wanted = "the one noted when they were converted"
         raise WeightsError(
             f"The weights of {self.title} ({path}) are damaged or another model's: their "
-            f"SHA-256 is not that of the catalogue. Remove them, then {self._get_it}."
+            f"SHA-256 is not {wanted}. Remove them, then {self._get_it}."
         )
 
     @property

@@ -57,9 +57,10 @@ def install(entry: ModelEntry, source: Path | None = None, report: Report = igno
 
 
 def verify(entry: ModelEntry, report: Report = ignore) -> Path:
-    """Reads a model's weights and compares them with the catalogue; where they lie.
+    """Reads a model's weights and compares their SHA-256 with what it must be; where they lie.
 
-    Works in a folder that is only for reading, too.
+    What that proves, `ModelEntry.is_as_published` tells. Works in a folder that is only for
+    reading, too.
 
     Raises:
         WeightsError: if they are not installed, or damaged; nothing is removed.

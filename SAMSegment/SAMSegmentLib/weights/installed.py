@@ -89,7 +89,11 @@ def _beside(entry: ModelEntry, suffix: str) -> Path:
 
 
 def read_receipt(entry: ModelEntry) -> Receipt | None:
-    """The receipt of a conversion of this model's file; None if there is none that can be used."""
+    """The receipt of a conversion of this model's file; None if there is none that can be used.
+
+    Anybody who may write into the folder can write one: it proves nothing by itself. Where the
+    catalogue knows what the converted file must be, a receipt that says otherwise is none.
+    """
     try:
         if not os.path.isfile(receipt_path(entry)):
             return None  # what is no file might never come to an end
@@ -107,7 +111,8 @@ def read_receipt(entry: ModelEntry) -> Receipt | None:
     if type(said["size"]) is not int or said["size"] <= 0:
         return None
     receipt = Receipt(**said)
-    return receipt if receipt.source_sha256 == entry.sha256 else None
+    is_known = entry.converted_sha256 in ("", receipt.sha256)
+    return receipt if is_known and receipt.source_sha256 == entry.sha256 else None
 
 
 def write_receipt(entry: ModelEntry, receipt: Receipt) -> None:

@@ -23,6 +23,7 @@ _READ_BYTES = 2**18
 _MOST_DESCRIPTORS = 16
 # A message is small: voxels travel in shared memory. A click takes some eighty bytes.
 LARGEST_MESSAGE = 2**24
+NO_MESSAGE = "What came over the channel is no message."
 
 
 class ClosedError(Exception):
@@ -81,7 +82,7 @@ class _Inbox:
             return None
         length, count = _HEADER.unpack_from(self._bytes)
         if length > LARGEST_MESSAGE or count > 1:
-            raise ClosedError("What came is no message: its header is damaged.")
+            raise ClosedError(f"{NO_MESSAGE}\nIts header is damaged.")
         end = _HEADER.size + length
         if len(self._bytes) < end:
             return None
@@ -90,7 +91,7 @@ class _Inbox:
         try:
             message = decode(body, self._kinds)
         except MessageError as error:
-            raise ClosedError(f"What came is no message ({error}).") from error
+            raise ClosedError(f"{NO_MESSAGE}\n{error}") from error
         if not count:
             return message, None
         if getattr(message, "ticket", None) is None or not self._descriptors:

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..core.errors import SAMSegmentError, WeightsError
 from ..weights.catalogue import ModelEntry
 from ..weights.folder import VARIABLE, models_folder
-from ..weights.install import install, verify
+from ..weights.install import install, remove, verify
 from ..weights.transfer import Transfer
 from .channel import ChildChannel, ClosedError
 from .messages import Trouble
@@ -30,6 +30,7 @@ NOT_CONVERTED = (
     "will be when the model is first used."
 )
 NO_TORCH = "PyTorch is not installed"
+NOT_COMPARED = "Without PyTorch, they were not compared with what the model's network is made of."
 NO_ROOM = "the folder has no room for it, or is in use"
 # How torch's checkpoints begin.
 _ZIP = b"PK\x03\x04"
@@ -74,11 +75,25 @@ class ModelDesk:
     def _carry_out(self, order: ModelOrder) -> ModelDone:
         match order:
             case InstallModel(model, source):
-                path = install(model, None if source is None else Path(source), self._report)
-                return self._converted(model, path)
+                return self._converted(model, self._installed(model, source))
             case VerifyModel(model):
-                return ModelDone(str(verify(model, self._report)))
+                path = verify(model, self._report)
+                notes = _check_converted(model, path)
+                return ModelDone(
+                    str(path), notes, model.is_as_published(path), model.sha256_of(path) or ""
+                )
         raise TypeError(f"{type(order).__name__} is no order.")
+
+    def _installed(self, model: ModelEntry, source: str | None) -> Path:
+        """Where the weights lie; what was converted here once, and does not fit, is replaced."""
+        place = None if source is None else Path(source)
+        path = install(model, place, self._report)
+        try:
+            _check_converted(model, path)
+        except WeightsError:
+            remove(model)
+            path = install(model, place, self._report)
+        return path
 
     def _converted(self, model: ModelEntry, path: Path) -> ModelDone:
         """Converts at once what can be: the model's first use is then as fast as every other."""
@@ -103,6 +118,24 @@ class ModelDesk:
             return
         self._told, self._told_at = look.message, now
         self._channel.send(look)
+
+
+def _check_converted(model: ModelEntry, path: Path) -> tuple[str, ...]:
+    """Of weights whose SHA-256 is not the catalogue's: whether they fit the network; notes.
+
+    Raises:
+        WeightsError: if they do not: they were never made of the published file.
+    """
+    if model.is_as_published(path):
+        return ()
+    try:
+        structures = importlib.import_module("SAMSegmentLib.engines.structures")
+    except ImportError as error:
+        if error.name != "torch":
+            raise
+        return (NOT_COMPARED,)
+    structures.check_structure(model, path)
+    return ()
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -26,7 +26,7 @@ class InstallModel:
 
 @dataclass(frozen=True)
 class VerifyModel:
-    """Installed weights are to be read and compared with the catalogue's SHA-256."""
+    """Installed weights are to be read and compared with the SHA-256 that is known of them."""
 
     model: ModelEntry
 
@@ -43,10 +43,15 @@ class ModelDone:
     Attributes:
         path: of the weights that models now use.
         notes: what the user should know, such as that they could not be converted yet.
+        as_published: whether their SHA-256 is the catalogue's; if not, they were converted on this
+            computer, have not changed since, and fit the network.
+        sha256: of the weights, if they were verified.
     """
 
     path: str
     notes: tuple[str, ...] = ()
+    as_published: bool = True
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -267,3 +267,10 @@ def test_memory_and_processor_are_told_by_this_computer(diagnostics):
     assert "GiB" in memory
     processor = next(line for line in text.splitlines() if line.startswith("Processor: "))
     assert "logical cores" in processor
+
+
+def test_that_a_message_was_none_is_told_but_not_what_was_in_it(told):
+    report = "What came over the channel is no message.\nInputError: Smith, 12 mm\nExit status -9."
+    assert told(report) == (
+        "What came over the channel is no message.\nInputError: (text left out)\nExit status -9."
+    )

@@ -212,7 +212,7 @@ class TestWithoutADownload:
         folder.mkdir(exist_ok=True)
         entry.path.write_bytes(CONTENT)
         job.start()
-        assert outcome(job) == ModelDone(str(entry.path))
+        assert outcome(job) == ModelDone(str(entry.path), sha256=entry.sha256)
         entry.path.write_bytes(CONTENT[:-1] + b"x")
         job.start()
         failed = outcome(job)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from SAMSegmentLib.worker import process_main
-from SAMSegmentLib.worker.channel import ClientChannel
+from SAMSegmentLib.worker.channel import NO_MESSAGE, ClientChannel
 from SAMSegmentLib.worker.events import Crashed, WorkerState
 from SAMSegmentLib.worker.handshake import ClientHandshake
 from SAMSegmentLib.worker.message_lists import PREDICTION_MESSAGES
@@ -29,7 +29,7 @@ def test_what_is_no_message_is_one_clear_error(new_pump, tmp_path, saying):
     crash = pump.until(Crashed)
     assert "ended unexpectedly" in crash.message and "\n" not in crash.message
     pump.wait(lambda: pump.client.last_error is not None)
-    assert "What came is no message" in pump.client.last_error
+    assert NO_MESSAGE in pump.client.last_error
     pump.wait(lambda: pump.client.state is WorkerState.FAILED)
     assert not made.exists()
 

@@ -109,6 +109,8 @@ def _convert(entry: ModelEntry, source: Path) -> None:
     _check_room(source)
     try:
         receipt = _write(load_tensors(source), temporary, entry.sha256)
+        if entry.converted_sha256 not in ("", receipt.sha256):
+            raise InstallError(f"{source} was converted to something else than the catalogue says.")
         # Windows replaces and removes no file that is mapped.
         gc.collect()
         # A receipt from before would call the new file damaged, or an old one good.
