@@ -184,7 +184,7 @@ def _add_segment(commands) -> None:
         help="intensities shown to the model from black to white (default: chosen)",
     )
     add("--name", default="Segment", help="name of the segment (default: %(default)s)")
-    add("--quiet", action="store_true", help="print nothing but errors")
+    add("--quiet", action="store_true", help="print nothing but warnings and errors")
 
 
 def _fail(status: int, problem: str) -> int:

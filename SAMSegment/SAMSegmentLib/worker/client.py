@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 from ..core.checks import check_prompts_in_volume
-from ..core.errors import MissingPackageError
+from ..core.errors import MissingPackageError, reason_of
 from ..core.image import Image
 from ..core.interrupts import interrupted_afterwards
 from ..core.paths import existing_working_folder
@@ -114,10 +114,24 @@ def _server():
     try:
         with interrupted_afterwards(), existing_working_folder():
             return importlib.import_module(".server", __package__)
-    except ImportError as error:
-        if error.name != "torch":
+    except (ImportError, OSError) as error:
+        if (missing := getattr(error, "name", None) or "").startswith(__package__.split(".")[0]):
             raise
-        raise MissingPackageError(
+        raise MissingPackageError(_why_not(missing, error)) from error
+
+
+def _why_not(missing: str, error: Exception) -> str:
+    """What is wrong with the packages that a model needs."""
+    if missing == "torch" and isinstance(error, ModuleNotFoundError):
+        return (
             "PyTorch is not installed. In Slicer, install the PyTorch extension and let it "
             "install PyTorch; elsewhere: pip install torch."
-        ) from error
+        )
+    if isinstance(error, ModuleNotFoundError):
+        package = missing.split(".")[0]
+        return f"The Python package {package} is not installed: pip install {package}."
+    # Such as a library that the system lacks, or has no memory for.
+    return (
+        f"PyTorch cannot be loaded: {reason_of(error)} Close other programs if memory is short; "
+        "else install PyTorch again."
+    )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -106,6 +107,29 @@ def test_without_torch_the_error_says_how_to_get_it(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingPackageError, match="PyTorch is not installed"):
+        InProcessClient("cpu").predict(MODEL, IMAGE, ROI)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+            "PyTorch cannot be loaded: libtorch_cpu.so: failed to map segment from shared object.",
+        ),
+        (OSError("[WinError 126] The specified module could not be found"), "cannot be loaded"),
+        (
+            ModuleNotFoundError("No module named 'safetensors.torch'", name="safetensors.torch"),
+            "pip install safetensors.",
+        ),
+    ],
+)
+def test_a_broken_installation_is_told_in_a_sentence(monkeypatch, error, says):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("SAMSegmentLib.worker.client.importlib.import_module", fail)
+    with pytest.raises(MissingPackageError, match=re.escape(says)):
         InProcessClient("cpu").predict(MODEL, IMAGE, ROI)
 
 
