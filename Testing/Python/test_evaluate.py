@@ -193,6 +193,16 @@ def test_the_csv_file_replaces_neither_image_nor_labels_nor_what_was_there(
     assert read_rows(table)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_case_whose_name_is_not_utf8_is_scored_and_written(files, fake, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/Sch\xe4del.nii.gz")
+    os.rename(files[0], path)
+    table = tmp_path / "scores.csv"
+    asked = ["evaluate", path, files[1], "--label", "2", "--protocol", "roi"]
+    assert main([*asked, "--csv", str(table)]) == 0
+    assert read_rows(table)[0]["case"] == r"Sch\udce4del.nii.gz"
+
+
 def test_files_that_do_not_go_together_end_with_2_and_one_line(files, capsys):
     assert main(["evaluate", files[0], files[0]]) == 2
     assert "both image and label map" in one_line(capsys)

@@ -36,6 +36,8 @@ COLUMNS = (
     "seconds",
     "encoder_passes",
 )
+# A case may have a file name that is not UTF-8.
+_AS_CSV = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
 _READ = {
     "goal": lambda text: text == "True",
     "voxels": int,
@@ -115,7 +117,7 @@ def write_rows(
     """
     with (
         replaced_when_whole(Path(path), overwrite, inputs) as unfinished,
-        unfinished.open("w", newline="", encoding="utf-8") as file,
+        unfinished.open("w", **_AS_CSV) as file,
     ):
         _writer(file, columns, rows, header=True)
 
@@ -123,7 +125,7 @@ def write_rows(
 def append_rows(path: Path, rows: Iterable[dict], columns: Sequence[str] = COLUMNS) -> None:
     """Adds rows to a CSV file, which is made if there is none."""
     new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
+    with path.open("a", **_AS_CSV) as file:
         _writer(file, columns, rows, header=new)
 
 
