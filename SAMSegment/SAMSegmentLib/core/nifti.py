@@ -194,6 +194,8 @@ def _scaled(voxels: np.ndarray, header: Nifti1Header) -> np.ndarray:
         return voxels.astype(np.float64) if voxels.dtype.itemsize > 8 else voxels
     kind = np.float64 if voxels.dtype.itemsize >= 8 else np.float32
     scaled = voxels.astype(kind)
-    scaled *= kind(slope)
-    scaled += kind(intercept)
+    # What overflows is infinite, which is told when the intensities are looked at.
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled *= kind(slope)
+        scaled += kind(intercept)
     return scaled

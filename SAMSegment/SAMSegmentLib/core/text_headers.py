@@ -54,9 +54,10 @@ def check_nrrd(path: Path) -> None:
     file = _beside(path, data)
     size = _product(fields.get("sizes")) * _nrrd_bytes(fields.get("type", ""))
     encoding = fields.get("encoding", "")
+    skips = any(name.replace(" ", "") in ("byteskip", "lineskip") for name in fields)
     if encoding in ("gzip", "gz"):
-        _check_gzip(file, start, size)
-    elif encoding == "raw" and not {"byte skip", "byteskip", "line skip", "lineskip"} & set(fields):
+        _check_gzip(file, start, size, skips)
+    elif encoding == "raw" and not skips:
         _check_raw(file, start, size)
 
 
@@ -80,7 +81,9 @@ def check_meta_image(path: Path) -> None:
     channels = _product(fields.get("elementnumberofchannels", "1"))
     size = _product(fields.get("dimsize")) * channels * META_BYTES.get(fields.get("elementtype"), 0)
     if _is_true(fields, "compresseddata", "False"):
-        _check_zlib(file, start, size)
+        # As many bytes as it says are unpacked by MetaIO, without a word if that is not all.
+        packed = _product(fields.get("compresseddatasize"))
+        _check_zlib(file, start, packed, size)
     elif fields.get("headersize", "0") in ("0", "-1"):
         _check_raw(file, start, size)
 
@@ -140,7 +143,7 @@ def _check_raw(file: Path, start: int, size: int) -> None:
         raise incomplete(file, f"it holds {there} of {size} bytes of voxels")
 
 
-def _check_gzip(file: Path, start: int, size: int) -> None:
+def _check_gzip(file: Path, start: int, size: int, skips: bool) -> None:
     try:
         with file.open("rb") as stream:
             stream.seek(start)
@@ -148,22 +151,27 @@ def _check_gzip(file: Path, start: int, size: int) -> None:
                 there = sum(len(chunk) for chunk in iter(lambda: unpacked.read(CHUNK_BYTES), b""))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise incomplete(file, DAMAGED) from error
-    if there < size:
+    # With more, the header's sizes are wrong, or a part of it is to be skipped.
+    if there < size or (there > size and not skips):
         raise incomplete(file, f"it holds {there} of {size} bytes of voxels")
 
 
-def _check_zlib(file: Path, start: int, size: int) -> None:
-    """Of a zlib or gzip stream, either of which MetaIO takes."""
+def _check_zlib(file: Path, start: int, packed: int, size: int) -> None:
+    """Of a zlib or gzip stream, either of which MetaIO takes, that is `packed` bytes long."""
+    if file.stat().st_size - start < packed:
+        raise incomplete(file, DAMAGED)
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
     there = 0
     try:
         with file.open("rb") as stream:
             stream.seek(start)
-            while not unpacker.eof and (chunk := stream.read(CHUNK_BYTES // 16)):
+            while not unpacker.eof and (chunk := stream.read(min(CHUNK_BYTES // 16, packed))):
+                packed -= len(chunk)
                 there += len(unpacker.decompress(chunk))
     except zlib.error as error:
         raise incomplete(file, DAMAGED) from error
     if not unpacker.eof:
         raise incomplete(file, DAMAGED)
-    if there < size:
+    # Of more, MetaIO takes a part and prints a line.
+    if there != size:
         raise incomplete(file, f"it holds {there} of {size} bytes of voxels")

@@ -68,6 +68,31 @@ def test_packed_voxels_that_are_damaged_are_refused(tmp_path, name, damage):
         read_image(path)
 
 
+@pytest.mark.parametrize("name", ["packed.nrrd", "packed.mha", "ct.nii.gz"])
+def test_a_header_that_promises_other_voxels_than_there_are_is_refused(tmp_path, name):
+    path, _ = whole(tmp_path, name)
+    content = path.read_bytes()
+    if name == "ct.nii.gz":
+        content = bytearray(gzip.decompress(content))
+        content[42:44] = (31).to_bytes(2, "little")
+        content = gzip.compress(content)
+    path.write_bytes(content.replace(b" 30 20 12", b" 31 20 12"))
+    with pytest.raises(InputError, match="incomplete or damaged: it holds 14400 of 14880 bytes"):
+        read_image(path)
+    path.write_bytes(content.replace(b" 30 20 12", b" 29 20 12"))
+    if name != "ct.nii.gz":
+        with pytest.raises(InputError, match="it holds 14400 of 13920 bytes"):
+            read_image(path)
+
+
+@pytest.mark.parametrize("told", [b"CompressedDataSize = %d\n" % n for n in (9, 99999)] + [b""])
+def test_a_metaimage_that_does_not_tell_how_long_its_packed_voxels_are_is_refused(tmp_path, told):
+    path, _ = whole(tmp_path, "packed.mha")
+    path.write_bytes(re.sub(rb"CompressedDataSize = \d+\n", told, path.read_bytes()))
+    with pytest.raises(InputError, match="incomplete or damaged"):
+        read_image(path)
+
+
 @pytest.mark.parametrize("name", ["ct.nhdr", "ct.mhd", "ct.hdr"])
 def test_voxels_that_were_left_behind_are_named(tmp_path, name):
     path, data = whole(tmp_path, name)
