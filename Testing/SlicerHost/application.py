@@ -82,6 +82,7 @@ class Application(HeadlessScene):
         self.main_window = _main_window() if main_window else None
         self._layout = layout.qSlicerLayoutManager(self)
         slicer_app.begin(self, self._layout, self.main_window)
+        self._provide_cache(slicer_app.instance().cachePath)
         self._install()
 
     def __enter__(self) -> Application:

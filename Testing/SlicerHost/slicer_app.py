@@ -11,6 +11,7 @@ from pathlib import Path
 
 import slicer_core
 
+from . import errors
 from .cpp import Property, Signal, cpp_class, keep
 from .pythonqt import qt
 
@@ -49,6 +50,21 @@ class qSlicerModuleManager(qt.QObject):
 
     def isLoaded(self, name: str) -> bool:
         return name in self._modules
+
+
+@cpp_class
+class ctkErrorLogModel(qt.QStandardItemModel):
+    """Slicer's log: time, thread, level, origin, text. Only what is in `errors.errors`."""
+
+    def logEntryCount(self) -> int:
+        return self.rowCount()
+
+    def logEntryDescription(self, row: int) -> str:
+        return self.item(row, 4).text()
+
+    def add(self, level: str, problem) -> None:
+        texts = ("", "", level, problem.source, problem.text)
+        self.appendRow([qt.QStandardItem(text) for text in texts])
 
 
 @cpp_class
@@ -99,6 +115,13 @@ class qSlicerApplication(qt.QApplication):
 
     def layoutManager(self):
         return self._layout
+
+    def errorLogModel(self):
+        model = ctkErrorLogModel()
+        for problem in errors.errors:
+            model.add("Critical", problem)
+        keep(self, _log=model)
+        return model
 
     def settings(self):
         return qt.QSettings(self.slicerUserSettingsFilePath, qt.QSettings.IniFormat)

@@ -7,6 +7,7 @@ the effect as a user finds them.
 from __future__ import annotations
 
 import time
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import slicer
@@ -34,20 +35,82 @@ class SAMSegmentTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
 
     def runTest(self):
-        for test in (self.test_point_proposal_apply_undo, self.test_segment_sphere_from_roi):
+        for test in (
+            self.test_panel_opens_and_is_left,
+            self.test_switching_effects,
+            self.test_point_proposal_apply_undo,
+            self.test_scene_saved_with_preview_open,
+            self.test_segment_sphere_from_roi,
+        ):
             self.setUp()
             try:
                 test()
             finally:
                 self.tearDown()
 
+    def test_panel_opens_and_is_left(self):
+        """The module's panel is set up, entered and left without an error in Slicer's log."""
+        log = Log()
+        panel = slicer.util.getModule("SAMSegment").widgetRepresentation()
+        for _ in range(2):
+            panel.enter()
+            panel.exit()
+        self.assertNotEqual(slicer.util.findChild(panel, "torchLabel").text, "")
+        self.assertEqual(log.errors(), [])
+
+    def test_switching_effects(self):
+        """From every other effect to this one, which is ready for a click then, and back."""
+        log, desk = Log(), Desk()
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        try:
+            for other in [name for name in desk.editor.availableEffectNames() if name != EFFECT]:
+                for name, mode in (
+                    (other, interaction.ViewTransform),
+                    (EFFECT, interaction.Place),
+                    (other, interaction.ViewTransform),
+                ):
+                    desk.editor.setActiveEffectByName(name)
+                    slicer.app.processEvents()
+                    effect = desk.editor.activeEffect()
+                    self.assertIsNotNone(effect, f"{other}: no effect is active, instead of {name}")
+                    self.assertEqual(effect.name, name)
+                    self.assertEqual(interaction.GetCurrentInteractionMode(), mode, other)
+        finally:
+            desk.close()
+        self.assertEqual(log.errors(), [])
+
+    def test_scene_saved_with_preview_open(self):
+        """A scene that is saved in the middle of the work is loaded without anything of ours."""
+        log, desk = Log(), Desk()
+        try:
+            desk.editor.setActiveEffectByName(EFFECT)
+            slicer.app.processEvents()
+            desk.click(desk.phantom.center)
+            self._wait(lambda: desk.child("applyButton").enabled, desk)
+            with TemporaryDirectory() as folder:
+                path = f"{folder}/saved.mrb"
+                self.assertTrue(slicer.mrmlScene.WriteToMRB(path, None))
+                self.assertTrue(desk.child("applyButton").enabled)
+                desk.close()
+                self.assertTrue(slicer.mrmlScene.ReadFromMRB(path, True))
+        finally:
+            desk.close()
+        slicer.app.processEvents()
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+        items = vtk.vtkIdList()
+        hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
+        names = [hierarchy.GetItemName(items.GetId(n)) for n in range(items.GetNumberOfIds())]
+        self.assertEqual(sorted(names), ["Phantom", "Segmentation", "Sphere"])
+        self.assertEqual(log.errors(), [])
+
     def test_point_proposal_apply_undo(self):
         """A click becomes a proposal, that a segment; undo takes it back; nothing is left over."""
-        desk = _Desk()
+        log, desk = Log(), Desk()
         try:
             self._walk_through(desk)
         finally:
             desk.close()
+        self.assertEqual(log.errors(), [])
 
     def _walk_through(self, desk) -> None:
         phantom = desk.phantom
@@ -139,7 +202,28 @@ class SAMSegmentTest(ScriptedLoadableModuleTest):
             time.sleep(0.01)  # the model's process needs the processor, too
 
 
-class _Desk:
+class Log:
+    """What Slicer writes into its log from now on."""
+
+    LEVEL_COLUMN = 2  # ctkErrorLogAbstractModel::LogLevelColumn
+
+    def __init__(self) -> None:
+        slicer.app.processEvents()
+        self._begin = slicer.app.errorLogModel().logEntryCount()
+
+    def errors(self) -> list[str]:
+        """All errors and worse."""
+        slicer.app.processEvents()  # it may be written a little later
+        model = slicer.app.errorLogModel()
+        return [
+            model.logEntryDescription(row)
+            for row in range(self._begin, model.logEntryCount())
+            if str(model.data(model.index(row, self.LEVEL_COLUMN)))
+            in ("Error", "Critical", "Fatal")
+        ]
+
+
+class Desk:
     """A volume, an empty segment, and a Segment Editor in which they are selected."""
 
     def __init__(self) -> None:
@@ -180,13 +264,34 @@ class _Desk:
         return _mask(segmentation, segmentId, self.phantom)
 
     def close(self) -> None:
+        if self.editor is None:
+            return
         self.editor.setActiveEffect(None)
         # As the module Segment Editor does before a scene is closed.
         self.editor.setSegmentationNode(None)
         self.editor.removeViewObservations()
         self.editor.hide()
         self.editor.deleteLater()
+        self.editor = None
         slicer.app.processEvents()
+
+
+def begin_to_predict() -> None:
+    """Returns while the model is at work, with the effect and its editor still open.
+
+    Raises:
+        RuntimeError: if the model does not begin.
+    """
+    desk = Desk()
+    desk.editor.setActiveEffectByName(EFFECT)
+    slicer.app.processEvents()
+    desk.click(desk.phantom.center)
+    end = time.monotonic() + PATIENCE_S
+    while not desk.child("cancelButton").enabled:
+        if time.monotonic() > end:
+            raise RuntimeError(f"Nothing began: {desk.child('statusLabel').text!r}")
+        slicer.app.processEvents()
+        time.sleep(0.01)
 
 
 def _addVolume(phantom):

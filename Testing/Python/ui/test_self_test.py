@@ -1,8 +1,15 @@
 """The self test that a real Slicer runs under CTest passes in the host, too."""
 
+import contextlib
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from SlicerHost import errors as slicer_errors
 
 MODULE = Path(__file__).parents[3] / "SAMSegment" / "SAMSegment.py"
 
@@ -12,6 +19,9 @@ pytestmark = pytest.mark.mrml
 @pytest.fixture
 def self_test(application):
     """A SAMSegmentTest in a Slicer that has started; its log must hold no error."""
+    from SlicerHost import own_effects
+
+    own_effects.register()
     application.load_module(MODULE)
     application.start()
     import SAMSegment
@@ -31,10 +41,30 @@ def impatient(monkeypatch):
     return set_patience
 
 
-def test_the_way_through_the_effect_passes_with_a_quick_engine(self_test, service, impatient):
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "test_panel_opens_and_is_left",
+        "test_switching_effects",
+        "test_point_proposal_apply_undo",
+        "test_scene_saved_with_preview_open",
+    ],
+)
+def test_each_scenario_passes_with_a_quick_engine(self_test, service, impatient, scenario):
     self_test.setUp()
-    self_test.test_point_proposal_apply_undo()
+    getattr(self_test, scenario)()
     self_test.tearDown()
+
+
+def test_a_scenario_fails_for_any_error_in_slicers_log(self_test, service, impatient, monkeypatch):
+    from SAMSegmentLib.scene import hidden_nodes
+
+    monkeypatch.setattr(hidden_nodes, "add_hidden_item", lambda node: None)
+    self_test.setUp()
+    with pytest.raises(AssertionError, match="subject hierarchy item"):
+        self_test.test_switching_effects()
+    self_test.tearDown()
+    slicer_errors.errors.clear()
 
 
 def test_the_way_through_the_effect_fails_if_the_proposal_is_wrong(
@@ -62,6 +92,42 @@ def test_a_proposal_that_never_comes_is_told_with_what_the_panel_says(
         self_test.test_point_proposal_apply_undo()
     self_test.tearDown()
     service.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_slicer_ends_in_the_middle_of_a_prediction_and_the_model_with_it(tmp_path):
+    mark = str(tmp_path / "mark")
+    code = (
+        "from SlicerHost.application import Application\n"
+        "with Application() as application:\n"
+        f"    application.load_module({str(MODULE)!r})\n"
+        "    application.start()\n"
+        "    from SAMSegmentLib.ui.self_test import begin_to_predict\n"
+        "    begin_to_predict()\n"
+        "    from Testing.Python.ui.test_self_test import processes_with\n"
+        f"    print(len(processes_with({mark!r})))\n"
+        "    assert not application.errors, application.errors\n"
+    )
+    environment = os.environ | {"SELF_TEST_MARK": mark}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout.split()[-1]) == 2
+    end = time.monotonic() + 10
+    while (left := processes_with(mark)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert left == []
+
+
+def processes_with(mark: str) -> list[str]:
+    """Processes that were started with this in their environment."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in environment.read_bytes():
+                found.append(environment.parent.name)
+    return found
 
 
 @pytest.mark.slow
