@@ -51,13 +51,26 @@ def worker_python() -> list[str]:
     # PythonQt is only there where an application like Slicer has Python inside.
     if is_python and "PythonQt" not in sys.modules:
         return [sys.executable]
-    slicers = shutil.which("PythonSlicer")
+    slicers = _slicers_python()
     if slicers is None:
         raise SAMSegmentError(
             "PythonSlicer, which comes with Slicer, was not found: the model cannot be started. "
             "Reinstall Slicer."
         )
     return [slicers]
+
+
+def _slicers_python() -> str | None:
+    """PythonSlicer in Slicer's own folder; Windows would look in the working folder before.
+
+    Slicer sets SLICER_HOME (qSlicerCoreApplicationPrivate::init).
+    """
+    name = "PythonSlicer.exe" if sys.platform == "win32" else "PythonSlicer"
+    if home := os.environ.get("SLICER_HOME"):
+        path = os.path.join(home, "bin", name)
+        if os.path.isfile(path):
+            return path
+    return shutil.which("PythonSlicer")
 
 
 class _Guest(NamedTuple):

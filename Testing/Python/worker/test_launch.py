@@ -24,6 +24,7 @@ SLICERS_PYTHON = "/opt/Slicer/bin/PythonSlicer"
 def inside_slicer(monkeypatch):
     monkeypatch.setitem(sys.modules, "PythonQt", types.ModuleType("PythonQt"))
     monkeypatch.setattr(launch.shutil, "which", {"PythonSlicer": SLICERS_PYTHON}.get)
+    monkeypatch.delenv("SLICER_HOME", raising=False)
 
 
 class TestThePython:
@@ -40,6 +41,15 @@ class TestThePython:
     ):
         monkeypatch.setattr(sys, "executable", executable)
         assert worker_python() == [SLICERS_PYTHON]
+
+    def test_is_the_one_in_slicers_folder_whatever_lies_elsewhere(
+        self, inside_slicer, monkeypatch, tmp_path
+    ):
+        name = "PythonSlicer.exe" if sys.platform == "win32" else "PythonSlicer"
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / name).touch()
+        monkeypatch.setenv("SLICER_HOME", str(tmp_path))
+        assert worker_python() == [str(tmp_path / "bin" / name)]
 
     def test_that_is_missing_is_said(self, inside_slicer, monkeypatch):
         monkeypatch.setattr(launch.shutil, "which", lambda name: None)
