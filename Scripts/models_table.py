@@ -28,7 +28,7 @@ def _row(model: dict, cards: set[str]) -> tuple[str, ...]:
     return (
         f"`{model['name']}`",
         ", ".join(PROMPTS[kind] for kind in model["prompts"]),
-        ", ".join(model["modalities"]),
+        ", ".join(model["modalities"]) + ("; single slices" if model["single_slices"] else ""),
         f"{size}, included" if model["embedded"] else size,
         model["weights_licence"] + limit,
         "; ".join(_timing(timing) for timing in model["timings"]) or "-",

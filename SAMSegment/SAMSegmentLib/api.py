@@ -8,7 +8,7 @@ import warnings
 import SimpleITK as sitk
 
 from .core import arguments
-from .core.checks import check_prompts_in_volume
+from .core.checks import check_prompts_in_volume, size_with_thickness
 from .core.errors import SAMSegmentError, memory_told
 from .core.files import read_image
 from .core.image import Image, image_from_sitk, sitk_from_array
@@ -29,7 +29,8 @@ class Segmenter:
     Python warning by `mask`, `probability` and `alternatives`, and is in `prediction().warnings`.
 
     Args:
-        image: a file, a folder with one DICOM series, or a 3D scalar SimpleITK image.
+        image: a file, a folder with one DICOM series, or a scalar SimpleITK image of
+            three dimensions, or of two: a slice at S = 0.
         model: name of a model (`python -m SAMSegmentLib models` lists them).
         device: "auto", "cpu", "cuda" or "mps".
         intensity_range: intensities shown to the model from black to white; None: chosen.
@@ -62,6 +63,7 @@ class Segmenter:
         self._cancel = arguments.cancel_flag(cancel, "cancel")
         self._client = InProcessClient(arguments.text(device, "device"))
         self._image = _image_of(image)
+        self._is_flat = isinstance(image, sitk.Image) and image.GetDimension() == 2
         self._history = PromptHistory()
         self._predicted: tuple[Prompts, Prediction] | None = None
 
@@ -86,9 +88,10 @@ class Segmenter:
 
         Args:
             center: (R, A, S) in mm.
-            size: edge lengths in mm.
+            size: edge lengths in mm; 0 across an image of a single slice means that slice.
             axes: 3x3, unit edge directions as columns, for an oblique ROI.
         """
+        size = size_with_thickness(size, axes, self._image.geometry)
         roi = Roi.from_box(center, size, axes)
         check_prompts_in_volume(Prompts(roi=roi), self._image.geometry)
         self._history.set_roi(roi)
@@ -180,7 +183,8 @@ class Segmenter:
         if isinstance(self._image.owner, sitk.Image):
             # The input's own header, to the last bit.
             image.CopyInformation(self._image.owner)
-        return image
+        # A 2D image gets a 2D mask.
+        return image[:, :, 0] if self._is_flat else image
 
 
 def _image_of(source: str | os.PathLike | sitk.Image) -> Image:

@@ -268,3 +268,20 @@ def test_no_such_image_or_model(volume, arguments):
     arguments["image"] = arguments["image"] or volume
     with pytest.raises(InputError):
         Segmenter(**arguments)
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_single_slice_is_segmented_and_its_mask_is_like_it(quick, flat):
+    geometry = IMAGE.geometry.crop((3, 0, 0), (1, 64, 64))
+    source = sitk_from_array(IMAGE.voxels[3:4], geometry)
+    source = source[:, :, 0] if flat else source
+    center = (*BALL[:2], 0 if flat else geometry.to_ras(np.zeros(3))[2])
+    with Segmenter(source) as segmenter:
+        # As it is drawn in the slice: without a thickness.
+        segmenter.set_roi(center=center, size=(*SIZE[:2], 0))
+        mask = segmenter.mask()
+        with pytest.raises(InputError, match="no size"):
+            segmenter.set_roi(center=center, size=(0, *SIZE[1:]))
+    assert mask.GetSize() == source.GetSize() and mask.GetOrigin() == source.GetOrigin()
+    truth = (IMAGE.voxels[3] > 120) & (np.abs(np.indices((64, 64)) * 1.5 - 48) <= 22).all(0)
+    assert dice(sitk.GetArrayFromImage(mask).squeeze(), truth) > 0.9

@@ -293,6 +293,20 @@ def forget_geometry(room):
     room.segmentation = room.studio.segmentation(name="Without geometry")
 
 
+@pytest.mark.parametrize("whole_grid", [True, False])
+def test_a_slice_of_its_own_is_segmented_in_its_plane(logic, studio, whole_grid):
+    volume = studio.volume(IMAGE.geometry.ijk_to_ras, PARENTS["rotated"], voxels=IMAGE.voxels)
+    geometry = IMAGE.geometry.crop((3, 0, 0), (1, 64, 64))
+    one = studio.volume(geometry.ijk_to_ras, PARENTS["rotated"], voxels=IMAGE.voxels[3:4].copy())
+    segmentation = studio.segmentation(volume if whole_grid else one, PARENTS["rotated"])
+    roi = studio.roi((*BALL[:2], 9.0), (*SIZE[:2], 40), parent=PARENTS["rotated"])
+    segment_id = logic.segment(one, segmentation, roi=roi)
+    image, to_world = image_from_volume(volume)
+    mask = segment_mask(segmentation, segment_id, image.geometry, to_world)
+    truth = IMAGE.voxels > 120
+    assert dice(mask[3], truth[3]) > 0.9 and not np.delete(mask, 3, axis=0).any()
+
+
 def voxels(change):
     def apply(room):
         array = slicer.util.arrayFromVolume(room.volume)
@@ -301,8 +315,8 @@ def voxels(change):
         elif change == "constant":
             array[:] = 7
             slicer.util.arrayFromVolumeModified(room.volume)
-        elif change == "one slice":
-            slicer.util.updateVolumeFromArray(room.volume, array[:1].copy())
+        elif change == "one row":
+            slicer.util.updateVolumeFromArray(room.volume, array[:1, :1].copy())
         elif change == "none":
             room.volume.SetAndObserveImageData(None)
 
@@ -328,7 +342,7 @@ def flat_matrix(room):
         (bend_volume, {}, "non-linear"),
         (voxels("nan"), {}, "NaN"),
         (voxels("constant"), {}, "Every voxel"),
-        (voxels("one slice"), {}, "single slice"),
+        (voxels("one row"), {}, "single row"),
         (voxels("none"), {}, "no image data"),
         (flat_matrix, {}, "IJK-to-RAS matrix"),
     ],

@@ -52,6 +52,24 @@ def _overlaps(roi: Roi, geometry: Geometry) -> bool:
     return True
 
 
+def size_with_thickness(size, axes, geometry: Geometry):
+    """The size of an ROI drawn on a single slice; as thick as that, if it has no thickness.
+
+    Args:
+        size: edge lengths, mm.
+        axes: 3x3, unit edge directions as columns; None: R, A, S.
+    """
+    if geometry.slice_axis is None or np.shape(size) != (3,) or np.shape(axes) not in ((), (3, 3)):
+        return size
+    column = 2 - geometry.slice_axis
+    edges = np.eye(3) if axes is None else np.asarray(axes, dtype=float)
+    across = int(np.abs(edges.T @ geometry.directions[:, column]).argmax())
+    size = np.array(size, dtype=float)
+    if size[across] == 0:
+        size[across] = geometry.spacing[column]
+    return size
+
+
 def _check_inside(ras: tuple[float, float, float], what: str, geometry: Geometry) -> None:
     if not geometry.contains(np.array(ras)):
         position = ", ".join(f"{value:.1f}" for value in ras)

@@ -15,6 +15,8 @@ LARGEST_SPACING_MM = 1e3
 BORDER_TOLERANCE = 1e-6
 # Below this, the unit axes span (nearly) a plane and the grid cannot be inverted safely.
 SMALLEST_UNIT_VOLUME = 1e-3
+# What DICOM's and ITK's readers also take a single image for.
+UNKNOWN_THICKNESS_MM = 1.0
 # Cosine between two axes above which a grid counts as sheared.
 ORTHOGONAL_TOLERANCE = 1e-5
 
@@ -23,7 +25,8 @@ ORTHOGONAL_TOLERANCE = 1e-5
 class Geometry:
     """A grid of voxel centres in space.
 
-    Any affine grid is allowed: oblique, flipped, anisotropic, or sheared by gantry tilt.
+    Any affine grid is allowed: oblique, flipped, anisotropic, or sheared by gantry tilt. A single
+    slice whose thickness is not known (NaN or 0) is taken for UNKNOWN_THICKNESS_MM thick.
 
     Attributes:
         ijk_to_ras: 4x4, maps (i, j, k, 1) of a voxel centre to (R, A, S, 1) in mm.
@@ -38,10 +41,12 @@ class Geometry:
 
     def __post_init__(self) -> None:
         matrix = np.array(self.ijk_to_ras, dtype=float)
-        matrix.flags.writeable = False
-        object.__setattr__(self, "ijk_to_ras", matrix)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         _check_shape(self.shape)
+        if self.slice_axis is not None and matrix.shape == (4, 4):
+            _give_thickness(matrix, 2 - self.slice_axis)
+        matrix.flags.writeable = False
+        object.__setattr__(self, "ijk_to_ras", matrix)
         _check_matrix(matrix)
 
     def __eq__(self, other: object) -> bool:
@@ -51,6 +56,12 @@ class Geometry:
 
     def __hash__(self) -> int:
         return hash((self.shape, self.ijk_to_ras.tobytes()))
+
+    @property
+    def slice_axis(self) -> int | None:
+        """The array axis (0, 1, 2: k, j, i) across a single slice; None for a volume."""
+        single = [axis for axis, count in enumerate(self.shape) if count == 1]
+        return single[0] if len(single) == 1 else None
 
     @property
     def spacing(self) -> np.ndarray:
@@ -123,6 +134,17 @@ def _check_shape(shape: tuple[int, ...]) -> None:
         raise InputError(f"The volume has {len(shape)} dimensions; a 3D volume is needed.")
     if min(shape) < 1:
         raise InputError("The volume is empty: it has no voxels along at least one axis.")
+
+
+def _give_thickness(matrix: np.ndarray, axis: int) -> None:
+    """Puts a column of a matrix right that says nothing of a single slice's thickness."""
+    column = matrix[:3, axis]
+    if np.isfinite(column).all() and np.linalg.norm(column) > 0:
+        return
+    normal = np.cross(matrix[:3, (axis + 1) % 3], matrix[:3, (axis + 2) % 3])
+    length = np.linalg.norm(normal)
+    if np.isfinite(length) and length > 0:
+        matrix[:3, axis] = UNKNOWN_THICKNESS_MM * normal / length
 
 
 def _check_matrix(matrix: np.ndarray) -> None:

@@ -35,7 +35,7 @@ class Image:
         nifti: how the NIfTI file that it came from places its voxels, for masks in that format.
 
     Raises:
-        InputError: if this is not a 3D scalar volume of at least two slices along each axis.
+        InputError: if this is not a 3D scalar volume, or an image of one slice.
     """
 
     voxels: np.ndarray
@@ -76,12 +76,14 @@ class Image:
 
 
 def image_from_sitk(source: sitk.Image) -> Image:
-    """The image as SimpleITK holds it, without a copy.
+    """The image as SimpleITK holds it, without a copy; a 2D one as a single slice at z = 0.
 
     Raises:
-        InputError: if it is not a 3D scalar volume.
+        InputError: if it is not a 3D or 2D scalar image.
     """
     check_components(source.GetNumberOfComponentsPerPixel())
+    if source.GetDimension() == 2:
+        source = sitk.JoinSeries(source)
     if source.GetDimension() == 4 and source.GetSize()[3] == 1:
         source = source[:, :, :, 0]
     shared = _SharedVoxels(source)
@@ -148,10 +150,10 @@ def _check_array(voxels: np.ndarray) -> None:
     check_dimensions(voxels.ndim)
     if voxels.size == 0:
         raise InputError("The volume is empty: it has no voxels.")
-    if min(voxels.shape) < 2:
+    if sum(n == 1 for n in voxels.shape) > 1:
         raise InputError(
-            f"The volume has a single slice ({' x '.join(map(str, voxels.shape[::-1]))} voxels): "
-            "load the whole series as one volume."
+            f"The image is a single row of voxels ({' x '.join(map(str, voxels.shape[::-1]))}): "
+            "a volume or a slice is needed."
         )
     if voxels.dtype.kind not in "iufb":
         raise InputError(f"Voxels of type {voxels.dtype} are not intensities.")

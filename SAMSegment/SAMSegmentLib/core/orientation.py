@@ -15,6 +15,8 @@ from .geometry import Geometry
 
 # An axis counts as the scan's own slice axis if its spacing exceeds the others by this factor.
 THICK_SLICE_FACTOR = 1.3
+# If just one axis has no more voxels than this, they are slices, whatever the spacing.
+FEW_SLICES = 3
 # For each anatomical slice axis: the anatomical axes of slice, row and column, and the sign that
 # says which way they run. 0, 1, 2 are R, A, S. Rows run down and columns to the right of the
 # picture that radiologists know: patient's left on the right, front or head at the top.
@@ -80,7 +82,8 @@ class Reorientation:
 def slices_first(geometry: Geometry) -> Reorientation:
     """The view (slice, row, column) of a grid in which slice-wise models see it.
 
-    Slices are those of the scan where one spacing is clearly the largest, else axial ones.
+    Slices are those of the scan: across the one axis with few voxels, or where one spacing is
+    clearly the largest; else axial ones.
     The choice follows the grid's own RAS, so storing the voxels flipped or permuted changes
     nothing; neither does a parent transform, because it is not part of the grid.
     """
@@ -125,6 +128,9 @@ def _closest_anatomical_axes(geometry: Geometry) -> tuple[int, ...]:
 
 
 def _slice_axis(geometry: Geometry, anatomical: tuple[int, ...]) -> int:
+    thin = [axis for axis, count in enumerate(geometry.shape) if count <= FEW_SLICES]
+    if len(thin) == 1:
+        return thin[0]
     spacing = geometry.spacing[::-1]
     thickest = int(np.argmax(spacing))
     others = np.delete(spacing, thickest)

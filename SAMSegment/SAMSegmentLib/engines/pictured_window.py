@@ -10,6 +10,7 @@ import numpy as np
 from ..core.image import Image
 from ..core.sampling import sample_linear
 from ..core.window_picture import picture_of
+from .single_slice import gone_on
 from .windows import Window3D
 
 # Stands for "outside the volume"; no scanner writes it.
@@ -35,7 +36,8 @@ class PicturedWindow:
             InputError: if the volume holds NaN or infinite voxels, or the window one intensity.
         """
         image = self.image
-        values = sample_linear(image.voxels, image.geometry, self.window.geometry, _OUTSIDE)
+        voxels, grid = gone_on(image.voxels, image.geometry, image.geometry.slice_axis)
+        values = sample_linear(voxels, grid, self.window.geometry, _OUTSIDE)
         outside = values == _OUTSIDE
         if not np.isfinite(values).all():
             _ = image.value_range  # says what is wrong

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.image import Image
-from ..core.orientation import all_planes
+from ..core.orientation import FEW_SLICES, all_planes
 from ..core.prompts import Roi
 from .intensity import GreyLevels
 from .limits import Limits
@@ -29,10 +29,14 @@ LEAST_HEIGHT = 8
 def stacks_of(
     image: Image, grey_levels: GreyLevels, size: int, limits: Limits | None = None
 ) -> list[SliceStack]:
-    """The scan's own slices first, then, where voxels are not too elongated, the other two axes."""
+    """The scan's own slices first, then the other two axes.
+
+    Without these, where slices are few or voxels too elongated: they would show lines and steps.
+    """
     planes = all_planes(image.geometry)
     spacing = image.geometry.spacing
-    if spacing.max() > LARGEST_ANISOTROPY * spacing.min():
+    few = image.geometry.shape[planes[0].axes[0]] <= FEW_SLICES
+    if few or spacing.max() > LARGEST_ANISOTROPY * spacing.min():
         planes = planes[:1]
     return [SliceStack(image, grey_levels, size, plane, limits) for plane in planes]
 

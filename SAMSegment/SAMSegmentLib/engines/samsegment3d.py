@@ -34,6 +34,7 @@ from .precision import encoder_type
 from .regions import voxel_of
 from .replay import replayed
 from .requests import GOES_ON, Request, limit_of
+from .single_slice import gone_through
 from .slices import RoiInStack
 from .tracking import overlap
 from .window_masks import WindowMask, told_roi
@@ -277,7 +278,9 @@ class SAMSegment3DEngine(Engine):
             content = from_content.as_it_is(request.content).mask
         # Pieces of these are meant, though no click is on them.
         keeps = request.content is not None or (prompts.roi is not None and limit is None)
-        return WindowSession(request.image.geometry, ask, show, limit, content, keeps, worth)
+        geometry = request.image.geometry
+        told = None if limit is None else gone_through(limit, geometry)
+        return WindowSession(geometry, ask, show, told, content, keeps, worth)
 
     def _visible(self, request: Request, field: Field, limit: Roi | None) -> Prediction:
         """A mask within the ROI and without other segments' voxels."""

@@ -20,11 +20,13 @@ class VolumeFrame:
     Attributes:
         axes: 3x3, unit vectors of x, y and z in RAS, as columns.
         low, high: where the volume begins and ends along them, mm.
+        flat_axis: which of them is across a single slice; None in a volume.
     """
 
     def __init__(self, geometry: Geometry) -> None:
         canonical = towards_ras(geometry).apply_to_geometry(geometry)
         # Array axes x, y, z are counted k, j, i.
+        self.flat_axis = canonical.slice_axis
         left, _, right = np.linalg.svd(canonical.directions[:, ::-1])
         self.axes = left @ right
         ends = geometry.corners() @ self.axes

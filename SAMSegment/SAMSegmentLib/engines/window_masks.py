@@ -16,6 +16,8 @@ from ..core.sampling import sample_linear
 from .answers import Field
 from .on_volume import on_box, visible_box, visible_part
 from .regions import REACHED
+from .single_slice import gone_on
+from .slices import at_least_a_voxel
 from .windows import Window3D
 
 # A click belongs to a piece of the mask that is at most so many voxels away: edges are rounded.
@@ -150,7 +152,8 @@ class WindowMask:
 def told_field(field: Field, geometry: Geometry, window: Window3D) -> np.ndarray:
     """A mask on a volume's grid as the network is told it: by how much of each voxel it fills."""
     source = geometry.crop(field.start, field.logits.shape)
-    share = sample_linear(field.logits > 0, source, window.geometry, 0.0)
+    mask, source = gone_on(field.logits > 0, source, geometry.slice_axis)
+    share = sample_linear(mask, source, window.geometry, 0.0)
     return halved(2 * share - 1)
 
 
@@ -161,7 +164,8 @@ def told_roi(roi: Roi, window: Window3D) -> np.ndarray:
     """
     share = np.maximum(1 - 2 * ROI_MARGIN_MM / roi.size, LEAST_OF_ROI)
     meant = Roi(roi.box_to_ras @ np.diag([*share, 1.0]))
-    inside = meant.contains_voxels(window.half_geometry)
+    # A flat one, as of a single slice, would lie between the voxels.
+    inside = at_least_a_voxel(meant, window.half_geometry).contains_voxels(window.half_geometry)
     return np.where(inside, np.float32(1), np.float32(-1))
 
 

@@ -60,7 +60,7 @@ class WindowSession:
     Args:
         ask: asks the network.
         show: is shown what there is so far, while there is more to be asked.
-        limit: no mask leaves it.
+        limit: no mask leaves it; on a single slice, a column through it.
         content: what the segment holds, on the volume's grid: the mask before any was made.
         keeps: whether pieces stay that touch the mask before, though no click is on them.
         worth: how good a mask looks; of the masks of one click, the best comes first.
@@ -180,7 +180,8 @@ class WindowSession:
         """A window that suits a mask better than its own; None if there is none."""
         if mask.box is None or self._limit is not None:
             return None
-        now, extent = mask.window.spacing, float(mask.extent.max())
+        now, flat = mask.window.spacing, self._frame.flat_axis
+        extent = float((mask.extent if flat is None else np.delete(mask.extent, flat)).max())
         if mask.faces:
             steps = 2.0 if extent > LARGE * mask.window.side.max() else 1.01
             wanted = max(now, min(rung(now * steps), self._frame.coarsest))

@@ -49,7 +49,10 @@ class WindowFrame(VolumeFrame):
 
     def __init__(self, geometry: Geometry) -> None:
         super().__init__(geometry)
-        edge = float(geometry.spacing.min())
+        axis = geometry.slice_axis
+        # What is said of a single slice's thickness tells nothing of what is to be seen in it.
+        edges = geometry.spacing if axis is None else np.delete(geometry.spacing, 2 - axis)
+        edge = float(edges.min())
         self.finest = rung(FINEST_SHARE * edge)
         whole = rung(float((self.high - self.low).max()) / MOST)
         # Finer voxels than the volume has would show less of it, and nothing more.

@@ -74,6 +74,9 @@ def load_case(
         raise InputError(f"{image_path} is given as both image and label map: give two files.")
     image = read_image(image_path)
     label = _read_label(Path(label_path))
+    for path, volume in ((image_path, image), (label_path, label)):
+        if volume.geometry.slice_axis is not None:
+            raise InputError(f"{path} is a single slice: models are scored on volumes.")
     try:
         labels = _as_integers(label.voxels, label_path)
         present = _present(labels, label_path)

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from ..core import arguments
 from ..core.errors import InputError, WeightsError
+from ..core.geometry import Geometry
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
 from . import installed
@@ -52,6 +53,7 @@ class ModelEntry:
         title: how people call it.
         architecture: which engine runs it.
         prompts: the kinds of prompt that it takes: "roi", "points", "line".
+        single_slices: whether it takes images of one slice, such as X-rays, too.
         parameters: number of trained values.
         file: name of the weights file.
         size: bytes of the weights file; if it is not embedded, what its source states, rounded.
@@ -69,6 +71,7 @@ class ModelEntry:
     architecture: str
     prompts: tuple[str, ...]
     modalities: tuple[str, ...]
+    single_slices: bool
     parameters: int
     file: str
     size: int
@@ -192,6 +195,18 @@ class ModelEntry:
             f'SAMSegmentLogic.installModel("{self.name}"), or in the shell with '
             f"python -m SAMSegmentLib models install {self.name}"
         )
+
+    def check_grid(self, geometry: Geometry) -> None:
+        """Finds out, before any work, whether the model takes such an image.
+
+        Raises:
+            InputError: if it is a single slice, and the model is for volumes.
+        """
+        if geometry.slice_axis is not None and not self.single_slices:
+            raise InputError(
+                f"{self.title} is for volumes, and this image is a single slice: choose another "
+                "model (LiteMedSAM takes it), or load the whole series as one volume."
+            )
 
     def check_prompts(self, prompts: Prompts, voxels: VoxelPrompts | None = None) -> None:
         """Finds out, before any work, whether the model takes these prompts.

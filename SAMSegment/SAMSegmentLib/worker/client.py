@@ -105,6 +105,7 @@ def check_request(model: ModelEntry, image: Image, prompts: Prompts) -> None:
         InputError: if image, prompts and model do not go together.
     """
     model.check_prompts(prompts)
+    model.check_grid(image.geometry)
     check_prompts_in_volume(prompts, image.geometry)
     _ = image.value_range
 

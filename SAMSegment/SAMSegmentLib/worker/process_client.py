@@ -153,6 +153,7 @@ class WorkerClient:
             InputError: if prompts, image and model do not go together.
         """
         request.model.check_prompts(request.prompts, request.voxels)
+        request.model.check_grid(request.image.geometry)
         check_prompts_in_volume(request.prompts, request.image.geometry)
         check_voxels(request.voxels, request.image)
         self._give_up(SUPERSEDED_S)

@@ -90,3 +90,21 @@ def test_a_grid_cannot_be_changed_behind_the_back_of_others():
     assert geometry.ijk_to_ras[0, 3] == 0
     with pytest.raises(ValueError, match="read-only"):
         geometry.ijk_to_ras[0, 3] = 5
+
+
+@pytest.mark.parametrize("unknown", [0.0, np.nan])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_single_slice_of_unknown_thickness_is_taken_for_a_millimetre_thick(axis, unknown):
+    turn = np.array([[0.0, -1, 0], [0.8, 0, -0.6], [0.6, 0, 0.8]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn @ np.diag([0.5, 0.7, 0.9])
+    matrix[:3, 2 - axis] = unknown
+    shape = [20, 30, 40]
+    shape[axis] = 1
+    geometry = Geometry(matrix, shape)
+    assert geometry.slice_axis == axis
+    assert geometry.spacing[2 - axis] == pytest.approx(1.0)
+    assert np.allclose(np.abs(geometry.directions), np.abs(turn))
+    assert np.linalg.det(geometry.directions) > 0
+    with pytest.raises(InputError):
+        Geometry(matrix, (20, 30, 40))

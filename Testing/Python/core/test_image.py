@@ -62,16 +62,28 @@ def test_a_time_series_of_one_time_point_is_a_volume():
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        (sitk.Image(8, 8, sitk.sitkInt16), "2 dimensions"),
         (sitk.Image([4, 4, 4, 3], sitk.sitkInt16), "4 dimensions"),
         (sitk.Image([4, 4, 4], sitk.sitkVectorUInt8, 3), "3 components"),
-        (sitk.Image([4, 4, 1], sitk.sitkInt16), "single slice"),
+        (sitk.Image([4, 1, 1], sitk.sitkInt16), "single row"),
         (sitk.Image([4, 4, 4], sitk.sitkComplexFloat32), "not intensities"),
     ],
 )
 def test_what_is_no_3d_scalar_volume_is_refused(source, says):
     with pytest.raises(InputError, match=says):
         image_from_sitk(source)
+
+
+def test_a_2d_image_is_a_slice_where_it_says():
+    source = sitk.GetImageFromArray(np.arange(12, dtype=np.int16).reshape(3, 4))
+    source.SetSpacing((0.5, 0.25))
+    source.SetOrigin((10, -20))
+    source.SetDirection((0, -1, 1, 0))
+    image = image_from_sitk(source)
+    assert image.voxels.shape == (1, 3, 4) and image.geometry.slice_axis == 0
+    assert np.array_equal(image.voxels[0], sitk.GetArrayFromImage(source))
+    for index in ((0, 0), (3, 2)):
+        x, y = source.TransformIndexToPhysicalPoint(index)
+        assert np.allclose(image.geometry.to_ras([*index, 0]), (-x, -y, 0))
 
 
 def test_an_empty_volume_is_refused():

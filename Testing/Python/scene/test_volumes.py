@@ -151,9 +151,9 @@ class TestRefusals:
         with pytest.raises(InputError, match="no voxels"):
             image_from_volume(node)
 
-    def test_a_single_slice(self, studio):
-        with pytest.raises(InputError, match="single slice"):
-            image_from_volume(studio.volume(voxels=np.zeros((1, 20, 30), dtype=np.int16)))
+    def test_a_single_row(self, studio):
+        with pytest.raises(InputError, match="single row"):
+            image_from_volume(studio.volume(voxels=np.zeros((1, 1, 30), dtype=np.int16)))
 
     def test_flat_geometry(self, studio):
         volume = studio.volume()

@@ -46,7 +46,7 @@ def no_voxels(desk):
     [
         (voxels(not_a_number), "NaN"),
         (voxels(np.zeros_like), "Every voxel"),
-        (voxels(lambda array: array[:1].copy()), "single slice"),
+        (voxels(lambda array: array[:1, :1].copy()), "single row"),
         (no_voxels, "no image data"),
         (bend_volume, "non-linear"),
         (bend_segmentation, "non-linear"),
