@@ -21,7 +21,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from ..errors import InputError
+from ..errors import InputError, has_no_memory
 
 # Names that only DICOM files have.
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -50,7 +50,7 @@ _PIXEL_KEYWORDS = {0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData", 0x0
 
 # What is read: what decides which files belong together, where slices lie, what pixels mean, and
 # what tells images of the same place apart. No names of patients.
-_KIND = ["SOPClassUID", "SOPInstanceUID", "Modality", "ImageType"]
+_KIND = ["SOPClassUID", "Modality", "ImageType"]
 _SERIES = ["SeriesInstanceUID", "SeriesDescription", "SeriesNumber", "FrameOfReferenceUID"]
 _PLACE = ["ImagePositionPatient", "ImageOrientationPatient", "DetectorInformationSequence"]
 _SPACING = ["PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"]
@@ -64,6 +64,7 @@ _VALUES = ["RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"]
 _TIME = ["TemporalPositionIdentifier", "AcquisitionTime", "ContentTime", "TriggerTime"]
 _CONTRAST = ["EchoTime", "InversionTime", "FlipAngle", "ConvolutionKernel", "AcquisitionNumber"]
 _DIFFUSION = ["DiffusionBValue", "DiffusionGradientOrientation"]
+_ASKED_LATER = ["SeriesInstanceUID", "FrameOfReferenceUID", "HighBit", "PixelRepresentation"]
 _KEYWORDS = [
     *(*_KIND, *_SERIES, *_PLACE, *_SPACING, *_ULTRASOUND, *_DEPTH, *_FRAMES, *_GROUPS),
     *(*_PIXELS, *_BITS, *_VALUES, *_TIME, *_CONTRAST, *_DIFFUSION),
@@ -101,7 +102,7 @@ class Header:
     syntax: UID
     pixels: PixelElement | None = None
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return int(self.dataset.Rows), int(self.dataset.Columns)
@@ -110,6 +111,16 @@ class Header:
     def frames(self) -> int:
         """How many frames the file holds."""
         return max(1, int(self.dataset.get("NumberOfFrames") or 1))
+
+    @cached_property
+    def belonging(self) -> tuple[str, str, bool]:
+        """Modality, frame of reference, and whether it is a localizer: one in a volume."""
+        kind = self.dataset.get("ImageType") or ()
+        return (
+            str(self.dataset.get("Modality") or ""),
+            str(self.dataset.get("FrameOfReferenceUID") or ""),
+            "LOCALIZER" in ([kind] if isinstance(kind, str) else list(kind)),
+        )
 
     @property
     def holds_floats(self) -> bool:
@@ -129,16 +140,18 @@ def damage_told(path: Path):
     """Turns whatever a damaged file leads to into one sentence.
 
     pydicom promises no kind of error for damaged files: it may be a ValueError or KeyError as well
-    as a RecursionError or MemoryError.
+    as a RecursionError.
 
     Raises:
-        InputError: always in place of another error.
+        InputError: in place of any other error, but those that mean that memory ran out.
     """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
+        if has_no_memory(error):
+            raise
         if isinstance(error, OSError) and error.strerror:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
         raise InputError(
@@ -222,7 +235,7 @@ def _read(path: Path) -> Header | str:
         dataset = pydicom.dcmread(
             file, stop_before_pixels=True, specific_tags=_KEYWORDS, force=True
         )
-        for keyword in (*_KIND, *_SERIES, *_BITS, "PixelRepresentation"):
+        for keyword in _ASKED_LATER:
             # pydicom looks into values when they are asked for: here, damage is told.
             dataset.get(keyword)
         if kind := _kind(dataset):

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from pydicom.pixels import apply_modality_lut, as_pixel_options, get_decoder
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
-from ..errors import InputError
+from ..errors import InputError, has_no_memory
 from .frames import Frame
 from .headers import Header, damage_told
 
@@ -138,6 +138,8 @@ def _decompressed(header: Header) -> np.ndarray:
         try:
             values = sitk.GetArrayFromImage(sitk.ReadImage(str(alone)))
         except RuntimeError as error:
+            if has_no_memory(error):
+                raise
             raise InputError(
                 f"The pixels of {header.path} cannot be decompressed ({header.syntax.name}): the "
                 "file is damaged, or convert it to uncompressed DICOM, for example with dcmconv "

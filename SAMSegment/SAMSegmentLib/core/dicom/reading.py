@@ -52,12 +52,12 @@ def read_dicom(path: Path) -> Image:
             told += more
         stack = stacked(frames, are_equal)
         voxels = _voxels(stack)
-    if len(voxels) == 1 and frames[0].header.dataset.get("Modality") in _VOLUME_MODALITIES:
+    modality = frames[0].header.belonging[0].strip() or None
+    if len(voxels) == 1 and modality in _VOLUME_MODALITIES:
         told.append(
             f"{frames[0].name} is a single slice: to segment in 3D, give the folder with the whole "
             "series."
         )
-    modality = str(frames[0].header.dataset.get("Modality") or "").strip() or None
     told = (*told, *stack.warnings)
     return Image(voxels, _geometry(stack, voxels.shape), modality, warnings=told)
 

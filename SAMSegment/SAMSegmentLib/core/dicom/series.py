@@ -11,11 +11,12 @@ from pydicom.dataset import Dataset
 
 from ..errors import InputError
 from .frames import Frame, group_of
-from .headers import Header
+from .headers import Header, damage_told
 
 #: Slices count as in place up to this distance, mm; in finer images, up to a tenth of a voxel.
 PLACE_TOLERANCE_MM = 0.1
 _MOST_NAMED = 5
+_BELONGING = ("modality", "frame of reference", "kind of image (a localizer)")
 # What tells two images of the same place apart: the words for it, its functional group in an
 # enhanced file, and its element, there and in a file of one frame.
 _OF_VOLUMES = (
@@ -93,11 +94,11 @@ def difference(one: Frame, other: Frame) -> str | None:
     """What is other about the second frame, in words that go before "than"; None if nothing."""
     if one.shape != other.shape:
         return f"another size ({_by(other.shape)} instead of {_by(one.shape)} voxels)"
-    for keyword, words in (("Modality", "modality"), ("FrameOfReferenceUID", "frame of reference")):
-        if one.header.dataset.get(keyword) != other.header.dataset.get(keyword):
+    for words, value, usual in zip(
+        _BELONGING, other.header.belonging, one.header.belonging, strict=True
+    ):
+        if value != usual:
             return f"another {words}"
-    if _is_localizer(one) != _is_localizer(other):
-        return "another kind of image (a localizer)"
     if (one.pixel_spacing is None) != (other.pixel_spacing is None):
         return "another spacing (unknown)"
     if (one.axes is None) != (other.axes is None):
@@ -166,8 +167,10 @@ def listed(words: list[str], between: str) -> str:
 
 def _described(headers: list[Header]) -> str:
     dataset = headers[0].dataset
-    slices = sum(header.frames for header in headers)
-    number, name = dataset.get("SeriesNumber"), str(dataset.get("SeriesDescription") or "").strip()
+    with damage_told(headers[0].path):
+        slices = sum(header.frames for header in headers)
+        number = dataset.get("SeriesNumber")
+        name = str(dataset.get("SeriesDescription") or "").strip()
     parts = ["Series" if number is None else f"Series {number}"]
     parts += [f'"{name}"'] if name else []
     parts.append(f"({dataset.get('Modality', 'no modality')}, {slices} slices)")
@@ -185,11 +188,6 @@ def _separator(frame: Frame, group: str | None, keyword: str) -> str | None:
     if value is None or value == "":
         return None
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _is_localizer(frame: Frame) -> bool:
-    kind = frame.header.dataset.get("ImageType") or ()
-    return "LOCALIZER" in ([kind] if isinstance(kind, str) else list(kind))
 
 
 def _by(values: Iterable[float]) -> str:
