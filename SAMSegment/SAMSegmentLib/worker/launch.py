@@ -63,7 +63,7 @@ def worker_python() -> list[str]:
 def _slicers_python() -> str | None:
     """PythonSlicer in Slicer's own folder; Windows would look in the working folder before.
 
-    Slicer sets SLICER_HOME (qSlicerCoreApplicationPrivate::init).
+    Slicer sets SLICER_HOME (qSlicerCoreApplicationPrivate::initializeEnvironmentFromLauncher).
     """
     name = "PythonSlicer.exe" if sys.platform == "win32" else "PythonSlicer"
     if home := os.environ.get("SLICER_HOME"):
