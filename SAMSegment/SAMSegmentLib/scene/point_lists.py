@@ -43,13 +43,14 @@ class PointList:
     Attributes:
         positive: sign of its points.
         hidden, node: the vtkMRMLMarkupsFiducialNode.
+        has_lost: whether a point had no position when `placed` looked.
 
     Which point is which is kept in the control points' descriptions: Slicer gives the ID of a
     removed control point to the next one.
     """
 
     def __init__(self, scene, positive: bool) -> None:
-        self.positive = positive
+        self.positive, self.has_lost = positive, False
         name, color, active_color, glyph = STYLES[positive]
         self.hidden = add_markups(scene, POINT_LIST, name, color, active_color)
         self.node = self.hidden.node
@@ -77,7 +78,9 @@ class PointList:
         such points, only those are given that had a number already.
         """
         node, points = self.node, []
+        self.has_lost = False
         for index, ras in self._defined():
+            self.has_lost |= not np.isfinite(ras).all()
             number = _number(node.GetNthControlPointDescription(index))
             # A copy of a point is another point.
             known = number is not None and number not in numbers_in_use

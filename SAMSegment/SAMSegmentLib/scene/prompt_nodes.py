@@ -44,6 +44,9 @@ class PromptListener:
     def points_removed(self, numbers: tuple[int, ...]) -> None:
         """Points were removed, by themselves or with their list."""
 
+    def position_lost(self) -> None:
+        """A point has no position (NaN): see `PromptNodes.mend`."""
+
     def roi_changed(self) -> None:
         """The ROI was drawn, changed and let go, or its node removed."""
 
@@ -216,10 +219,7 @@ class PromptNodes:
             node.SetNthControlPointPositionWorld(placed.index, *point.ras)
 
     def mend(self) -> int:
-        """Puts points whose position is NaN or infinite where they were; how many there were.
-
-        Until then they count as being there. Those that were nowhere before are removed.
-        """
+        """Puts points that lost their position where they were, or removes them; how many."""
         places = {number: placed.point.ras for number, placed in self._known.items()}
         with self._quietly():
             count = sum(points.mend(places) for points in self._lists.values())
@@ -289,6 +289,8 @@ class PromptNodes:
                 listener.point_moved(number)
         for kind in changed:
             self._tell_shape(kind)
+        if any(points.has_lost for points in self._lists.values()):
+            listener.position_lost()
 
     def _take_note(self) -> None:
         with self._quietly(), ExitStack() as stack:

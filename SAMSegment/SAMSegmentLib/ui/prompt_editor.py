@@ -237,6 +237,9 @@ class PromptEditor(PromptListener):
     def points_removed(self, numbers: tuple[int, ...]) -> None:
         self._soon.start()
 
+    def position_lost(self) -> None:
+        self._soon.start()
+
     def roi_changed(self) -> None:
         self._soon.start()
 

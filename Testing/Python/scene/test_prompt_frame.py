@@ -29,6 +29,7 @@ from SlicerHost.studio import (
     world_positions,
 )
 from TestSupport.geometries import geometries, linear_transforms, rigid_transforms
+from TestSupport.properties import examples
 
 pytestmark = pytest.mark.mrml
 SHAPE = (12, 14, 16)
@@ -133,7 +134,7 @@ class TestMovedTogether:
 class TestAnyMove:
     """Any grid under any transforms, moved together and hardened, twice."""
 
-    @settings(max_examples=20)
+    @settings(max_examples=examples(20))
     @given(geometries(st.just(SHAPE)), linear_transforms(), rigid_transforms(), st.booleans())
     def check(self, studio, geometry, below, above, hardened):
         case = Case(studio, geometry.ijk_to_ras, below, below)

@@ -103,3 +103,31 @@ def test_without_a_source_volume_the_panel_says_what_is_missing(desk):
     desk.application.process_events()
     if desk.session.is_active:
         assert "source volume" in desk.status
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_point_without_a_position_is_told_and_nothing_is_lost(desk, value):
+    mask = desk.propose(BALL)
+    # A new one goes away, and one that loses its position goes back to it.
+    desk.list(True).AddControlPoint((0, value, 0))
+    desk.wait(lambda: "no position" in desk.status)
+    desk.list(True).SetNthControlPointPosition(0, value, 0, 0)
+    desk.wait(lambda: tuple(desk.list(True).GetNthControlPointPositionWorld(0)) == BALL)
+    assert len(desk.rows) == 1 and (desk.preview_mask() == mask).all()
+    assert desk.propose((33, 30, 27), positive=False).sum() < mask.sum()
+    assert len(desk.rows) == 2
+
+
+def test_an_roi_and_a_line_without_a_position_are_told_and_the_points_stay(desk):
+    mask = desk.propose(BALL)
+    roi = desk.studio.roi((np.nan, 0, 0), (30, 30, 30))
+    desk.ui.roiSelector.setCurrentNode(roi)
+    desk.wait(lambda: "no position or size" in desk.status or "not drawn" in desk.status)
+    assert len(desk.rows) == 1
+    desk.ui.roiSelector.setCurrentNode(None)
+    line = desk.studio.line([BALL, (np.nan, 0, 0)])
+    desk.ui.lineSelector.setCurrentNode(line)
+    desk.wait(lambda: "has no position" in desk.status)
+    assert len(desk.rows) == 1
+    desk.ui.lineSelector.setCurrentNode(None)
+    assert (desk.propose(BALL) == mask).all()

@@ -6,6 +6,7 @@ import slicer
 from TestSupport.phantoms import ball, dice
 
 from .conftest import BALL, GRID, RADIUS, SMALL, SMALL_RADIUS, voxels
+from .test_effect_pending import Post
 
 pytestmark = pytest.mark.mrml
 
@@ -60,3 +61,16 @@ def test_stored_prompts_tell_their_time_point(desk):
     desk.choose_effect()
     assert "placed at 1 of 2" in desk.ui.noteLabel.text
     assert len(desk.rows) == 1
+
+
+def test_an_answer_for_the_time_point_before_is_not_shown(desk):
+    post = Post(desk)
+    desk.place(BALL)
+    post.wait_for_answer()
+    show(desk, 1)
+    post.deliver()
+    assert desk.session._asking.shown is None and not desk.is_asking
+    # The point was placed on another image: the user says whether it holds here, too.
+    assert "volume has changed" in desk.status and "placed at 1 of 2" in desk.ui.noteLabel.text
+    show(desk, 0)
+    assert dice(desk.propose((33, 30, 20)), ball(GRID, BALL, RADIUS)) > 0.9
