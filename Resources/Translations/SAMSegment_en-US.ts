@@ -497,7 +497,7 @@
     <name>ui.applying</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/applying.py"/>
-        <source>Applied. Ctrl+Z takes it back.</source>
+        <source>Applied. Ctrl+Z takes it back; more points correct it.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

@@ -33,6 +33,16 @@ class HiddenNode:
         """Whether both are still in the scene."""
         return self.node.GetScene() is not None and self.display.GetScene() is not None
 
+    def show_placed(self, visible: bool) -> None:
+        """Shows or hides what was placed in a markups node; not what follows the mouse."""
+        node, placed = self.node, self.node.PositionDefined
+        if not node.IsA("vtkMRMLMarkupsFiducialNode"):
+            self.display.SetVisibility(visible)
+            return
+        for index in range(node.GetNumberOfControlPoints()):
+            if node.GetNthControlPointPositionStatus(index) == placed:
+                node.SetNthControlPointVisibility(index, visible)
+
     def remove(self) -> None:
         """Takes what is left of it out of the scene; Slicer leaves displays behind."""
         for node in (self.node, self.display):

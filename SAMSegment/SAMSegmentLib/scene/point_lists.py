@@ -16,9 +16,12 @@ STYLES = {
     True: ("SAM Segment +", (0.30, 1.0, 0.35), (0.80, 1.0, 0.80), "Sphere3D"),
     False: ("SAM Segment -", (1.0, 0.15, 0.15), (1.0, 0.65, 0.60), "Diamond2D"),
 }
-# Percent of the view, as Slicer counts (its own are 3 and 3): a diamond fills half its square.
-GLYPH_SCALES = {True: 2.6, False: 3.6}
-TEXT_SCALE = 3.4
+# Percent of the screen, as Slicer counts (its own are 3 and 3): a diamond fills half its square. In
+# a view of 500 pixels that shows 400 mm, they hide less than half of a lesion of 10 mm.
+GLYPH_SCALES = {True: 1.7, False: 2.1}
+TEXT_SCALE = 2.4
+# Behind the numbers, so that they can be read on bone and on outlines.
+TEXT_BACKGROUND, TEXT_BACKGROUND_OPACITY = (0.0, 0.0, 0.0), 0.4
 POINT_LIST = "vtkMRMLMarkupsFiducialNode"
 
 
@@ -62,14 +65,16 @@ class PointList:
         display.SetUseGlyphScale(True)
         display.SetGlyphScale(GLYPH_SCALES[positive])
         display.SetTextScale(TEXT_SCALE)
-        display.GetTextProperty().SetBold(True)
-        display.GetTextProperty().SetShadow(True)
+        text = display.GetTextProperty()
+        text.SetBold(True)
+        text.SetShadow(False)
+        text.SetBackgroundColor(TEXT_BACKGROUND)
+        text.SetBackgroundOpacity(TEXT_BACKGROUND_OPACITY)
         display.SetPointLabelsVisibility(True)
         display.SetPropertiesLabelVisibility(False)
         display.SetSnapMode(display.SnapModeUnconstrained)
-        # A point inside the object lies behind its surface.
-        display.SetOccludedVisibility(True)
-        display.SetOccludedOpacity(0.5)
+        # What lies inside the proposal is not seen through it: it would seem to lie on it.
+        display.SetOccludedVisibility(False)
 
     def placed(self, numbers_in_use: set[int], new_number) -> list[PlacedPoint]:
         """All defined points; those without a number of their own get one from `new_number`.

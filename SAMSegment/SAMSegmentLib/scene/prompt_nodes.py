@@ -236,10 +236,11 @@ class PromptNodes:
         self.use_line(None)
         self._take_note()
 
-    def set_visible(self, visible: bool) -> None:
-        """Shows or hides our nodes; the user's stay as they are."""
-        for hidden in self._own_nodes():
-            hidden.display.SetVisibility(visible)
+    def show(self, visible: bool) -> None:
+        """Shows or hides what there is of ours; what is placed next is seen anyhow."""
+        with self._quietly():
+            for hidden in self._own_nodes():
+                hidden.show_placed(visible)
 
     def release(self) -> None:
         """Listens to nothing any more; the nodes stay, and what was last read of them."""

@@ -59,4 +59,4 @@ def verdict_on(result: WriteResult) -> tuple[str, str]:
     """What the panel says after writing: text and kind."""
     if result.warnings:
         return " ".join(result.warnings), WARNING
-    return _("Applied. Ctrl+Z takes it back."), GOOD
+    return _("Applied. Ctrl+Z takes it back; more points correct it."), GOOD

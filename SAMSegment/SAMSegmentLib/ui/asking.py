@@ -356,4 +356,6 @@ def _progress_text(event) -> str:
     if event.seconds_left is None:
         return event.message
     left = max(1, round(event.seconds_left))
+    # No more digits than are known.
+    left = left if left < 30 else 5 * round(left / 5)
     return _("{message}, about {seconds} s left").format(message=event.message, seconds=left)

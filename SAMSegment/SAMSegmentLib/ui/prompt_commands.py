@@ -18,6 +18,8 @@ class PromptCommands:
         """Begins to place POSITIVE or NEGATIVE points or an ROI; None ends it."""
         if self.is_active and self._target is not None:
             self._guarded(self._prompts.place, kind)
+            if kind is not None:
+                self._prompts.wake()
             self._tell()
 
     def toggle_place(self, kind: str) -> None:
@@ -28,6 +30,7 @@ class PromptCommands:
     def show_prompt(self, key: str) -> None:
         """Moves the slice views to a prompt."""
         if (row := self._row(key)) is not None:
+            self._prompts.wake()
             slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *row.ras)
 
     def flip(self, key: str) -> None:

@@ -130,6 +130,19 @@ class PromptEditor(PromptListener):
 
     # What the panel asks for
 
+    def rest(self) -> None:
+        """Hides the prompts in the views, for they are done with; a change shows them again."""
+        self._nodes.show(False)
+
+    def wake(self) -> None:
+        """Shows the prompts in the views."""
+        self._nodes.show(True)
+
+    def show_roi_in_3d(self, visible: bool) -> None:
+        """Whether an ROI of ours is seen in 3D views, where it lies before what is in it."""
+        if self._nodes.owns_roi:
+            self._nodes.roi_node.GetDisplayNode().SetVisibility3D(visible)
+
     def use_markups(self, roi_node, line_node) -> None:
         """An ROI and a line of the user's own as prompts; None: none of the user's."""
         if self._segment is None:
@@ -192,6 +205,7 @@ class PromptEditor(PromptListener):
             if _basis(prompts) == _basis(before):
                 prompts = replace(prompts, reading=before.reading)
             if prompts != self._history.prompts:
+                self.wake()
                 self._keep(prompts)
             elif lost:
                 raise InputError(_("A point had no position (NaN) and was put back or left out."))
@@ -267,6 +281,7 @@ class PromptEditor(PromptListener):
 
     def _restore(self) -> None:
         self._nodes.load(self._history.prompts)
+        self.wake()
         self._store(self._history.prompts)
         self._changed()
 

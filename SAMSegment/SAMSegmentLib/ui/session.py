@@ -168,19 +168,19 @@ class Session(PromptCommands):
             if not self._is_right(shown):
                 return
             result = self._applier.apply(shown, target, parameters, self._effect.parameterSetNode())
-        except Exception as error:
-            if not isinstance(error, SAMSegmentError):
-                self._on_error(error)
-                return
+        except SAMSegmentError as error:
             self._asking.say(str(error), ERROR)
             # Perhaps the segmentation has another geometry now: then there is a new proposal.
             self.scene_changed()
             return
+        except Exception as error:
+            self._on_error(error)
+            return
         self._asking.drop()
         self._keeper.note(target)
+        self._prompts.rest()
         if parameters.start_from != "prompts":
-            # They are in the segment now, from which the next proposal starts.
-            self._prompts.clear_quietly()
+            self._prompts.clear_quietly()  # the next proposal starts from the segment
         self._asking.say(*verdict_on(result))
 
     def set_device(self, name: str) -> None:
@@ -296,8 +296,9 @@ class Session(PromptCommands):
         self._watch.watch(target)
         self._guarded(self._restore)
         self._say_what_came_back()
-        if self._prompts.prompts.kinds and not target.is_started:
-            # They were never applied. Else the user decides: a further prompt carries on.
+        if target.is_started:  # a further prompt carries on, and shows the others
+            self._prompts.rest()
+        elif self._prompts.prompts.kinds:
             self._ask_soon()
 
     def _restore(self) -> None:
@@ -365,9 +366,8 @@ class Session(PromptCommands):
         if shown is None:
             self._view.hide()
         else:
-            self._guarded(
-                self._view.show, shown.proposal, shown.question.place, self._parameters.threshold
-            )
+            threshold = self._parameters.threshold
+            self._guarded(self._view.show, shown.proposal, shown.question.place, threshold)
 
     def _look_ahead(self, ras) -> None:
         if not self.is_active or self._prompts.placing not in (POSITIVE, NEGATIVE):
@@ -378,6 +378,7 @@ class Session(PromptCommands):
     def _tell(self) -> None:
         if not self.is_active:
             return
+        self._prompts.show_roi_in_3d(self._asking.shown is None)
         parts = self._prompts, self._keeper.placed_at, self._asking, self._view
         self._show(panel_state_of(self._target, self._parameters, *parts))
 

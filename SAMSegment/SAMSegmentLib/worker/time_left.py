@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-# Before this, a part of the work says nothing about its rest.
-FIRST_ESTIMATE_S = 0.5
+# Before so many seconds, and before so large a share of a part is done, nothing can be said of it.
+FIRST_S, PART_S, FIRST_SHARE = 2.0, 0.5, 0.1
+# Where the paces of two parts, beside those of last time, differ by a larger factor, what comes
+# after them may go at either.
+MOST_UNLIKE = 1.5
 # Share of a new estimate in what is told: numbers that jump help nobody.
 NEW_SHARE = 0.3
 
@@ -22,7 +26,10 @@ class _Part:
 
 
 class TimeLeft:
-    """Estimates from how fast the present part goes, and from how long others took last time.
+    """Tells it once it can be trusted: by the pace of this time, and what each part took last time.
+
+    Of work that was never done before, nobody knows how long its later parts take; and that of a
+    larger ROI, or on a busy computer, takes longer than last time.
 
     Args:
         clock: seconds, running on.
@@ -36,11 +43,11 @@ class TimeLeft:
         self._told: tuple[float, float] | None = None
 
     def start(self, kind: Hashable) -> None:
-        """Work begins, of a kind whose parts take about the same each time."""
+        """Work begins, of a kind whose parts take about the same shares of it each time."""
         self._kind, self._parts, self._told = kind, [], None
 
     def finish(self) -> None:
-        """The work is done: the next one of its kind will take about as long."""
+        """The work is done: the next one of its kind will go alike."""
         self._end_part()
         if self._parts:
             self._earlier[self._kind] = self._parts
@@ -52,7 +59,8 @@ class TimeLeft:
         if not self._parts or self._parts[-1].name != name:
             self._end_part()
             self._parts.append(_Part(name, now))
-        estimate = self._estimate(now - self._parts[-1].began, done, total)
+        self._parts[-1].seconds = now - self._parts[-1].began
+        estimate = self._estimate(done / total if total else 0.0)
         if estimate is None:
             self._told = None
             return None
@@ -63,20 +71,33 @@ class TimeLeft:
         self._told = (now, estimate)
         return estimate
 
-    def _estimate(self, elapsed: float, done: int, total: int) -> float | None:
-        earlier = self._earlier.get(self._kind, [])
-        place = len(self._parts) - 1
-        if place >= len(earlier) or earlier[place].name != self._parts[-1].name:
-            # Never seen: what comes after it is unknown.
-            here, after = None, 0.0
-        else:
-            # Beyond what it took last time, nobody knows.
-            rest = earlier[place].seconds - elapsed
-            here = rest if rest > 0 else None
-            after = sum(part.seconds for part in earlier[place + 1 :])
-        if 0 < done < total and elapsed >= FIRST_ESTIMATE_S:
-            here = elapsed * (total - done) / done
-        return None if here is None else here + after
+    def _estimate(self, share: float) -> float | None:
+        """Seconds left.
+
+        Args:
+            share: of the present part that is done.
+        """
+        earlier, parts = self._earlier.get(self._kind, []), self._parts
+        here = len(parts) - 1
+        if [part.name for part in parts] != [part.name for part in earlier[: len(parts)]]:
+            return None
+        then, after_then = earlier[here].seconds, sum(part.seconds for part in earlier[here + 1 :])
+        before = sum(part.seconds for part in parts[:here])
+        measured = share >= FIRST_SHARE and parts[here].seconds >= PART_S
+        if before + parts[here].seconds < FIRST_S or not (measured or before >= FIRST_S):
+            return None
+        # How many times as long as last time the parts take.
+        paired = [*zip(parts[:here], earlier, strict=False)]
+        paces = [now.seconds / old.seconds for now, old in paired if old.seconds >= PART_S]
+        if measured:
+            rest = parts[here].seconds * (1 - share) / share
+            if not after_then:
+                return rest
+            paces.append(parts[here].seconds / share / then if then else math.inf)
+        if not paces or max(paces) > MOST_UNLIKE * min(paces):
+            return None
+        pace = sum(paces) / len(paces)
+        return (rest if measured else pace * (1 - share) * then) + pace * after_then
 
     def _end_part(self) -> None:
         if self._parts:

@@ -263,7 +263,7 @@ class TestByThePanel:
         before = [node.GetMTime() for node in (roi, line)]
         case.nodes.use_roi(roi)
         case.nodes.use_line(line)
-        case.nodes.set_visible(False)
+        case.nodes.show(False)
         case.nodes.load(PROMPTS)
         case.nodes.use_roi(roi)
         case.nodes.use_line(line)
@@ -274,10 +274,23 @@ class TestByThePanel:
     def test_hiding_hides_ours_alone(self, case):
         points = case.studio.points([(0, 0, 0)])
         case.nodes.load(PROMPTS)
-        case.nodes.set_visible(False)
-        ours = [case.list(True), case.list(False), case.nodes.own_roi_node()]
-        assert [node.GetDisplayNode().GetVisibility() for node in ours] == [0, 0, 0]
-        assert points.GetDisplayNode().GetVisibility()
+        for visible in (False, True):
+            case.nodes.show(visible)
+            assert case.nodes.own_roi_node().GetDisplayNode().GetVisibility() == visible
+            for node in (case.list(True), case.list(False)):
+                assert node.GetDisplayNode().GetVisibility()
+                assert node.GetNthControlPointVisibility(0) == visible
+            assert points.GetDisplayNode().GetVisibility()
+            assert points.GetNthControlPointVisibility(0)
+        assert case.nodes.prompts().points == PROMPTS.points
+
+    def test_what_is_placed_next_is_seen_though_the_rest_is_hidden(self, case):
+        case.nodes.load(PROMPTS)
+        case.nodes.show(False)
+        case.list(True).AddControlPointWorld(5, 6, 7)
+        last = case.list(True).GetNumberOfControlPoints() - 1
+        assert case.list(True).GetNthControlPointVisibility(last)
+        assert not case.list(True).GetNthControlPointVisibility(0)
 
 
 POINTS = st.lists(

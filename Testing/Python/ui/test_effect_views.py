@@ -90,6 +90,107 @@ def test_a_click_on_the_preview_in_3d_places_a_point_on_its_surface(desk):
     assert abs(distance - RADIUS) < 4
 
 
+def markups_pixels(view) -> int:
+    """How many pixels have a colour of the ROI or of points."""
+    view.leave()
+    pixels = view.pixels().astype(int)
+    return sum(
+        changed_to(pixels, color) for color in ((77, 255, 89), (255, 38, 38), (255, 217, 51))
+    )
+
+
+def changed_to(pixels, color, tolerance=30) -> int:
+    return int((np.abs(pixels - color).max(-1) < tolerance).sum())
+
+
+def draw_roi(desk, size=(30, 30, 30)):
+    # Red, as it is, it could be taken for a negative point.
+    desk.segmentation.GetSegmentation().GetSegment(desk.first).SetColor(0.1, 0.4, 0.9)
+    desk.button("roiButton", True)
+    roi = desk.scene.GetFirstNodeByName("SAM Segment ROI")
+    roi.SetCenterWorld(*BALL)
+    roi.SetSize(*size)
+    desk.button("roiButton", False)
+    return roi
+
+
+def test_after_apply_the_views_show_the_segment_alone(desk, red):
+    draw_roi(desk)
+    desk.proposal()
+    desk.propose((39, 30, 18), positive=False)
+    red.look_at((39, 30, 18))
+    assert markups_pixels(red) > 100
+    desk.apply()
+    assert markups_pixels(red) == 0
+    assert len(desk.rows) == 2 and "more points correct it" in desk.status
+
+
+@pytest.mark.parametrize("how", ["point", "button", "row", "undo"])
+def test_a_correction_shows_the_prompts_again(desk, red, how):
+    draw_roi(desk)
+    desk.proposal()
+    desk.propose((39, 30, 18), positive=False)
+    red.look_at((39, 30, 18))
+    desk.apply()
+    if how == "point":
+        desk.propose((30, 30, 18), positive=False)
+    elif how == "button":
+        desk.button("positiveButton", True)
+    elif how == "row":
+        desk.ui.promptList.setCurrentRow(1)
+    else:
+        desk.button("undoPromptButton")
+        desk.proposal()
+    assert markups_pixels(red) > 100
+
+
+def test_prompts_of_a_finished_segment_do_not_clutter_it_when_one_comes_back(desk, red):
+    draw_roi(desk)
+    desk.proposal()
+    desk.apply()
+    desk.editor.setCurrentSegmentID(desk.second)
+    desk.editor.setCurrentSegmentID(desk.first)
+    desk.application.process_events()
+    assert len(desk.rows) == 1 and markups_pixels(red) == 0
+    desk.propose((39, 30, 18), positive=False)
+    assert markups_pixels(red) > 100
+
+
+def test_in_3d_the_roi_does_not_lie_over_the_proposal(desk):
+    with ThreeDView(desk.application, size=(300, 300)) as view:
+        roi = draw_roi(desk)
+        assert roi.GetDisplayNode().GetVisibility3D()
+        desk.proposal()
+        desk.application.wait(lambda: surface_of(desk) is not None, 5)
+        view.fit()
+        view.look_from("Anterior")
+        view.render()
+        assert markups_pixels(view) == 0
+        desk.button("cancelButton")
+        assert roi.GetDisplayNode().GetVisibility3D()
+
+
+def test_a_point_hides_less_than_half_of_a_lesion_of_10_mm(desk):
+    with SliceView(desk.application, "Red", size=(484, 372)) as view:
+        desk.application.add_views(view)
+        view.show(desk.volume)
+        # As a whole body is seen: 400 mm.
+        view.slice_node.SetFieldOfView(400, 400 * 372 / 484, 1)
+        view.slice_node.UpdateMatrices()
+        lesion = np.pi * (10 / 400 * 484 / 2) ** 2
+        desk.segmentation.GetSegmentation().GetSegment(desk.first).SetColor(0.1, 0.4, 0.9)
+        for positive, color in ((True, (77, 255, 89)), (False, (255, 38, 38))):
+            desk.place(BALL, positive)
+            # The number beside it has the same colour, and covers no lesion.
+            desk.list(positive).GetDisplayNode().SetPointLabelsVisibility(False)
+            desk.proposal()
+            view.look_at(BALL)
+            view.leave()
+            glyph = changed_to(view.pixels().astype(int), color, 80)
+            desk.button("clearButton")
+            assert 8 < glyph < 0.5 * lesion
+
+
 def surface_of(desk):
     segment = desk.preview.GetSegmentation().GetNthSegment(0)
     return segment.GetRepresentation("Closed surface")
