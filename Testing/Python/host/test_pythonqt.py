@@ -193,10 +193,15 @@ def test_find_child_needs_the_type(qt):
     assert panel.findChild("Apply") is None
 
 
-def test_a_dynamic_property_does_not_keep_its_value(qt):
+@pytest.mark.parametrize("value", ["Segment_1", 5, {"a": [1]}])
+def test_setting_a_dynamic_property_gives_false_and_keeps_the_value(qt, value):
     button = qt.QPushButton()
-    assert button.setProperty("segment", "Segment_1") is False
-    assert button.property("segment") == 0
+    assert button.setProperty("segment", value) is False
+    assert button.property("segment") == value
+    assert button.segment == value
+    assert button.property("another") is None
+    with pytest.raises(AttributeError):
+        _ = button.another
 
 
 def test_items_are_no_qobjects_and_keep_their_methods(qt):

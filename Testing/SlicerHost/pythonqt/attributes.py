@@ -112,6 +112,8 @@ def _getter(plain):
         try:
             value = plain(self, name)
         except AttributeError:
+            if not name.startswith("_") and name.encode() in _dynamic_names(self):
+                return _raw_property(self, name)
             child = _child_named(self, name)
             if child is not None:
                 return child
@@ -119,6 +121,10 @@ def _getter(plain):
         return BoundSignal(self, name, value) if _is_signal(value) else value
 
     return get
+
+
+def _dynamic_names(qobject) -> list[bytes]:
+    return [bytes(name) for name in _raw_dynamic_names(qobject)]
 
 
 def _actual(qobject, name: str) -> str:
@@ -182,13 +188,12 @@ def _write(qobject, name, value) -> None:
 
 
 def _property(self, name):
-    """A declared property; 0 for a dynamic one, whose Python value PythonQt does not keep."""
-    if name in property_names(self):
-        return _read(self, name)
-    return 0 if name.encode() in [bytes(n) for n in _raw_dynamic_names(self)] else None
+    """A declared property, or what was kept under a name that is none."""
+    return _read(self, name) if name in property_names(self) else _raw_property(self, name)
 
 
 def _set_property(self, name, value) -> bool:
+    """False for a name that is no declared property, whose value is kept all the same."""
     return bool(_raw_set_property(self, name, value)) and name in property_names(self)
 
 
