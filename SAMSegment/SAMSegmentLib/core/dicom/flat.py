@@ -44,7 +44,7 @@ def without_place(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
     axes = np.eye(3)[:2]
     warning = (
         f"{first.name} does not say where it lies in the patient: its first pixel is at (0, 0, 0), "
-        "its rows go to R negative and its columns to A negative."
+        "R falls along its rows, and A down its columns."
     )
     return [replace(first, position=np.zeros(3), axes=axes)], [warning]
 

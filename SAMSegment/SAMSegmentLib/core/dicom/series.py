@@ -105,13 +105,12 @@ def difference(one: Frame, other: Frame) -> str | None:
         return "another orientation (unknown)"
     if one.axes is None or one.pixel_spacing is None:
         return None
-    size = np.array(one.shape[::-1])[:, None]
+    columns_and_rows = np.array(one.shape[::-1])[:, None]
+    extent = columns_and_rows * np.reshape(one.pixel_spacing[::-1], (2, 1))
     allowed = tolerance(one)
-    if np.abs(
-        (one.axes - other.axes) * size * np.reshape(one.pixel_spacing[::-1], (2, 1))
-    ).max() > (allowed):
+    if np.abs((one.axes - other.axes) * extent).max() > allowed:
         return "another orientation"
-    if np.abs((one.steps - other.steps) * size).max() > allowed:
+    if np.abs((one.steps - other.steps) * columns_and_rows).max() > allowed:
         return f"another spacing ({_by(other.pixel_spacing)} mm)"
     return None
 

@@ -10,7 +10,8 @@ from pydicom.sequence import Sequence
 from SAMSegmentLib.core.dicom.flat import with_spacing, without_place
 from SAMSegmentLib.core.dicom.frames import frames_of
 from SAMSegmentLib.core.dicom.headers import header_of
-from TestSupport.dicom_files import VOXELS, position, slice_of, write
+from SAMSegmentLib.core.files import read_image
+from TestSupport.dicom_files import VOXELS, position, series, slice_of, write
 
 
 @pytest.fixture
@@ -59,3 +60,25 @@ def test_without_a_position_a_picture_lies_at_the_origin_with_a_warning(frames):
     assert frame.position.tolist() == [0, 0, 0]
     assert frame.axes.tolist() == [[1, 0, 0], [0, 1, 0]]
     assert "one.dcm does not say where it lies in the patient" in warnings[0]
+
+
+def test_one_file_of_a_series_is_an_image_of_one_slice_and_says_so(tmp_path):
+    write(tmp_path, series(tilt=0.7))
+    image = read_image(tmp_path / "0003.dcm")
+    assert np.array_equal(image.voxels, VOXELS[3:4])
+    np.testing.assert_allclose(image.geometry.to_ras((0, 0, 0)) * (-1, -1, 1), position(3, 0.7))
+    # As thick as the file says, at right angles to the slice.
+    np.testing.assert_allclose(image.geometry.ijk_to_ras[:3, 2], (0, 0, 2))
+    assert "0003.dcm is a single slice: to segment in 3D" in image.warnings[0]
+
+
+def test_an_x_ray_is_an_image_of_one_slice_in_millimetres_at_the_detector(tmp_path):
+    elements = {"ImagePositionPatient": None, "PixelSpacing": None, "SliceThickness": None}
+    x_ray = slice_of(VOXELS[0], position(0), Modality="DX", **elements)
+    x_ray.ImagerPixelSpacing = [0.2, 0.1]
+    image = read_image(write(tmp_path, [x_ray]))
+    assert np.array_equal(image.voxels, VOXELS[:1])
+    np.testing.assert_allclose(image.geometry.ijk_to_ras, np.diag([-0.1, -0.2, 1, 1]))
+    spacing, place = image.warnings
+    assert "at the detector" in spacing
+    assert "its first pixel is at (0, 0, 0)" in place
