@@ -19,7 +19,7 @@ BALL, RADIUS = (33.0, 30.0, 18.0), 12.0
 #: A second, smaller one beside it.
 SMALL, SMALL_RADIUS = (54.0, 45.0, 15.0), 6.0
 # Far more than anything here takes: a test that waits so long has failed.
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def voxels() -> np.ndarray:
@@ -169,9 +169,9 @@ def own_model_store():
         module.close_shared_model_store()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def quick_worker():
-    """One worker process for all tests of a file, with the quick engine."""
+    """One worker process for all tests, with the quick engine."""
     from TestSupport.kept_worker import kept_worker
 
     with kept_worker("TestSupport.quick_engine:ENGINES") as client:

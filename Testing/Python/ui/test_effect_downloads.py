@@ -5,6 +5,7 @@ import pytest
 
 from SAMSegmentLib.weights.catalogue import catalogue
 from TestSupport.downloading import plain_network, sha256_of
+from TestSupport.kept_worker import kept_worker
 from TestSupport.phantoms import ball, dice
 from TestSupport.served_model import served_model
 from TestSupport.weights_server import WeightsServer, flipped, honest, slow, status
@@ -29,9 +30,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def quick_worker(folder, quick_worker):
+def quick_worker(folder):
     """The worker of this file's tests: it starts with the first request, after `folder`."""
-    return quick_worker
+    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+        yield client
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
+from TestSupport.kept_worker import kept_worker
 from TestSupport.phantoms import ball, dice
 
 from .conftest import BALL, GRID, RADIUS
@@ -28,9 +29,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def quick_worker(folder, quick_worker):
+def quick_worker(folder):
     """The worker of this file's tests: it starts with the first request, after `folder`."""
-    return quick_worker
+    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+        yield client
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from TestSupport.weights_server import WeightsServer
 
 NAME, INT8, LIMITED = "sam-med3d-turbo", "sam-med3d-turbo-int8", "sam-med3d-cvpr-coreset"
 CONTENT = bytes(range(256)) * 800
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture(autouse=True)

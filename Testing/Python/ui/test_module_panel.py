@@ -13,7 +13,7 @@ import SAMSegmentLib
 from TestSupport.idle_service import NARROW, IdleService
 
 MODULE = Path(__file__).parents[3] / "SAMSegment" / "SAMSegment.py"
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 pytestmark = pytest.mark.mrml
 
