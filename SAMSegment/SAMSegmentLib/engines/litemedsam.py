@@ -321,7 +321,8 @@ class LiteMedSAMEngine(Engine):
         if len(choices) == 1:
             return choices[0]
         expected = []
-        for stacks in choices:
+        for number, stacks in enumerate(choices):
+            request.watch.step(number, len(choices), "Choosing the grey levels")
             expected.append(self._expected_quality(stacks[:1], around, previews))
             previews = None  # others show the same once more
         return choices[int(np.argmax(expected))]

@@ -17,6 +17,9 @@ from . import known_devices, settings
 from .connections import Connections
 
 BUSY_INTERVAL_MS = 15
+# A poll may copy voxels for so long; if somebody waits, for that share of the time since the one
+# before: where drawing is slow there are few polls, and a volume would be under way for seconds.
+COPY_S, COPY_SHARE, MOST_COPY_S = 0.004, 0.2, 0.03
 # Often enough to notice that the process has died.
 IDLE_INTERVAL_MS = 250
 # How long it is polled as if busy after it was told where the user looks.
@@ -46,6 +49,7 @@ class WorkerService:
         self._asking: Listener | None = None
         self._number = 0
         self._lively_until = 0.0
+        self._polled = time.monotonic()
         self._connections = Connections()
         self._timer = qt.QTimer()
         self._connections.connect(self._timer.timeout, self._poll)
@@ -142,7 +146,10 @@ class WorkerService:
     def _poll(self) -> None:
         if self._client is None:
             return
-        for event in self._client.poll():
+        now = time.monotonic()
+        budget, self._polled = COPY_SHARE * (now - self._polled), now
+        budget = min(max(COPY_S, budget), MOST_COPY_S) if self._asking is not None else COPY_S
+        for event in self._client.poll(budget):
             self._pass_on(event)
         self._set_interval()
 

@@ -14,13 +14,13 @@ class Pending:
 
     Attributes:
         is_sent: whether the child has it.
-        told: the last thing said about what it waits for.
+        told: what was said last of what it waits for, and how much of that is done, in percent.
     """
 
     number: int
     request: PredictionRequest
     is_sent: bool = False
-    told: str = ""
+    told: tuple[str, int] = ("", 0)
 
 
 @dataclass(frozen=True, eq=False)

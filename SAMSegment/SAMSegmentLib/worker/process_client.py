@@ -79,6 +79,7 @@ NOT_OPENED = (
 )
 STARTING = "Starting the model"
 COPYING = "Handing the volume to the model"
+PREPARING = "Preparing the model"
 
 
 class WorkerClient:
@@ -292,13 +293,15 @@ class WorkerClient:
         pending, request = self._pending, self._pending.request
         masks = voxels_wanted(request.voxels)
         self._stock.keep_masks(masks)
+        wanted = [image_wanted(request.image), *masks]
         try:
-            if not self._stock.provide([image_wanted(request.image), *masks], time_is_up):
+            if not self._stock.provide(wanted, time_is_up):
                 if self._state is not WorkerState.STARTING:
-                    self._tell(COPYING)
+                    self._tell(COPYING, self._stock.percent(wanted))
                 return
             self._link.send(sent_request(pending.number, request, self._stock))
             pending.is_sent = True
+            self._tell(PREPARING)
         except SAMSegmentError as error:
             self._fail(error)
 
@@ -320,10 +323,10 @@ class WorkerClient:
             self._glance = self._image = None
             return False
 
-    def _tell(self, message: str) -> None:
-        if self._pending.told != message:
-            self._pending.told = message
-            self._events.append(Progress(self._pending.number, 0, 1, message))
+    def _tell(self, message: str, percent: int = 0) -> None:
+        if self._pending.told != (message, percent):
+            self._pending.told = (message, percent)
+            self._events.append(Progress(self._pending.number, percent, 100, message))
 
     # ---- What the child says -------------------------------------------------------------------
 

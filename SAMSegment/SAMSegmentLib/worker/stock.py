@@ -48,6 +48,13 @@ class _Item:
     copy: ArrayCopy | None = None
     error: Exception | None = field(default=None)
 
+    @property
+    def copied(self) -> int:
+        """Bytes that are in the child."""
+        if self.source is None:
+            return self.nbytes
+        return 0 if self.copy is None else self.copy.copied
+
 
 class Stock:
     """The arrays that one child holds.
@@ -93,6 +100,12 @@ class Stock:
                 if time_is_up():
                     return False
         return True
+
+    def percent(self, wanted: Sequence[Wanted]) -> int:
+        """How much of the arrays is in the child, 0 to 100."""
+        items = [self._items[want.key] for want in wanted if want.key in self._items]
+        there = sum(item.copied for item in items)
+        return 100 * there // max(1, sum(item.nbytes for item in items))
 
     def number(self, key: Hashable) -> int:
         """The child's number for an array that was provided."""

@@ -130,3 +130,21 @@ def test_a_worker_that_cannot_start_fails_the_request_with_what_to_do(applicatio
     assert application.wait(lambda: panel.heard(Failed), PATIENCE_S)
     assert "could not be started" in str(panel.heard(Failed)[0].error)
     service.close()
+
+
+def test_where_drawing_is_slow_and_somebody_waits_a_poll_copies_more(service, panel, monkeypatch):
+    from SAMSegmentLib.ui import worker_service
+
+    now, budgets = [100.0], []
+    monkeypatch.setattr(worker_service.time, "monotonic", lambda: now[0])
+    service.acquire(panel)
+    monkeypatch.setattr(service.client, "poll", lambda budget: budgets.append(budget) or [])
+    for asking in (None, panel):
+        service._asking = asking
+        for seconds in (0.015, 0.1, 5.0):
+            service._poll()
+            now[0] += seconds
+        service._poll()
+    service._asking = None
+    assert budgets[:4] == [0.004] * 4
+    assert budgets[5:] == pytest.approx([0.004, 0.02, 0.03])

@@ -161,7 +161,7 @@ class TestStarting:
         number = pump.ask()
         assert pump.client.state is WorkerState.STARTING
         pump.until(Answer, number)
-        assert pump.seen[0] == Progress(number, 0, 1, "Starting the model")
+        assert pump.seen[0] == Progress(number, 0, 100, "Starting the model")
         assert any(isinstance(event, Ready) for event in pump.seen)
 
     def test_a_client_can_be_closed_twice_and_started_again(self, pump):

@@ -42,7 +42,10 @@ class TestOnTheirWay:
             assert stock.copied - copied <= CHUNK_BYTES
             polls += stock.copied > copied
         assert polls >= image.voxels.nbytes / CHUNK_BYTES
-        assert [event.message for event in events] == ["Handing the volume to the model"]
+        handed = [e for e in events if e.message == "Handing the volume to the model"]
+        shares = [event.done / event.total for event in handed]
+        assert shares == sorted(set(shares)) and shares[0] == 0 and shares[-1] > 0.9
+        assert [e.message for e in events[len(handed) :]] in ([], ["Preparing the model"])
         told = json.loads(pump.until(Answer, number).proposal.warnings[0])
         assert told["sum"] == image.voxels.sum(dtype=np.int64)
 
