@@ -31,7 +31,9 @@ LAUNCHER = (
 @pytest.fixture
 def launcher(tmp_path):
     """A command that starts Python as its child."""
-    script = tmp_path / "launcher"
+    # On a Mac, newer Slicers are called so, with blanks.
+    script = tmp_path / "3D Slicer 5.13.app" / "PythonSlicer"
+    script.parent.mkdir()
     script.write_text(LAUNCHER.format(python=sys.executable))
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return [str(script)]
