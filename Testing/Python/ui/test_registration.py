@@ -191,8 +191,11 @@ def test_the_logic_and_the_self_test_are_found_when_asked_for(module):
     # As Slicer's CTest command finds them.
     names = [test.id() for test in flat(unittest.TestLoader().loadTestsFromName("SAMSegment"))]
     assert [name.rpartition(".")[2] for name in names if ".SAMSegmentTest." in name] == [
+        "test_panel_opens_and_is_left",
         "test_point_proposal_apply_undo",
+        "test_scene_saved_with_preview_open",
         "test_segment_sphere_from_roi",
+        "test_switching_effects",
     ]
 
 
