@@ -9,7 +9,7 @@ COMMANDS := setup test test-preview lint format demo pictures bench accuracy par
 .PHONY: help $(COMMANDS)
 
 help:
-	@echo "make setup | test | demo | pictures | bench | accuracy | parity | properties | fuzz | pack | train | lint | format | cmake-lists | models-table | translations | clean"
+	@echo "make setup | test | test-preview | demo | pictures | bench | accuracy | parity | properties | fuzz | pack | train | lint | format | cmake-lists | models-table | translations | clean"
 
 $(COMMANDS):
 ifeq ($(PYTHON),)

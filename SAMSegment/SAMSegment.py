@@ -58,7 +58,7 @@ class SAMSegment(ScriptedLoadableModule):
         parent.acknowledgementText = _(
             "The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0) and those of"
             " SAMSegment 3D, trained for this extension on free data. The other networks follow the"
-            " papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE."
+            " papers on SAM, TinyViT, MobileSAM, MedSAM and SAM-Med3D; see the file NOTICE."
         )
         slicer.app.connect("startupCompleted()", register)
 

@@ -2,11 +2,11 @@
 """Sets the project up, checks it and runs it. Needs nothing but Python.
 
     python Scripts/develop.py setup          make .venv from nothing
-    python Scripts/develop.py test           style, layers and all tests
+    python Scripts/develop.py test           style, layers and all tests but the slow ones
     python Scripts/develop.py test -- -k roi arguments after -- go to pytest
     python Scripts/develop.py --help         the rest
 
-Every command but `clean` sets up first, if the pinned packages have changed since the last time.
+Commands that need the pinned packages set up first, if these have changed since the last time.
 This file is kept readable for old Pythons, so that they get a message and no syntax error.
 """
 
@@ -294,7 +294,7 @@ def clean() -> int:
 
 COMMANDS = {
     "setup": ("make .venv and install the pinned packages", lambda rest: set_up() or 0),
-    "test": ("style, layers, all tests, on both lines of Slicer", test),
+    "test": ("style, layers, all tests but the slow ones, on both lines of Slicer", test),
     "test-preview": (
         "only the tests that touch MRML, on the newer line of Slicer",
         test_preview,
@@ -348,7 +348,7 @@ COMMANDS = {
         lambda rest: models_table.write(ROOT),
     ),
     "fuzz": (
-        "feed damaged and hostile files to whatever reads weights, for some minutes",
+        "feed damaged and hostile files and messages to whatever reads them, for a minute",
         lambda rest: run_python("Testing/Fuzz/run.py", *rest),
     ),
     "translations": (

@@ -65,7 +65,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>Where the model runs. Automatic: the graphics card if PyTorch can use it, else the processor</source>
+        <source>Where the model runs. Automatic: the graphics card if it passes a short test, else the processor</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -155,7 +155,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SAMSegment.ui"/>
-        <source>Read the file and compare its SHA-256 with that of the catalogue</source>
+        <source>Read the file and compare its SHA-256 with that of the catalogue; if it was converted on this computer, with the one noted then</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -225,7 +225,7 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegment.py"/>
-        <source>The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0) and those of SAMSegment 3D, trained for this extension on free data. The other networks follow the papers on SAM, TinyViT, MobileSAM and MedSAM; see the file NOTICE.</source>
+        <source>The embedded weights are LiteMedSAM (Ma et al., bowang-lab, Apache-2.0) and those of SAMSegment 3D, trained for this extension on free data. The other networks follow the papers on SAM, TinyViT, MobileSAM, MedSAM and SAM-Med3D; see the file NOTICE.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -298,7 +298,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Draw a box around the object (key O). It should fit closely, about 5 mm around; the proposal stays inside.</source>
+        <source>Draw a box around the object (key O). It should fit closely, about 5 mm around. The proposal stays inside, unless a positive point lies outside.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -448,7 +448,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Voxels of other visible segments cannot belong to the proposal, and tell the model what the object is not</source>
+        <source>Voxels of other visible segments cannot belong to the proposal, unless the Editable area lies in these segments</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -468,7 +468,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Where the model runs. Automatic: the graphics card if PyTorch can use it, else the processor</source>
+        <source>Where the model runs. Automatic: the graphics card if it passes a short test, else the processor</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

@@ -118,10 +118,10 @@ class Segmenter:
     def mask(self, threshold: float = 0.5) -> sitk.Image:
         """UInt8 mask (0 or 1) on the image's own grid: where the probability exceeds `threshold`.
 
+        If that is nowhere, the mask is empty, and a Python warning says so.
+
         On a sheared image it is sheared, too: write it as NRRD or MetaImage, since SimpleITK
         straightens what it writes as NIfTI.
-
-        If that is nowhere, the mask is empty, and a Python warning says so.
 
         Raises:
             InputError: if the prompts are not what the model needs.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from .core.files import MASK_SUFFIXES, check_output, format_warnings, write_mask
 from .core.prediction import NOTHING_FOUND, Prediction
 from .evaluate import add_evaluate
 from .models_command import add_models
-from .transfer_line import duration
 from .weights.catalogue import DEFAULT_MODEL, model_entry
-from .worker.time_left import TimeLeft
 
 DONE, FAILURE, BAD_INPUT = 0, 1, 2
 
@@ -97,22 +94,15 @@ def _written(options: argparse.Namespace) -> Prediction:
 
 
 class ProgressLine(StatusLine):
-    """Tells on stderr how far the work is, and how long it will still take where that is known."""
+    """Tells on stderr how far the work is. How long it takes, nobody knows of the first time."""
 
     WIDTH = 30
 
-    def __init__(self, stream, clock=time.monotonic) -> None:
-        super().__init__(stream, clock)
-        self._time_left = TimeLeft(clock)
-        self._time_left.start("segment")
-
     def __call__(self, done: int, total: int, message: str) -> None:
         """Prints it, if it is time to; see ProgressCallback."""
-        seconds = self._time_left.step(done, total, message)
-        text = message if seconds is None else f"{message}, {duration(seconds)} left"
         filled = self.WIDTH * done // max(total, 1)
-        bar = f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {text}"
-        self.show(message, bar if self.is_terminal and len(bar) <= self.columns else text)
+        bar = f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {message}"
+        self.show(message, bar if self.is_terminal and len(bar) <= self.columns else message)
 
 
 class _Parser(argparse.ArgumentParser):

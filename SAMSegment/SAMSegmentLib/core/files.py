@@ -40,8 +40,8 @@ def read_image(path: str | os.PathLike) -> Image:
     What a file is, is told by its content, not by its name.
 
     Raises:
-        InputError: if there is no such file, a part of it is missing or damaged, or it is no 3D
-            scalar volume.
+        InputError: if there is no such file, a part of it is missing or damaged, or it is neither a
+            scalar volume nor a single slice.
         MissingPackageError: if it is NIfTI and nibabel is not installed.
     """
     path = existing_path(path)

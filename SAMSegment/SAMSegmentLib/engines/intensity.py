@@ -52,8 +52,8 @@ class GreyLevels:
 def possible_grey_levels(image: Image, object_values: np.ndarray) -> tuple[GreyLevels, ...]:
     """The grey levels in which the object may show best; the network decides between several.
 
-    CT: the soft-tissue window; where the ROI is mostly air, the lung or the chest window. All
-    else: from the 0.5th to the 99.5th percentile of the positive voxels of the volume.
+    CT: the soft-tissue window; where more than LUNG_SHARE of the ROI is air, the lung or the chest
+    window. All else: from the 0.5th to the 99.5th percentile of the positive voxels of the volume.
 
     Args:
         object_values: intensities in the ROI.

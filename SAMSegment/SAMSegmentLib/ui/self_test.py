@@ -1,4 +1,4 @@
-"""The module's self test: runs in a real Slicer, under CTest or from the module panel.
+"""The module's self test: runs in a real Slicer, under CTest or by *Reload and Test*.
 
 It uses nothing but what Slicer itself offers: nodes, the Segment Editor widget, and the widgets of
 the effect as a user finds them.
@@ -26,7 +26,7 @@ GOOD_DICE = 0.8
 
 
 class SAMSegmentTest(ScriptedLoadableModuleTest):
-    """A radiologist's way through the effect, then the same object from a script."""
+    """Panel, switching effects, a radiologist's way, saving, and the same object from a script."""
 
     def setUp(self):
         slicer.mrmlScene.Clear()
