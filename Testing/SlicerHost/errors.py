@@ -23,6 +23,8 @@ class Problem:
 # Lists that stay the same objects, so that whoever holds one sees what comes later.
 errors: list[Problem] = []
 warnings: list[Problem] = []
+# Each is called with level, origin and text of what goes into Slicer's log.
+listeners: list = []
 
 
 def clear() -> None:
@@ -30,10 +32,16 @@ def clear() -> None:
     warnings.clear()
 
 
+def _tell(level: str, origin: str, text: str) -> None:
+    for listener in listeners:
+        listener(level, origin, text)
+
+
 def exception(source: str, error: BaseException) -> None:
     """Keeps and prints an exception that Slicer prints and swallows."""
     text = "".join(traceback.format_exception(error))
     errors.append(Problem(source, text, error))
+    _tell("Critical", "Stream", text)  # Python prints it
     print(text, file=sys.stderr, end="")
 
 
@@ -49,12 +57,14 @@ def swallowed(source: str):
 def critical(text: str, source: str = "host") -> None:
     """What Slicer's C++ says with qCritical."""
     errors.append(Problem(source, text))
+    _tell("Critical", "Qt", text)
     print(text, file=sys.stderr)
 
 
 def warning(text: str, source: str = "host") -> None:
     """What Slicer's C++ says with qWarning."""
     warnings.append(Problem(source, text))
+    _tell("Warning", "Qt", text)
     print(text, file=sys.stderr)
 
 
@@ -77,13 +87,17 @@ class Recorder:
 
     def _hook_python(self) -> None:
         # VTK and PySide print what an observer or a virtual method raises through these.
+        def note(value) -> None:
+            text = "".join(traceback.format_exception(value))
+            errors.append(Problem("python", text, value))
+            _tell("Critical", "Stream", text)
+
         def keep(kind, value, trace, before=sys.excepthook):
-            errors.append(Problem("python", "".join(traceback.format_exception(value)), value))
+            note(value)
             before(kind, value, trace)
 
         def keep_unraisable(unraisable, before=sys.unraisablehook):
-            value = unraisable.exc_value
-            errors.append(Problem("python", "".join(traceback.format_exception(value)), value))
+            note(unraisable.exc_value)
             before(unraisable)
 
         hook, unraisable_hook = sys.excepthook, sys.unraisablehook
@@ -95,13 +109,14 @@ class Recorder:
         import vtk
 
         window = vtk.vtkOutputWindow.GetInstance()
-        for event, kept in [("ErrorEvent", errors), ("WarningEvent", warnings)]:
+        for level, kept in [("Error", errors), ("Warning", warnings)]:
 
             @vtk.calldata_type(vtk.VTK_STRING)
-            def keep(caller, name, text, kept=kept):
+            def keep(caller, name, text, level=level, kept=kept):
                 kept.append(Problem("VTK", text))
+                _tell(level, "VTK", text)
 
-            tag = window.AddObserver(event, keep)
+            tag = window.AddObserver(f"{level}Event", keep)
             self._undo.append(lambda tag=tag: window.RemoveObserver(tag))
 
     def _hook_qt(self) -> None:

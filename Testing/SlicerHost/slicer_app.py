@@ -11,8 +11,8 @@ from pathlib import Path
 
 import slicer_core
 
-from . import errors
 from .cpp import Property, Signal, cpp_class, keep
+from .error_log import ErrorLog
 from .pythonqt import qt
 
 
@@ -53,21 +53,6 @@ class qSlicerModuleManager(qt.QObject):
 
 
 @cpp_class
-class ctkErrorLogModel(qt.QStandardItemModel):
-    """Slicer's log: time, thread, level, origin, text. Only what is in `errors.errors`."""
-
-    def logEntryCount(self) -> int:
-        return self.rowCount()
-
-    def logEntryDescription(self, row: int) -> str:
-        return self.item(row, 4).text()
-
-    def add(self, level: str, problem) -> None:
-        texts = ("", "", level, problem.source, problem.text)
-        self.appendRow([qt.QStandardItem(text) for text in texts])
-
-
-@cpp_class
 class qSlicerApplication(qt.QApplication):
     """The application object; `begin` and `end` belong to the host."""
 
@@ -84,7 +69,7 @@ class qSlicerApplication(qt.QApplication):
         major, minor, version = _version()
         self.setApplicationVersion(version)
         keep(self, _numbers=(major, minor), _host=None, _manager=None, _layout=None)
-        keep(self, _folder=None, _paused=0, _window=None, _testing=False)
+        keep(self, _folder=None, _paused=0, _window=None, _testing=False, _log=None)
 
     majorVersion = Property(int, lambda self: self._numbers[0])
     minorVersion = Property(int, lambda self: self._numbers[1])
@@ -117,11 +102,7 @@ class qSlicerApplication(qt.QApplication):
         return self._layout
 
     def errorLogModel(self):
-        model = ctkErrorLogModel()
-        for problem in errors.errors:
-            model.add("Critical", problem)
-        keep(self, _log=model)
-        return model
+        return self._log.model
 
     def settings(self):
         return qt.QSettings(self.slicerUserSettingsFilePath, qt.QSettings.IniFormat)
@@ -165,6 +146,7 @@ def begin(host, layout_manager, window) -> qSlicerApplication:
     keep(app, _folder=tempfile.TemporaryDirectory(prefix="slicer-host-"), _paused=0, _testing=False)
     Path(app.temporaryPath).mkdir()
     Path(app.cachePath).mkdir()
+    keep(app, _log=ErrorLog(Path(app.temporaryPath)))
     qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
     qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, app.slicerHome)
     return app
@@ -174,5 +156,6 @@ def end() -> None:
     """Lets go of the host; what was connected to the application is disconnected."""
     app = instance()
     app.disconnect()
+    app._log.close()
     app._folder.cleanup()
-    keep(app, _host=None, _manager=None, _layout=None, _window=None)
+    keep(app, _host=None, _manager=None, _layout=None, _window=None, _log=None)

@@ -1,6 +1,7 @@
 """The self test that a real Slicer runs under CTest passes in the host, too."""
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -65,6 +66,27 @@ def test_a_scenario_fails_for_any_error_in_slicers_log(self_test, service, impat
         self_test.test_switching_effects()
     self_test.tearDown()
     slicer_errors.errors.clear()
+
+
+def test_errors_of_before_and_warnings_are_no_errors_of_a_scenario(self_test):
+    from SAMSegmentLib.ui.self_test import Log
+
+    logging.error("before")
+    log = Log()
+    logging.warning("no error")
+    assert log.errors() == []
+    # In the model, it shares a row with the one before.
+    logging.error("a line\nanother")
+    assert [line.split(" - ")[1] for line in log.errors()] == ["a line"]
+
+
+def test_a_log_that_takes_nothing_is_not_taken_for_silence(self_test, monkeypatch):
+    from SAMSegmentLib.ui import self_test as scenarios
+
+    monkeypatch.setattr(scenarios, "LOG_PATIENCE_S", 0.1)
+    monkeypatch.setattr(logging, "info", lambda text: None)
+    with pytest.raises(RuntimeError, match="nothing into its log"):
+        scenarios.Log()
 
 
 def test_the_way_through_the_effect_fails_if_the_proposal_is_wrong(
