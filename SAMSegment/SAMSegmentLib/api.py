@@ -32,7 +32,7 @@ class Segmenter:
         image: a file, a folder with one DICOM series, or a scalar SimpleITK image of
             three dimensions, or of two: a slice at S = 0.
         model: name of a model (`python -m SAMSegmentLib models` lists them).
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda" (the first card), "cuda:1" and so on, or "mps".
         intensity_range: intensities shown to the model from black to white; None: chosen.
         progress: called as `progress(done, total, message)`.
         cancel: anything with `is_set()`; when set, the prediction raises Cancelled.

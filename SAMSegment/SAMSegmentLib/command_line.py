@@ -165,7 +165,7 @@ def _add_segment(commands) -> None:
         help="the N-th next-best mask for the prompts, instead of the best",
     )
     add("--model", default=DEFAULT_MODEL, help="model name (default: %(default)s)")
-    add("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)")
     add(
         "--intensity-range",
         nargs=2,

@@ -47,7 +47,7 @@ def add_evaluate(commands) -> None:
     add("label_map", help="label map, or .seg.nrrd with one layer")
     add("--label", nargs="+", type=int, metavar="N", help="labels to score (default: all)")
     add("--model", default=DEFAULT_MODEL, help="model name (default: %(default)s)")
-    add("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)")
     add(
         "--protocol",
         nargs="+",

@@ -37,7 +37,7 @@ class SAMSegmentLogic:
     runs in a process of its own, which ends with `close` or with this one.
 
     Args:
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu", "cuda" (the first card), "cuda:1" and so on, or "mps".
         openEditors: gives the open Segment Editors; Slicer's own by default.
         inProcess: run the model here instead, which imports torch.
 
