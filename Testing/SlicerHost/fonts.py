@@ -10,7 +10,7 @@ FAMILY = "DejaVu Sans"
 
 
 def install(points: float = 9) -> None:
-    """Makes DejaVu Sans the application's font.
+    """Makes DejaVu Sans the application's font, and its look that of Qt's style Fusion.
 
     Raises:
         OSError: neither the system nor matplotlib has it.
@@ -27,3 +27,5 @@ def install(points: float = 9) -> None:
     qt.QApplication.setFont(font)
     # Slicer's own style on all platforms is based on it.
     qt.QApplication.setStyle("Fusion")
+    # Qt keeps the colours of an application that was here before.
+    qt.QApplication.setPalette(qt.QApplication.style().standardPalette())
