@@ -51,10 +51,10 @@ def ready(desk: Desk) -> None:
 
 
 def busy(desk: Desk) -> None:
-    """The model is at work, and it is known how long it will take."""
+    """The model is at work; of the first time, nobody knows how long it will take."""
     _set_modality(desk, quick_engine.SLOW)
     desk.place(BALL)
-    desk.wait(lambda: " left" in desk.status and desk.panel.ui.progressBar.value > 20)
+    desk.wait(lambda: desk.panel.ui.progressBar.value > 20)
 
 
 def warning(desk: Desk) -> None:
