@@ -14,6 +14,7 @@ _KINDS = {
     for kind in (
         SAMSegmentError,
         errors.InputError,
+        errors.NotScalarError,
         errors.Cancelled,
         errors.OutOfMemoryError,
         errors.MissingPackageError,

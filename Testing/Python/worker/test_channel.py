@@ -231,10 +231,16 @@ class TestTheHandshake:
             child_handshake(theirs, KEY, 1)
 
 
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, SAMSegmentError)
+]
+
+
 class TestErrors:
-    @pytest.mark.parametrize("kind", [SAMSegmentError, *SAMSegmentError.__subclasses__()])
+    @pytest.mark.parametrize("kind", KINDS)
     def test_of_ours_keep_their_class_and_text(self, kind):
-        assert vars(errors)[kind.__name__] is kind
         error = error_of(trouble_of(kind("Draw it again.")))
         assert type(error) is kind and str(error) == "Draw it again."
 
