@@ -31,6 +31,7 @@ from . import (
     imports,
     layout,
     mrml_widgets,
+    node_combo_box,
     outside,
     packaging,
     place_widget,
@@ -220,7 +221,7 @@ class Application(HeadlessScene):
             "app": self.qt_application,
             "modules": types.SimpleNamespace(),
         }
-        for source in (mrml_widgets, layout, effects, segment_editor, place_widget):
+        for source in (mrml_widgets, node_combo_box, layout, effects, segment_editor, place_widget):
             for kind in source.WIDGETS:
                 attributes[kind.__name__] = kind
         for kind in (

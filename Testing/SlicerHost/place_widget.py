@@ -27,9 +27,9 @@ class qSlicerMarkupsPlaceWidget(qMRMLWidget):
         super().__init__(parent)
         keep(self, _node=None, _interaction=None, _selection=None, _watch=Observations(self))
         keep(self, _logic=slicer.app.moduleLogic("Markups"), _multiple=0, _updating=False)
-        keep(self, _told=False, _buttons_visible=True, _color=qt.QColor(0, 1, 0))
+        keep(self, _told=False, _color=qt.QColor(0, 1, 0))
         keep(self, _place=qt.QToolButton(), _delete=qt.QToolButton())
-        keep(self, _default_color=qt.QColor(0, 1, 0), _options=[True, True, False])
+        keep(self, _default_color=qt.QColor(0, 1, 0), _options=[True, False, False])
         layout = qt.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._place.setObjectName("PlaceButton")
@@ -77,8 +77,9 @@ class qSlicerMarkupsPlaceWidget(qMRMLWidget):
         keep(self, _interaction=node)
 
     def setSelectionNode(self, node) -> None:
-        modified = vtk.vtkCommand.ModifiedEvent
-        self._watch.reconnect(self._selection, node, modified, self._update)
+        valid = slicer.vtkMRMLSelectionNode.ActivePlaceNodePlacementValidEvent
+        for event in (vtk.vtkCommand.ModifiedEvent, valid):
+            self._watch.reconnect(self._selection, node, event, self._update)
         keep(self, _selection=node)
 
     def setCurrentNode(self, node) -> None:
@@ -154,6 +155,8 @@ class qSlicerMarkupsPlaceWidget(qMRMLWidget):
 
     def setPlaceMultipleMarkups(self, option: int) -> None:
         keep(self, _multiple=int(option))
+        if not self._is_placing():
+            return
         if option == self.ForcePlaceSingleMarkup:
             self.setPlaceModePersistency(False)
         elif option == self.ForcePlaceMultipleMarkups:
@@ -162,7 +165,6 @@ class qSlicerMarkupsPlaceWidget(qMRMLWidget):
     # Looks
 
     def setButtonsVisible(self, visible: bool) -> None:
-        keep(self, _buttons_visible=bool(visible))
         for button in (self._place, self._delete):
             button.setVisible(visible)
 
@@ -180,7 +182,9 @@ class qSlicerMarkupsPlaceWidget(qMRMLWidget):
 
     def setDefaultNodeColor(self, color) -> None:
         keep(self, _default_color=color)
-        self._update()
+
+    def _are_visible(self) -> bool:
+        return self._place.isVisible() and self._delete.isVisible()
 
     def setNodeColor(self, color) -> None:
         if self._node is not None and self._node.GetDisplayNode():
@@ -196,7 +200,7 @@ class qSlicerMarkupsPlaceWidget(qMRMLWidget):
     placeModeEnabled = Property(bool, _is_placing, setPlaceModeEnabled)
     placeModePersistency = Property(bool, _is_persistent, setPlaceModePersistency)
     placeMultipleMarkups = Property(int, lambda self: self._multiple, setPlaceMultipleMarkups)
-    buttonsVisible = Property(bool, lambda self: self._buttons_visible, setButtonsVisible)
+    buttonsVisible = Property(bool, _are_visible, setButtonsVisible)
     deleteAllControlPointsOptionVisible = Property(
         bool, lambda self: self._options[0], setDeleteAllControlPointsOptionVisible
     )
@@ -254,9 +258,9 @@ class qSlicerMarkupsPlaceWidget(qMRMLWidget):
             self._place.setChecked(placing)
             self._place.blockSignals(before)
         if placing != self._told:
-            keep(self, _told=placing)
             self.activeMarkupsFiducialPlaceModeChanged.emit(placing)
             self.activeMarkupsPlaceModeChanged.emit(placing)
+            keep(self, _told=placing)
         keep(self, _updating=False)
 
 

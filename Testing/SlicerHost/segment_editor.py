@@ -339,6 +339,7 @@ def close(editor) -> None:
     panel = editor._panel
     for combo in (panel.SegmentationNodeComboBox, panel.SourceVolumeNodeComboBox):
         combo._watch.clear()
+        combo._nodes_watch.clear()
     panel.SegmentsTableView._watch.clear()
     keep(editor, _closed=True)
     editor._logic.SetSegmentEditorNode(None)

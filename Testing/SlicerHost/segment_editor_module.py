@@ -55,6 +55,15 @@ class SegmentEditorModule:
         self.editor.installKeyboardShortcuts()
         self.select_node()
         self.editor.updateWidgetFromMRML()
+        if self.editor.segmentationNodeID():
+            return
+        # The first one, also if it is hidden.
+        segmentation = slicer.mrmlScene.GetFirstNode(None, "vtkMRMLSegmentationNode")
+        if segmentation is None:
+            segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+        self.editor.setSegmentationNode(segmentation)
+        if not self.editor.sourceVolumeNodeID():
+            self.editor.setSourceVolumeNodeID(_shown_volume_id())
 
     def exit(self) -> None:
         """The user goes to another module."""
@@ -79,3 +88,14 @@ class SegmentEditorModule:
         if self.entered:
             self.select_node()
             self.editor.updateWidgetFromMRML()
+
+
+def _shown_volume_id():
+    """Of the first slice view with a background; else the first foreground."""
+    foreground, manager = None, slicer.app.layoutManager()
+    for name in manager.sliceViewNames():
+        composite = manager.sliceWidget(name).mrmlSliceCompositeNode()
+        if composite.GetBackgroundVolumeID():
+            return composite.GetBackgroundVolumeID()
+        foreground = foreground or composite.GetForegroundVolumeID()
+    return foreground

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .ctk_widgets import ctkCollapsibleGroupBox, ctkFittedTextBrowser, ctkRangeWidget
-from .mrml_widgets import qMRMLNodeComboBox
+from .node_combo_box import qMRMLNodeComboBox
 from .pythonqt import qt
 from .segments_table import qMRMLSegmentsTableView
 

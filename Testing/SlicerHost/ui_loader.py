@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6 import QtUiTools
 
-from . import ctk_widgets, mrml_widgets, place_widget, segment_editor
+from . import ctk_widgets, mrml_widgets, node_combo_box, place_widget, segment_editor
 from .pythonqt import qt
 
 
@@ -13,7 +13,7 @@ class QUiLoader(QtUiTools.QUiLoader):
 
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
-        for source in (ctk_widgets, mrml_widgets, place_widget, segment_editor):
+        for source in (ctk_widgets, mrml_widgets, node_combo_box, place_widget, segment_editor):
             for kind in source.WIDGETS:
                 self.registerCustomWidget(kind)
 

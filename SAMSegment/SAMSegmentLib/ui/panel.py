@@ -10,6 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .connections import Connections
+from .delay import Delay
 from .device_selector import DeviceSelector
 from .icons import REDO, UNDO, icon
 from .model_offer import ModelOffer
@@ -61,6 +62,8 @@ class Panel:
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self._models = {model.name: model for model in models}
         self._chosen = ""
+        self._node_ids = ("", "")
+        self._nodes_soon = Delay(0, self._show_nodes)
         self._offer = ModelOffer(self.ui, self._store)
         self._line_tip = self.ui.lineSelector.property("toolTip")
         self._other_mask_tip = self.ui.alternativeButton.property("toolTip")
@@ -76,6 +79,7 @@ class Panel:
         self._store.drop(self)
         self._offer.release()
         self._devices.release()
+        self._nodes_soon.release()
         self._connections.disconnect()
 
     def show(self, state: PanelState) -> None:
@@ -120,12 +124,12 @@ class Panel:
         self._choose_model(parameters.model)
         _select_data(ui.startSelector, parameters.start_from)
         self._devices.refresh()
-        _set_quietly(ui.roiSelector, "setCurrentNode", parameters.roi)
-        _set_quietly(ui.lineSelector, "setCurrentNode", parameters.line)
+        self._node_ids = (_id_of(parameters.roi), _id_of(parameters.line))
+        self._show_nodes()
 
     def set_scene(self, scene) -> None:
         """Where the node selectors look for nodes."""
-        for selector in (self.ui.roiSelector, self.ui.lineSelector):
+        for selector in self._node_selectors():
             selector.setMRMLScene(scene)
 
     def selected_key(self) -> str | None:
@@ -215,8 +219,13 @@ class Panel:
         connect(ui.fillHolesBox.toggled, self._on_fill_holes)
         connect(ui.startSelector.currentIndexChanged, self._on_start)
         connect(ui.modelSelector.currentIndexChanged, self._on_model)
-        connect(ui.roiSelector.currentNodeChanged, self._on_roi_node)
-        connect(ui.lineSelector.currentNodeChanged, self._on_line_node)
+        # Selectors turn to another node by themselves: to the next when theirs is removed, to none
+        # when a scene is read (qMRMLSceneModel::updateScene). That is nobody's choice.
+        connect(ui.roiSelector.nodeActivated, self._on_roi_node)
+        connect(ui.lineSelector.nodeActivated, self._on_line_node)
+        for selector in self._node_selectors():
+            connect(selector.currentNodeChanged, self._on_node_shown)
+            connect(selector.nodeAboutToBeRemoved, self._on_node_shown)
 
     def flip_selected(self) -> None:
         """Makes the selected point say the opposite."""
@@ -269,6 +278,16 @@ class Panel:
     def _on_line_node(self, node) -> None:
         self._commands.set_parameter("Line", node)
 
+    def _on_node_shown(self, node=None) -> None:
+        self._nodes_soon.start()  # not now: the selector is still at it
+
+    def _show_nodes(self) -> None:
+        for selector, node_id in zip(self._node_selectors(), self._node_ids, strict=True):
+            _set_quietly(selector, "setCurrentNodeID", node_id)
+
+    def _node_selectors(self):
+        return self.ui.roiSelector, self.ui.lineSelector
+
     def _enable_edit_buttons(self) -> None:
         chosen = self._selected_row()
         self.ui.deleteButton.setEnabled(chosen is not None)
@@ -310,6 +329,10 @@ def _set_quietly(widget, setter: str, value) -> None:
     was_blocked = widget.blockSignals(True)
     getattr(widget, setter)(value)
     widget.blockSignals(was_blocked)
+
+
+def _id_of(node) -> str:
+    return "" if node is None else node.GetID()
 
 
 def _select_data(combo, data) -> None:

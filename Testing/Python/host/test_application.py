@@ -170,17 +170,67 @@ def test_a_node_selector_follows_the_scene(application):
     assert selector.currentNodeID == first.GetID()
     slicer.mrmlScene.RemoveNode(first)
     assert selector.currentNode() is None
-    assert heard == [first, None]
+    assert heard == [None, first, None]
 
 
-def test_a_selector_without_none_takes_the_first_node(application):
+@pytest.fixture
+def selector(application):
+    """A selector of volumes with "None" and without commands, in the scene."""
     import slicer
 
     selector = slicer.qMRMLNodeComboBox()
     selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+    selector.noneEnabled = True
+    selector.addEnabled = selector.removeEnabled = False
+    selector.setMRMLScene(slicer.mrmlScene)
+    return selector
+
+
+@pytest.mark.parametrize("with_commands", [False, True])
+def test_a_selector_without_none_takes_the_first_node_unless_it_has_commands(
+    application, with_commands
+):
+    import slicer
+
+    selector = slicer.qMRMLNodeComboBox()
+    selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+    selector.addEnabled = selector.removeEnabled = with_commands
     selector.setMRMLScene(slicer.mrmlScene)
     first = application.add("vtkMRMLScalarVolumeNode", "first")
-    assert selector.currentNode() is first
+    assert selector.currentNode() is (None if with_commands else first)
+    other = slicer.qMRMLNodeComboBox()
+    other.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+    other.setMRMLScene(slicer.mrmlScene)
+    assert other.currentNode() is first
+
+
+def test_a_selector_takes_the_next_node_for_one_that_is_removed_and_calls_it_no_choice(
+    application, selector
+):
+    import slicer
+
+    nodes = [application.add("vtkMRMLScalarVolumeNode", name) for name in "abc"]
+    selector.setCurrentNode(nodes[1])
+    changed, chosen = [], []
+    selector.currentNodeChanged.connect(changed.append)
+    selector.nodeActivated.connect(chosen.append)
+    slicer.mrmlScene.RemoveNode(nodes[1])
+    assert selector.currentNode() is nodes[2] and changed == [nodes[2]]
+    slicer.mrmlScene.RemoveNode(nodes[2])
+    assert selector.currentNode() is nodes[0]
+    nodes[0].SetHideFromEditors(True)
+    assert selector.currentNode() is None and selector.nodeCount() == 0
+    assert chosen == []
+
+
+def test_a_selector_forgets_its_node_when_something_is_read_into_the_scene(application, selector):
+    import slicer
+
+    node = application.add("vtkMRMLScalarVolumeNode", "a")
+    selector.setCurrentNode(node)
+    slicer.mrmlScene.StartState(slicer.mrmlScene.ImportState)
+    slicer.mrmlScene.EndState(slicer.mrmlScene.ImportState)
+    assert selector.currentNode() is None and selector.nodeCount() == 1
 
 
 def test_text_can_be_drawn_anywhere(application):

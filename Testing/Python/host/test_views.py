@@ -90,8 +90,13 @@ def test_the_place_widget_places_points(desk, red):
     widget.setCurrentNode(node)
     heard = []
     widget.activeMarkupsPlaceModeChanged.connect(heard.append)
+    # How many points may be placed is said when placing begins.
+    widget.setPlaceMultipleMarkups(widget.ForcePlaceMultipleMarkups)
+    assert not widget.placeModePersistency
     widget.setPlaceModeEnabled(True)
-    assert widget.placeModeEnabled
+    assert widget.placeModeEnabled and widget.placeModePersistency
+    widget.setPlaceMultipleMarkups(widget.ForcePlaceSingleMarkup)
+    assert not widget.placeModePersistency
     red.click(middle(red))
     assert node.GetNumberOfDefinedControlPoints() == 1
     assert heard == [True, False]

@@ -85,6 +85,11 @@ class EffectDesk:
         if checked is None or widget.isChecked() != checked:
             widget.click()
 
+    def choose_no_node(self, selector) -> None:
+        """The user chooses "None", the first row."""
+        selector._combo.setCurrentIndex(0)
+        selector._combo.activated.emit(0)
+
     def apply(self) -> None:
         self.button("applyButton")
         self.application.process_events()

@@ -207,6 +207,19 @@ def test_an_roi_of_the_users_own_is_followed_and_not_changed(desk):
     assert desk.proposal().sum() < mask.sum()
 
 
+def test_an_roi_that_is_deleted_does_not_pass_its_part_on_to_the_next_one(desk):
+    chosen, other = desk.studio.roi(BALL, (30, 30, 30)), desk.studio.roi(SMALL, (14, 14, 14))
+    desk.ui.roiSelector.setCurrentNode(chosen)
+    desk.proposal()
+    desk.scene.RemoveNode(chosen)
+    desk.wait(lambda: desk.rows == [])
+    desk.application.wait(seconds=0.1)
+    assert desk.rows == [] and desk.preview_mask() is None
+    assert desk.ui.roiSelector.currentNode() is None
+    desk.ui.roiSelector.setCurrentNode(other)
+    assert desk.proposal()[ball(GRID, SMALL, 3)].all()
+
+
 def test_a_measured_line_is_a_prompt(desk):
     line = desk.scene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "Long axis")
     line.AddControlPointWorld(BALL[0] - RADIUS, BALL[1], BALL[2])

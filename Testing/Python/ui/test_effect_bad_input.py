@@ -124,10 +124,10 @@ def test_an_roi_and_a_line_without_a_position_are_told_and_the_points_stay(desk)
     desk.ui.roiSelector.setCurrentNode(roi)
     desk.wait(lambda: "no position or size" in desk.status or "not drawn" in desk.status)
     assert len(desk.rows) == 1
-    desk.ui.roiSelector.setCurrentNode(None)
+    desk.choose_no_node(desk.ui.roiSelector)
     line = desk.studio.line([BALL, (np.nan, 0, 0)])
     desk.ui.lineSelector.setCurrentNode(line)
     desk.wait(lambda: "has no position" in desk.status)
     assert len(desk.rows) == 1
-    desk.ui.lineSelector.setCurrentNode(None)
+    desk.choose_no_node(desk.ui.lineSelector)
     assert (desk.propose(BALL) == mask).all()

@@ -237,3 +237,25 @@ def test_placing_ends_when_somebody_else_changes_the_mouse_mode(desk):
     desk.application.process_events()
     assert not desk.ui.positiveButton.isChecked()
     assert desk.session.is_active
+
+
+def test_coming_back_without_a_segmentation_does_not_make_the_preview_the_one_to_edit(desk):
+    desk.propose()
+    module = desk.editor._module
+    module.exit()
+    desk.scene.RemoveNode(desk.segmentation)
+    desk.application.process_events()
+    module.enter()
+    desk.application.process_events()
+    taken = desk.editor.segmentationNode()
+    assert not taken.GetHideFromEditors() and taken.GetName() == "Segmentation"
+
+
+def test_a_segmentation_deleted_in_the_middle_of_the_work_does_not_hand_over_to_the_preview(desk):
+    desk.propose()
+    desk.scene.RemoveNode(desk.segmentation)
+    desk.application.process_events()
+    assert desk.editor.segmentationNode() is None
+    desk.editor._module.exit()
+    desk.editor._module.enter()
+    assert not desk.editor.segmentationNode().GetHideFromEditors()
