@@ -91,6 +91,7 @@ class EffectDesk:
         selector._combo.activated.emit(0)
 
     def apply(self) -> None:
+        self.wait(self.ui.applyButton.isEnabled)  # once the proposal is drawn
         self.button("applyButton")
         self.application.process_events()
 
