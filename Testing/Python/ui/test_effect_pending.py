@@ -108,6 +108,7 @@ def test_an_old_answer_is_dropped_and_asked_for_anew(desk, change):
     desk.wait(lambda: desk.session._asking.shown is not None and not desk.is_asking)
     shown = desk.session._asking.shown
     assert shown.question.is_same(desk.session._question())
+    desk.wait(lambda: not desk.session._steps.is_running("show"))
     desk.apply()
     assert desk.mask_is_there()
 
@@ -184,5 +185,6 @@ def test_nothing_changed_and_the_answer_is_shown(desk):
     post.deliver()
     desk.wait(lambda: not desk.is_asking)
     assert desk.session._asking.shown is not None
+    desk.wait(lambda: not desk.session._steps.is_running("show"))
     desk.apply()
     assert dice(desk.mask(), TRUTH) > 0.95
