@@ -510,6 +510,11 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
+        <source>Something went wrong: {error}. The prompts are kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
         <source>Other segments have changed, and keep their voxels: look again, then Apply.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1179,11 +1184,6 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
         <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
-        <source>Something went wrong: {error}. The prompts are kept.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

@@ -101,6 +101,9 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         from .ui.parameters import set_defaults
 
         set_defaults(self.scriptedEffect)
+        # The editor calls this for each parameter node it gets (initializeParameterSetNode).
+        if self._session is not None:
+            self._session.parameter_node_changed()
 
     def updateGUIFromMRML(self):
         if self._session is None or self.scriptedEffect.parameterSetNode() is None:

@@ -6,7 +6,8 @@ import slicer
 import vtk
 
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
-from SAMSegmentLib.scene.prompt_nodes import PromptListener, PromptNodes
+from SAMSegmentLib.scene.prompt_listener import PromptListener
+from SAMSegmentLib.scene.prompt_nodes import PromptNodes
 
 from .studio import rotation
 

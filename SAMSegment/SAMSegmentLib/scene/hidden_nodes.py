@@ -58,25 +58,28 @@ def choice_is_on_loan() -> bool:
     return bool(_choices_on_loan)
 
 
-def add_markups(scene, class_name: str, name: str, color, active_color) -> HiddenNode:
+def add_markups(scene, class_name: str, name: str) -> HiddenNode:
     """A hidden markups node that leaves the choice of what is placed next as it is."""
     selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
     if selection is None:
+        return HiddenNode(scene, class_name, name)
+    # The markups logic makes every new markup the one that is placed next.
+    active = selection.GetActivePlaceNodeClassName(), selection.GetActivePlaceNodeID()
+    _choices_on_loan.append(selection)
+    try:
         hidden = HiddenNode(scene, class_name, name)
-    else:
-        # The markups logic makes every new markup the one that is placed next.
-        active = selection.GetActivePlaceNodeClassName(), selection.GetActivePlaceNodeID()
-        _choices_on_loan.append(selection)
-        try:
-            hidden = HiddenNode(scene, class_name, name)
-            selection.SetReferenceActivePlaceNodeClassName(active[0])
-            selection.SetActivePlaceNodeID(active[1])
-        finally:
-            _choices_on_loan.pop()
-    hidden.display.SetColor(color)
-    hidden.display.SetSelectedColor(color)
-    hidden.display.SetActiveColor(active_color)
+        selection.SetReferenceActivePlaceNodeClassName(active[0])
+        selection.SetActivePlaceNodeID(active[1])
+    finally:
+        _choices_on_loan.pop()
     return hidden
+
+
+def set_colors(markups_display, color, active_color) -> None:
+    """The colours of points and lines: as a rule, and under the mouse."""
+    markups_display.SetColor(color)
+    markups_display.SetSelectedColor(color)
+    markups_display.SetActiveColor(active_color)
 
 
 def _hide(node) -> None:

@@ -23,15 +23,35 @@ def add_hidden_item(segmentation_node) -> None:
     hierarchy.SetItemAttribute(item, MARK, "1")
 
 
+def remove_hidden_item(segmentation_node) -> None:
+    """Takes the item away and leaves the segments; nothing in them may change without it.
+
+    Slicer's plugin would remove each segment with its item: it finds it by the item's attribute
+    (qSlicerSubjectHierarchySegmentationsPlugin::onSubjectHierarchyItemAboutToBeRemoved).
+    """
+    hierarchy = _hierarchy_of(segmentation_node.GetScene())
+    item = hierarchy.GetItemByDataNode(segmentation_node)
+    if item == hierarchy.GetInvalidItemID():
+        return
+    for child in _children(hierarchy, item):
+        hierarchy.RemoveItemAttribute(child, segmentation_node.GetSegmentIDAttributeName())
+    hierarchy.RemoveItem(item, False, False)
+
+
 def remove_orphans(scene) -> None:
     """Removes items of ours whose node is gone: scenes and scene views keep them without it."""
     if scene.IsBatchProcessing():
         return
-    hierarchy, items = _hierarchy_of(scene), vtk.vtkIdList()
-    hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items)
-    for item in [items.GetId(index) for index in range(items.GetNumberOfIds())]:
+    hierarchy = _hierarchy_of(scene)
+    for item in _children(hierarchy, hierarchy.GetSceneItemID()):
         if hierarchy.HasItemAttribute(item, MARK) and hierarchy.GetItemDataNode(item) is None:
             hierarchy.RemoveItem(item, False, True)
+
+
+def _children(hierarchy, parent: int) -> list[int]:
+    items = vtk.vtkIdList()
+    hierarchy.GetItemChildren(parent, items)
+    return [items.GetId(index) for index in range(items.GetNumberOfIds())]
 
 
 def _hierarchy_of(scene):

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import slicer
 import vtk
 
 from ..core.prompts import Point
-from .hidden_nodes import add_markups
+from .hidden_nodes import add_markups, set_colors
+
+
+class Style(NamedTuple):
+    """How points look."""
+
+    name: str
+    color: tuple[float, float, float]
+    active_color: tuple[float, float, float]
+    glyph: str
+
 
 # Light green circles and darker red diamonds: told apart by shape and lightness, too.
 STYLES = {
-    True: ("SAM Segment +", (0.30, 1.0, 0.35), (0.80, 1.0, 0.80), "Sphere3D"),
-    False: ("SAM Segment -", (1.0, 0.15, 0.15), (1.0, 0.65, 0.60), "Diamond2D"),
+    True: Style("SAM Segment +", (0.30, 1.0, 0.35), (0.80, 1.0, 0.80), "Sphere3D"),
+    False: Style("SAM Segment -", (1.0, 0.15, 0.15), (1.0, 0.65, 0.60), "Diamond2D"),
 }
 # Percent of the screen, as Slicer counts (its own are 3 and 3): a diamond fills half its square. In
 # a view of 500 pixels that shows 400 mm, they hide less than half of a lesion of 10 mm.
@@ -46,6 +58,7 @@ class PointList:
     Attributes:
         positive: sign of its points.
         hidden, node: the vtkMRMLMarkupsFiducialNode.
+        in_use: False between `put_away` and `take_out`.
         has_lost: whether a point had no position when `placed` looked.
 
     Which point is which is kept in the control points' descriptions: Slicer gives the ID of a
@@ -53,15 +66,39 @@ class PointList:
     """
 
     def __init__(self, scene, positive: bool) -> None:
-        self.positive, self.has_lost = positive, False
-        name, color, active_color, glyph = STYLES[positive]
-        self.hidden = add_markups(scene, POINT_LIST, name, color, active_color)
+        self.positive, self.has_lost, self.in_use = positive, False, True
+        self.hidden = add_markups(scene, POINT_LIST, STYLES[positive].name)
         self.node = self.hidden.node
+        self._set_style()
+
+    def put_away(self) -> None:
+        """Empties it and takes it out of the views; it stays in the scene."""
+        self.in_use = False
+        self._empty()
+        self.hidden.display.SetVisibility(False)
+
+    def take_out(self) -> None:
+        """Makes it as it was when it was new, whatever was done with it."""
+        self.in_use = True
+        self._empty()
+        self._set_style()
+
+    def _empty(self) -> None:
+        self.node.RemoveAllControlPoints()
+        self.node.SetAndObserveTransformNodeID(None)
+
+    def _set_style(self) -> None:
+        with slicer.util.NodeModify(self.hidden.display):
+            self._set_display(STYLES[self.positive])
         self.node.SetLocked(False)
         # The point that follows the mouse needs no label; placed ones get theirs from us.
         self.node.SetControlPointLabelFormat("")
-        display = self.hidden.display
-        display.SetGlyphTypeFromString(glyph)
+
+    def _set_display(self, style: Style) -> None:
+        display, positive = self.hidden.display, self.positive
+        set_colors(display, style.color, style.active_color)
+        display.SetVisibility(True)
+        display.SetGlyphTypeFromString(style.glyph)
         display.SetUseGlyphScale(True)
         display.SetGlyphScale(GLYPH_SCALES[positive])
         display.SetTextScale(TEXT_SCALE)

@@ -10,6 +10,7 @@ from vtk.util.numpy_support import numpy_to_vtk
 from ..core.proposal import Proposal, level_of
 from .grid import SegmentationGrid, grid_under
 from .hidden_nodes import HiddenNode
+from .hierarchy import add_hidden_item, remove_hidden_item
 from .observers import Observers
 from .segments import LABELMAP
 from .steps import Steps, finish, slabs
@@ -45,6 +46,7 @@ class Preview:
         self._shown: tuple[Proposal, SegmentationGrid] | None = None
         self._threshold = 0.5
         self._color = (1.0, 1.0, 0.0)
+        self._is_away = False
         self._observers = Observers()
 
     @property
@@ -68,10 +70,29 @@ class Preview:
         """The probability above which voxels are shown."""
         return self._threshold
 
-    def prepare(self) -> None:
-        """Makes its node, empty: markups that are added later are drawn over it."""
-        if not self.alive:
-            self._make_node()
+    def prepare(self) -> bool:
+        """Makes its node, empty: markups that are added later are drawn over it.
+
+        Returns:
+            Whether there was none, so that markups of before lie under it.
+        """
+        is_new = not self.alive
+        self._have_node()
+        return is_new
+
+    def put_away(self) -> None:
+        """Empties its node and hides it also from the hierarchy, until it is needed again.
+
+        To add a node to the scene or to remove one is slow in Slicer.
+        """
+        self.hide()
+        if not self.alive or self._is_away:
+            return
+        self._is_away = True
+        self._hidden.display.SetVisibility(False)
+        self._hidden.node.SetAndObserveTransformNodeID(None)
+        # The last: Slicer logs an error for each change without an item.
+        remove_hidden_item(self._hidden.node)
 
     def show(
         self, proposal: Proposal, volume_to_world, threshold: float = 0.5, segment_id=None
@@ -95,8 +116,7 @@ class Preview:
         """As `show`, in steps of about a millisecond: for boxes of tens of millions of voxels."""
         grid = grid_under(proposal, self._segmentation_node, volume_to_world)
         level = level_of(threshold)
-        if not self.alive:
-            self._make_node()
+        self._have_node()
         self._set_color(segment_id)
         mask = np.empty(proposal.levels.shape, dtype=bool)
         for part in slabs(mask.shape):
@@ -135,7 +155,7 @@ class Preview:
     def set_opacity(self, opacity: float) -> None:
         """Opacity of the filling in slice views, 0 (outline only) to 1."""
         self._opacity = opacity
-        if self.alive:
+        if self.alive and not self._is_away:
             self._hidden.display.SetOpacity2DFill(opacity)
 
     def update_surface(self) -> Steps[None]:
@@ -166,7 +186,7 @@ class Preview:
     def hide(self) -> None:
         """Shows nothing, and gives the voxels' memory back; the node stays."""
         self._shown = self._mask = None
-        if self.alive:
+        if self.alive and not self._is_away:
             self.remove_surface()
             self._be_quiet()
             self._image.Initialize()
@@ -179,6 +199,15 @@ class Preview:
         if hidden is not None:
             hidden.remove()
 
+    def _have_node(self) -> None:
+        if not self.alive:
+            self._make_node()
+        elif self._is_away:
+            add_hidden_item(self._hidden.node)
+            self._is_away = False
+            self._follow_transform()
+            self._set_style()
+
     def _make_node(self) -> None:
         self.remove()
         self._hidden = HiddenNode(self._scene, "vtkMRMLSegmentationNode", NODE_NAME)
@@ -190,15 +219,21 @@ class Preview:
         self._segment().SetLabelValue(1)
         self._observe()
         self._follow_transform()
+        self._set_style()
+
+    def _set_style(self) -> None:
         display = self._hidden.display
-        display.SetPreferredDisplayRepresentationName2D(LABELMAP)
-        display.SetPreferredDisplayRepresentationName3D(SURFACE)
-        display.SetSliceIntersectionThickness(OUTLINE_PIXELS)
-        display.SetOpacity2DOutline(1.0)
-        display.SetOpacity2DFill(self._opacity)
-        display.SetOpacity3D(SURFACE_OPACITY)
-        display.SetSegmentOpacity2DFill(SEGMENT_ID, 1.0)
-        display.SetSegmentOpacity2DOutline(SEGMENT_ID, 1.0)
+        with slicer.util.NodeModify(display):
+            display.SetVisibility(True)
+            display.SetPreferredDisplayRepresentationName2D(LABELMAP)
+            display.SetPreferredDisplayRepresentationName3D(SURFACE)
+            display.SetSliceIntersectionThickness(OUTLINE_PIXELS)
+            display.SetOpacity2DOutline(1.0)
+            display.SetOpacity2DFill(self._opacity)
+            display.SetOpacity3D(SURFACE_OPACITY)
+            display.SetSegmentVisibility(SEGMENT_ID, True)
+            display.SetSegmentOpacity2DFill(SEGMENT_ID, 1.0)
+            display.SetSegmentOpacity2DOutline(SEGMENT_ID, 1.0)
 
     def _observe(self) -> None:
         node, scene = self._segmentation_node, self._scene
@@ -209,16 +244,19 @@ class Preview:
 
     def _follow_transform(self) -> None:
         transform_id = self._segmentation_node.GetTransformNodeID()
-        if self.alive and self._hidden.node.GetTransformNodeID() != transform_id:
+        if self._is_away or not self.alive:
+            return
+        if self._hidden.node.GetTransformNodeID() != transform_id:
             self._hidden.node.SetAndObserveTransformNodeID(transform_id)
 
     def _let_go_if_removed(self) -> None:
-        if not self.alive:
+        if not self.alive or (self._is_away and self._segmentation_node.GetScene() is None):
             self.remove()
 
     def _forget(self) -> None:
         self._observers.release()
         self._hidden = self._image = self._mask = self._shown = None
+        self._is_away = False
 
     def _segment(self):
         return self._hidden.node.GetSegmentation().GetSegment(SEGMENT_ID)

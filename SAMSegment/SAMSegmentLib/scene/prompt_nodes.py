@@ -14,6 +14,7 @@ from ..core.prompts import Point, Prompts
 from .hidden_nodes import HiddenNode
 from .observers import Observers
 from .point_lists import PlacedPoint, PointList
+from .prompt_listener import PromptListener
 from .shapes import LINE, ROI, Shape, add_roi_node, draw_roi
 
 _MARKUPS = slicer.vtkMRMLMarkupsNode
@@ -26,32 +27,6 @@ CHANGES = (
     vtk.vtkCommand.ModifiedEvent,
 )
 POSITIVE, NEGATIVE = "positive", "negative"
-
-
-class PromptListener:
-    """Hears what the user does with prompts; derive from it what is needed.
-
-    It is called while Slicer still works on the event, so it should only take note (and must not
-    remove nodes or points there), and work later.
-    """
-
-    def point_placed(self, number: int) -> None:
-        """A new point was placed."""
-
-    def point_moved(self, number: int) -> None:
-        """A point was moved, and let go."""
-
-    def points_removed(self, numbers: tuple[int, ...]) -> None:
-        """Points were removed, by themselves or with their list."""
-
-    def position_lost(self) -> None:
-        """A point has no position (NaN): see `PromptNodes.mend`."""
-
-    def roi_changed(self) -> None:
-        """The ROI was drawn, changed and let go, or its node removed."""
-
-    def line_changed(self) -> None:
-        """Likewise the line."""
 
 
 class PromptNodes:
@@ -104,12 +79,17 @@ class PromptNodes:
         return self._own_roi is not None
 
     def point_node(self, positive: bool):
-        """The point list to place in; both are made if they are not there."""
+        """The point list to place in; both are made, or taken out, if they are not there."""
         for sign in (True, False):
-            if _key(sign) not in self._lists:
-                with self._quietly():
-                    self._lists[_key(sign)] = PointList(self._scene, sign)
-                self._watch(_key(sign), self._lists[_key(sign)].node)
+            points = self._lists.get(_key(sign))
+            if points is not None and points.in_use:
+                continue
+            with self._quietly():
+                if points is None:
+                    points = self._lists[_key(sign)] = PointList(self._scene, sign)
+                else:
+                    points.take_out()
+            self._watch(_key(sign), points.node)
         return self._lists[_key(positive)].node
 
     def own_roi_node(self):
@@ -245,6 +225,17 @@ class PromptNodes:
     def release(self) -> None:
         """Listens to nothing any more; the nodes stay, and what was last read of them."""
         self._observers.release()
+
+    def put_away(self) -> None:
+        """Removes all prompts and hides our empty lists, which are used again when they are needed.
+
+        To add a node to the scene or to remove one is slow in Slicer.
+        """
+        self.clear()
+        with self._quietly():
+            for key, points in self._lists.items():
+                self._forget_node(key, points.node)
+                points.put_away()
 
     def remove_nodes(self) -> None:
         """Takes our nodes out of the scene, listens to nothing, and forgets all prompts."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.prompts import Line, Roi
-from .hidden_nodes import HiddenNode, add_markups
+from .hidden_nodes import HiddenNode, add_markups, set_colors
 from .markups import is_drawn, line_from_node, roi_from_node
 from .transforms import matrix_from_array, require_class
 
@@ -82,7 +82,8 @@ class Shape:
 
 def add_roi_node(scene) -> HiddenNode:
     """An ROI node of ours, not drawn yet."""
-    hidden = add_markups(scene, ROI, ROI_NAME, ROI_COLOR, ROI_ACTIVE_COLOR)
+    hidden = add_markups(scene, ROI, ROI_NAME)
+    set_colors(hidden.display, ROI_COLOR, ROI_ACTIVE_COLOR)
     # A filling would tint the image that is to be read.
     hidden.display.SetFillVisibility(False)
     hidden.display.SetPropertiesLabelVisibility(False)

@@ -141,6 +141,14 @@ class Asking:
         self._pending = self._number = None
         self._say(str(error), ERROR, None, error)
 
+    def report(self, error: Exception) -> None:
+        """As `fail`; what nobody has foreseen goes to the log, too."""
+        if not isinstance(error, SAMSegmentError):
+            logging.exception("SAMSegment: unexpected error", exc_info=error)
+            text = _("Something went wrong: {error}. The prompts are kept.")
+            error = RuntimeError(text.format(error=error))
+        self.fail(error)
+
     def say(self, text: str, kind: str = HINT) -> None:
         """A line for the user, if nothing is under way."""
         if not self.is_busy:

@@ -11,7 +11,8 @@ from ..core.errors import InputError
 from ..core.prompts import Prompts
 from ..core.session import PromptHistory
 from ..scene.placing import Placing
-from ..scene.prompt_nodes import PromptListener, PromptNodes
+from ..scene.prompt_listener import PromptListener
+from ..scene.prompt_nodes import PromptNodes
 from .delay import Delay
 from .panel_state import LINE, NEGATIVE, POSITIVE, ROI, PromptRow
 
@@ -121,12 +122,22 @@ class PromptEditor(PromptListener):
         self._segment = None
         self._nodes.clear()
 
-    def remove(self) -> None:
-        """Takes all markups of ours out of the scene, for good."""
+    def put_away(self) -> None:
+        """Forgets all segments; our markups stay in the scene, empty and hidden."""
         self.leave()
+        self._histories.clear()
+        self._nodes.put_away()
+
+    def remove_nodes(self) -> None:
+        """Takes all markups of ours out of the scene; they are made again when they are needed."""
+        self.leave()
+        self._nodes.remove_nodes()
+
+    def release(self) -> None:
+        """Takes all markups of ours out of the scene, for good."""
+        self.remove_nodes()
         self._soon.release()
         self._place_later.release()
-        self._nodes.remove_nodes()
 
     # What the panel asks for
 

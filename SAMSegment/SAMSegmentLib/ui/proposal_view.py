@@ -31,8 +31,12 @@ class ProposalView:
         self._wanted: tuple[Proposal, Place, float] | None = None
         self._later = Delay(SURFACE_DELAY_MS, self._make_surface)
 
-    def enter(self, target: Target) -> None:
-        """Says whose proposals will be shown."""
+    def enter(self, target: Target) -> bool:
+        """Says whose proposals will be shown.
+
+        Returns:
+            Whether they will be drawn over the markups that there are.
+        """
         self._stop()
         self._segment_id = target.segment_id
         if self._preview is not None and self._segmentation is target.segmentation:
@@ -42,7 +46,13 @@ class ProposalView:
             self.leave()
             self._segmentation = target.segmentation
             self._preview = Preview(target.segmentation.GetScene(), target.segmentation)
-        self._preview.prepare()
+        return self._preview.prepare()
+
+    def put_away(self) -> None:
+        """Shows nothing; what it needs to do so again stays in the scene, hidden."""
+        self._stop()
+        if self._preview is not None:
+            self._preview.put_away()
 
     def leave(self) -> None:
         """Takes everything out of the scene."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -27,6 +25,7 @@ from .prompt_commands import PromptCommands
 from .prompt_editor import PromptEditor
 from .proposal_view import ProposalView
 from .question import Question, question_of
+from .retention import Retention
 from .steps import Steps
 from .target import Target, TargetWatch, target_of
 from .telling import panel_state_of
@@ -52,8 +51,12 @@ class Session(PromptCommands):
             service, self._steps, self._on_asking_changed, self._question, self._look_again
         )
         self._keeper = PromptKeeper(scripted_effect)
-        self._prompts: PromptEditor | None = None
+        self._prompts = PromptEditor(
+            slicer.mrmlScene, self._keep, self._on_prompts_changed, self._tell, self._on_error
+        )
+        self._is_active = False
         self._view = ProposalView(self._steps, self._tell)
+        self._retention = Retention(scripted_effect, self._prompts, self._view)
         self._target: Target | None = None
         self._parameters: Parameters | None = None
         self._is_refreshing = False
@@ -65,7 +68,7 @@ class Session(PromptCommands):
 
     @property
     def is_active(self) -> bool:
-        return self._prompts is not None
+        return self._is_active
 
     # Life
 
@@ -73,12 +76,10 @@ class Session(PromptCommands):
         """The effect was chosen."""
         if self.is_active:
             return
+        self._is_active = True
+        self._retention.resume()
         remove_orphans(slicer.mrmlScene)
-        self._prompts = PromptEditor(
-            slicer.mrmlScene, self._keep, self._on_prompts_changed, self._tell, self._on_error
-        )
         self._service.acquire(self._asking, model_entry(parameters_of(self._effect).model))
-        self._target = self._parameters = None
         # Slicer tells effects of their parameters only, not of another segment or volume.
         node = self._effect.parameterSetNode()
         self._observers.add(node, [vtk.vtkCommand.ModifiedEvent], self._on_node_modified)
@@ -87,22 +88,28 @@ class Session(PromptCommands):
             self._prompts.place_soon(POSITIVE)
 
     def deactivate(self) -> None:
-        """Another effect was chosen, or the editor goes away: nothing of ours stays behind."""
+        """Another effect was chosen, or none, or the editor goes away: nothing of ours is seen."""
         if not self.is_active:
             return
         self._observers.release()
         self._later.stop()
         self._leave()
-        self._view.leave()
         self._service.release(self._asking)
-        prompts, self._prompts = self._prompts, None
-        prompts.remove()
+        self._is_active = False
         self._target = self._parameters = None
+        self._retention.begin()
+
+    def parameter_node_changed(self) -> None:
+        """The editor has another parameter node, in which it is told which effect is chosen."""
+        if not self.is_active:
+            self._retention.end()
 
     def release(self) -> None:
         """The effect is destroyed."""
         self.deactivate()
-        for part in (self._view, self._watch, self._steps, self._soon, self._later, self._gaze):
+        self._retention.end()
+        parts = self._prompts, self._view, self._watch, self._steps, self._gaze
+        for part in (*parts, self._soon, self._later):
             part.release()
 
     def refresh(self) -> None:
@@ -292,7 +299,8 @@ class Session(PromptCommands):
         if target is None:
             return
         self._let_go_of_markups()
-        self._view.enter(target)
+        if self._view.enter(target):
+            self._prompts.remove_nodes()
         self._watch.watch(target)
         self._guarded(self._restore)
         self._say_what_came_back()
@@ -389,12 +397,4 @@ class Session(PromptCommands):
             self._on_error(error)
 
     def _on_error(self, error: Exception) -> None:
-        if isinstance(error, SAMSegmentError):
-            self._asking.fail(error)
-            return
-        logging.exception("SAMSegment: unexpected error", exc_info=error)
-        self._asking.fail(
-            RuntimeError(
-                _("Something went wrong: {error}. The prompts are kept.").format(error=error)
-            )
-        )
+        self._asking.report(error)

@@ -5,7 +5,8 @@ import pytest
 
 from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.scene.placing import Placing
-from SAMSegmentLib.scene.prompt_nodes import PromptListener, PromptNodes
+from SAMSegmentLib.scene.prompt_listener import PromptListener
+from SAMSegmentLib.scene.prompt_nodes import PromptNodes
 from SlicerHost.studio import affine
 from SlicerHost.views import SliceView
 
