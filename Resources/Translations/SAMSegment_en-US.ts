@@ -569,6 +569,11 @@
     <name>ui.keeping</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <source>Prompts correct what the segment holds, as the last ones did (Start from).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
         <source>Time point {time}.</source>
         <translation type="unfinished"></translation>
     </message>

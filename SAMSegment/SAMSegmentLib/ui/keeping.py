@@ -22,7 +22,8 @@ class PromptKeeper:
 
     Prompts that do not are not brought back, and the segment starts from what it holds until it is
     left, so that nothing of it is replaced by what they would make. They stay stored until others
-    are placed: if what was moved goes back, they are right again.
+    are placed: if what was moved goes back, they are right again. A segment that was corrected from
+    what it holds is so again when it comes back, whether its prompts were applied or not.
 
     Attributes:
         placed_at: time point at which the prompts were placed; None if the volume has only one.
@@ -55,11 +56,18 @@ class PromptKeeper:
         segment = target.segmentation, target.segment_id, target.volume
         kept = restore(*segment)
         self._frame = frame_of(*segment)
-        if kept is None or not kept.prompts.kinds:
+        if kept is None:
             return Prompts()
-        self.message = _message(kept.standing)
-        if kept.standing.is_stale:
-            self._start_from_content()
+        is_stale = bool(kept.prompts.kinds) and kept.standing.is_stale
+        carries_on = kept.from_content and self._frame.content is not None
+        if (is_stale or carries_on) and self._start_from_content():
+            self.message = _(
+                "Prompts correct what the segment holds, as the last ones did (Start from)."
+            )
+        if not kept.prompts.kinds:
+            return Prompts()
+        self.message = _message(kept.standing) or self.message
+        if is_stale:
             return Prompts()
         self.placed_at = kept.time_point
         self._effect.setParameter("Threshold", kept.threshold)
@@ -104,10 +112,13 @@ class PromptKeeper:
         if there and self._effect.parameter("StartFrom") == FROM_CONTENT:
             self._effect.setParameter("StartFrom", FROM_PROMPTS)
 
-    def _start_from_content(self) -> None:
-        if self._effect.parameter("StartFrom") == FROM_PROMPTS:
-            self._user_starts_from_prompts = True
-            self._effect.setParameter("StartFrom", FROM_CONTENT)
+    def _start_from_content(self) -> bool:
+        """Whether this is another start than the user's."""
+        if self._effect.parameter("StartFrom") != FROM_PROMPTS:
+            return False
+        self._user_starts_from_prompts = True
+        self._effect.setParameter("StartFrom", FROM_CONTENT)
+        return True
 
 
 def time_note(volume, placed_at: TimePoint | None) -> str:

@@ -195,3 +195,38 @@ def test_without_a_move_nothing_is_said_and_undo_still_works(desk):
     desk.application.process_events()
     assert "moved" not in desk.status and len(desk.rows) == 1
     assert desk.ui.undoPromptButton.isEnabled()
+
+
+@pytest.mark.parametrize("applied_first", [True, False])
+@pytest.mark.parametrize("way", ["Paint", "another segment"])
+def test_a_segment_that_was_corrected_after_an_edit_is_so_again_when_it_comes_back(
+    desk, way, applied_first
+):
+    applied(desk)
+    edited(desk)
+    desk.choose_effect("Paint")
+    desk.choose_effect()
+    before = desk.mask()
+    middle = np.argwhere(before).mean(0)[::-1]
+    desk.propose(at(desk, np.add(middle, (9, 0, 0))))
+    if applied_first:
+        desk.apply()
+        before = desk.mask()
+    if way == "another segment":
+        desk.editor.setCurrentSegmentID(desk.second)
+        desk.application.process_events()
+        assert desk.ui.startSelector.currentData == "prompts"
+        desk.editor.setCurrentSegmentID(desk.first)
+        desk.application.process_events()
+    else:
+        desk.choose_effect(way)
+        desk.choose_effect()
+    assert desk.ui.startSelector.currentData == "content"
+    if applied_first:
+        assert "correct what the segment holds" in desk.status
+    desk.propose(at(desk, middle), positive=False)
+    desk.apply()
+    removed = np.argwhere(before & ~desk.mask())[:, ::-1]
+    grid = geometry_of(desk.volume)
+    distances = np.linalg.norm(grid.to_ras(removed) - grid.to_ras(middle), axis=1)
+    assert 0 < distances.max() <= POINT_MM
