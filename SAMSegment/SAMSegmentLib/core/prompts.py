@@ -13,7 +13,7 @@ import numpy as np
 
 from . import arguments
 from .errors import InputError
-from .geometry import Geometry, apply_matrix
+from .geometry import ORTHOGONAL_TOLERANCE, Geometry, apply_matrix
 
 # An ROI face that runs exactly through voxel centres includes them, whatever the rounding.
 FACE_TOLERANCE = 1e-6
@@ -150,6 +150,12 @@ class Roi:
     def axes(self) -> np.ndarray:
         """Unit edge directions, columns of a 3x3."""
         return self.box_to_ras[:3, :3] / self.size
+
+    @property
+    def is_sheared(self) -> bool:
+        """Whether this is no box, but a parallelepiped with oblique edges."""
+        cosines = self.axes.T @ self.axes - np.eye(3)
+        return bool(np.abs(cosines).max() > ORTHOGONAL_TOLERANCE)
 
     def transformed(self, matrix: np.ndarray) -> Roi:
         """This ROI mapped by a 4x4 matrix, which may also shear it."""

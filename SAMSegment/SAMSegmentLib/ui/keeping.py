@@ -58,15 +58,17 @@ class PromptKeeper:
         self._frame = frame_of(*segment)
         if kept is None:
             return Prompts()
-        is_stale = bool(kept.prompts.kinds) and kept.standing.is_stale
-        carries_on = kept.from_content and self._frame.content is not None
+        holds = self._frame.content is not None
+        standing = _standing_of(kept) if holds else kept.standing
+        is_stale = bool(kept.prompts.kinds) and standing.is_stale
+        carries_on = kept.from_content and holds
         if (is_stale or carries_on) and self._start_from_content():
             self.message = _(
                 "Prompts correct what the segment holds, as the last ones did (Start from)."
             )
         if not kept.prompts.kinds:
             return Prompts()
-        self.message = _message(kept.standing) or self.message
+        self.message = _message(standing) or self.message
         if is_stale:
             return Prompts()
         self.placed_at = kept.time_point
@@ -129,6 +131,15 @@ def time_note(volume, placed_at: TimePoint | None) -> str:
         other = _("The prompts were placed at {time}.").format(time=placed_at.text)
         note = f"{note} {other}".strip()
     return note
+
+
+def _standing_of(kept: StoredPrompts) -> Standing:
+    """Whether prompts mean the same once they are shown as Slicer's markups."""
+    roi = kept.prompts.roi
+    if kept.standing is Standing.MOVED and roi is not None and roi.is_sheared:
+        # Slicer's ROIs are boxes: what came back would be another one.
+        return Standing.PARTED
+    return kept.standing
 
 
 def _message(standing: Standing) -> str:

@@ -84,6 +84,15 @@ def test_a_position_lies_in_an_roi_exactly_if_a_voxel_there_does(geometry, axes,
             assert roi.contains(positions[index]) == inside[index] == (place[index] < 0.5)
 
 
+def test_a_rotated_roi_is_a_box_and_a_sheared_one_is_none():
+    turn = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])
+    roi = Roi.from_box((1, 2, 3), (10, 20, 30), turn)
+    assert not roi.is_sheared
+    # Stretched along its edges it stays a box, along others it does not.
+    assert not Roi.from_box((1, 2, 3), (10, 20, 30)).transformed(np.diag([1, 2, 3, 1])).is_sheared
+    assert roi.transformed(np.diag([1, 2, 3, 1])).is_sheared
+
+
 def test_all_of_an_roi_lies_in_it_faces_and_corners_too():
     roi = Roi.from_box((10.3, -20.7, 5.1), (30.1, 0.7, 12.3))
     assert all(roi.contains(corner) for corner in roi.corners())

@@ -11,6 +11,7 @@ from TestSupport.quick_engine import POINT_MM
 
 from .conftest import BALL, GRID, RADIUS
 from .test_effect_rules import paint
+from .test_effect_views import draw_roi
 
 pytestmark = pytest.mark.mrml
 
@@ -230,3 +231,21 @@ def test_a_segment_that_was_corrected_after_an_edit_is_so_again_when_it_comes_ba
     grid = geometry_of(desk.volume)
     distances = np.linalg.norm(grid.to_ras(removed) - grid.to_ras(middle), axis=1)
     assert 0 < distances.max() <= POINT_MM
+
+
+@WHILE
+def test_an_roi_that_a_shear_would_make_another_one_stays_away(desk, meanwhile):
+    draw_roi(desk)
+    desk.proposal()
+    desk.apply()
+    before = desk.mask()
+    meanwhile(desk)
+    shear = desk.studio.transform(affine([[1, 0.3, 0], [0, 1, 0], [0, 0, 1]]))
+    for node in (desk.volume, desk.segmentation):
+        node.SetAndObserveTransformNodeID(shear.GetID())
+        node.HardenTransform()
+    desk.application.wait(seconds=0.15)
+    desk.choose_effect()
+    desk.wait(lambda: "has moved since" in desk.status)
+    assert desk.rows == [] and desk.ui.startSelector.currentData == "content"
+    corrected(desk, before)
