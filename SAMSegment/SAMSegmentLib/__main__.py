@@ -29,6 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
 
         remark("Cancelled.")
         return FAILURE
+    except ModuleNotFoundError as error:
+        # One that this command cannot do without; of others, a MissingPackageError tells.
+        if (error.name or "").startswith(__package__):
+            raise
+        from .console import remark
+
+        remark(f"The Python package {error.name} is needed: install it (pip install {error.name}).")
+        return FAILURE
 
 
 def _run_process() -> int:

@@ -295,6 +295,22 @@ def test_help_version_and_lists_end_with_0(capsys, command):
     assert capsys.readouterr().out.strip()
 
 
+@pytest.mark.parametrize("package", ["pydicom", "SimpleITK"])
+def test_a_package_that_is_missing_ends_with_1_and_one_line(tmp_path, package):
+    # A process of its own: here all is imported already.
+    code = f"""
+import runpy, sys
+sys.modules[{package!r}] = None
+sys.argv = ["SAMSegmentLib", "models"]
+runpy.run_module("SAMSegmentLib", run_name="__main__", alter_sys=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"samsegment: The Python package {package} is needed: install it (pip install {package}).\n"
+    )
+
+
 def in_a_shell(command, **streams):
     return subprocess.run(
         [sys.executable, "-m", "SAMSegmentLib", *command], text=True, check=False, **streams
