@@ -9,14 +9,19 @@ import SimpleITK as sitk
 
 from .c_locale import decimal_point
 from .errors import InputError, has_no_memory, reason_of
-from .file_kinds import READABLE, incomplete
+from .file_kinds import HEAD_BYTES, READABLE, incomplete
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
 from .paths import named_in_utf8
 from .text_headers import check_meta_image, check_nrrd
 
-#: Formats in which a part that is missing or damaged is an error of ITK's, or of ours.
-PICTURES = ("PNGImageIO", "JPEGImageIO", "JPEG2000ImageIO")
+#: How files begin in which a part that is missing or damaged is an error of ITK's, or of ours.
+PICTURES = {
+    b"\x89PNG\r\n\x1a\n": "PNGImageIO",
+    b"\xff\xd8\xff": "JPEGImageIO",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG2000ImageIO",
+    b"\xff\x4f\xff\x51": "JPEG2000ImageIO",
+}
 JPEG_END = b"\xff\xd9"
 
 
@@ -41,20 +46,28 @@ def read_picture(path: Path) -> Image:
     Raises:
         InputError: if it is another file or incomplete, or no scalar volume.
     """
-    with named_in_utf8(path) as readable:
-        format_name = sitk.ImageFileReader.GetImageIOFromFileName(str(readable))
-    if not format_name:
-        raise InputError(f"{path} is not an image that can be read. {READABLE}")
-    if format_name not in PICTURES:
-        kind = format_name.removesuffix("ImageIO")
-        raise InputError(
-            f"{path} is a file of the format {kind}, which does not tell whether it is complete. "
-            f"{READABLE}"
-        )
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    format_name = next((name for mark, name in PICTURES.items() if head.startswith(mark)), None)
+    if format_name is None:
+        raise _no_picture(path)
     # ITK fills a JPEG that breaks off with grey.
     if format_name == "JPEGImageIO" and not path.read_bytes().rstrip(b"\0").endswith(JPEG_END):
         raise incomplete(path, "it breaks off")
     return _read(path, format_name)
+
+
+def _no_picture(path: Path) -> InputError:
+    # Good for a hint only: with x.png.nii beside it, ITK takes x.png for NIfTI.
+    with named_in_utf8(path) as readable:
+        format_name = sitk.ImageFileReader.GetImageIOFromFileName(str(readable))
+    if not format_name:
+        return InputError(f"{path} is not an image that can be read. {READABLE}")
+    kind = format_name.removesuffix("ImageIO")
+    return InputError(
+        f"{path} is a file of the format {kind}, which does not tell whether it is complete. "
+        f"{READABLE}"
+    )
 
 
 def _read(path: Path, format_name: str) -> Image:

@@ -191,6 +191,16 @@ def test_a_picture_that_breaks_off_is_refused(tmp_path, suffix, fill):
         read_image(path)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jp2"])
+def test_a_picture_is_read_though_a_nifti_mask_of_its_name_lies_beside_it(tmp_path, suffix):
+    path = tmp_path / f"xray{suffix}"
+    sitk.WriteImage(sitk.GetImageFromArray((VOXELS[0] / 8).astype(np.uint8)), str(path))
+    alone = read_image(path).voxels
+    mask = nibabel.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4))
+    nibabel.save(mask, tmp_path / f"xray{suffix}.nii.gz")
+    assert np.array_equal(read_image(path).voxels, alone)
+
+
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
 @pytest.mark.parametrize(
     ("image", "says"),
