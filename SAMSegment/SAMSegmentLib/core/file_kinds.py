@@ -10,6 +10,8 @@ from pathlib import Path
 from .errors import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
+#: Source: DICOM PS3.10, 7.1.
+DICOM_MARK_AT = 128
 #: Enough for NIfTI-2's header, a DICOM preamble, and the first lines of a text.
 HEAD_BYTES = 1024
 #: The part of a pair of files that has no header.
@@ -42,7 +44,8 @@ def kind_of(path: Path) -> Kind:
         kind = Kind.NRRD
     elif head.lstrip().startswith((b"ObjectType", b"NDims", b"Comment")) and b"NDims" in head:
         kind = Kind.META_IMAGE
-    if packed and kind is not Kind.OTHER:
+    is_dicom = head[DICOM_MARK_AT:].startswith(b"DICM")
+    if packed and (is_dicom or kind is not Kind.OTHER):
         raise InputError(f"{path} is packed with gzip: unpack it (gunzip) and give what comes out.")
     return kind
 

@@ -9,11 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError, WriteError, reason_of
+from .file_kinds import DICOM_MARK_AT
 from .whole_file import new_file
 
 PREFIX = ".samsegment-"
-# Where "DICM" stands in a DICOM file (PS3.10, 7.1).
-_DICOM_MARK_AT = 128
 
 
 def check_new_file(
@@ -142,6 +141,6 @@ def _same_file(path: Path, other: Path) -> bool:
 
 def _is_dicom(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
-        file.seek(_DICOM_MARK_AT)
+        file.seek(DICOM_MARK_AT)
         return file.read(4) == b"DICM"
     return False

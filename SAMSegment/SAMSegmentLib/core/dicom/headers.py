@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from struct import unpack
 from typing import BinaryIO
@@ -27,6 +29,9 @@ from ..errors import InputError, has_no_memory
 SUFFIXES = (".dcm", ".dicom", ".ima")
 # Volumes in other formats, one of which a folder without DICOM may hold.
 _OTHER_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_PACKED = tuple(f"{suffix}.gz" for suffix in SUFFIXES)
+# Where images are looked for below a folder that has none; it may be a whole disk.
+_FOLDERS_SEARCHED, _FILES_TRIED, _FOLDERS_NAMED = 500, 3, 3
 # Objects with or without pixels that are no pictures of a patient, by modality.
 _OBJECTS = {
     "SEG": "a segmentation",
@@ -175,26 +180,60 @@ def headers_in(folder: Path) -> list[Header]:
     sets and segmentations, are passed over.
 
     Raises:
-        InputError: if a file is incomplete or damaged, or there is no image.
+        InputError: if a file is incomplete, damaged or packed, or there is no image.
     """
     with damage_told(folder):
         # Names with a dot are those that macOS puts beside each file.
         paths = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
+        _refuse_packed(paths)
         read = [_read(path) for path in paths if path.is_file() and is_dicom(path)]
     headers = [one for one in read if isinstance(one, Header)]
     if not headers:
-        others = sorted({one for one in read if isinstance(one, str)})
-        found = f", only {', '.join(others)}" if others else ""
-        volume = next(
-            (
-                f" For {path.name}, name that file."
-                for path in paths
-                if path.name.endswith(_OTHER_VOLUMES)
-            ),
-            "",
-        )
-        raise InputError(f"The folder {folder} holds no DICOM series of images{found}.{volume}")
+        found = sorted({one for one in read if isinstance(one, str)})
+        raise _no_images(folder, paths, found)
     return headers
+
+
+def _refuse_packed(paths: list[Path]) -> None:
+    """Slices that would be left out without a word, such as the last ones of a volume."""
+    packed = next((path for path in paths if path.name.lower().endswith(_PACKED)), None)
+    if packed is not None:
+        raise InputError(
+            f"{packed} is a DICOM file packed with gzip: unpack all that lie there (gunzip), or "
+            "move them to another folder."
+        )
+
+
+def _no_images(folder: Path, paths: list[Path], found: list[str]) -> InputError:
+    """The error for a folder without images: what lies there, and where to look instead."""
+    volume = next((path.name for path in paths if path.name.endswith(_OTHER_VOLUMES)), None)
+    below = [] if volume else list(islice(_folders_with_images(folder), _FOLDERS_NAMED + 1))
+    advice = ""
+    if volume:
+        advice = f" For {volume}, name that file."
+    elif len(below) == 1:
+        advice = f" Images lie in its subfolder {below[0]}: name that."
+    elif below:
+        more = " and others" if len(below) > _FOLDERS_NAMED else ""
+        named = ", ".join(str(place) for place in below[:_FOLDERS_NAMED])
+        advice = f" Images lie in its subfolders {named}{more}: name one of them."
+    only = f", only {', '.join(found)}" if found else ""
+    return InputError(f"The folder {folder} holds no DICOM series of images{only}.{advice}")
+
+
+def _folders_with_images(folder: Path) -> Iterator[Path]:
+    """Subfolders, relative to the folder, in which one of the first files is a DICOM image."""
+    for place, folders, names in islice(os.walk(folder), _FOLDERS_SEARCHED):
+        folders.sort()
+        files = (Path(place, name) for name in sorted(names)[:_FILES_TRIED])
+        if any(_is_image(path) for path in files):
+            yield Path(place).relative_to(folder)
+
+
+def _is_image(path: Path) -> bool:
+    with suppress(InputError, OSError):
+        return path.is_file() and is_dicom(path) and isinstance(_read(path), Header)
+    return False
 
 
 def header_of(path: Path) -> Header:

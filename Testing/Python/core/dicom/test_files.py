@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 
 import numpy as np
@@ -78,6 +79,32 @@ def test_what_lies_beside_the_slices_is_passed_over(folder):
     image = read_image(folder)
     assert np.array_equal(image.voxels, VOXELS)
     assert image.warnings == ()
+
+
+def test_a_folder_whose_slices_lie_in_subfolders_names_these(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("no image")
+    (tmp_path / "again").symlink_to(tmp_path)
+    (tmp_path / "study 1").mkdir()
+    first = write(tmp_path / "study 1" / "ct", series())
+    index = slice_of(VOXELS[0], position(0), SOPClassUID="1.2.840.10008.1.3.10")
+    write(tmp_path, [index], ["DICOMDIR"])
+    assert f"Images lie in its subfolder {first.relative_to(tmp_path)}: name that." in refusal(
+        tmp_path
+    )
+    for number in range(4):
+        write(tmp_path / f"study 0{number}", series(1))
+    message = refusal(tmp_path)
+    assert message.endswith("subfolders study 00, study 01, study 02 and others: name one of them.")
+
+
+def test_a_slice_that_is_packed_is_not_left_out(folder):
+    last = folder / "0007.dcm"
+    packed = folder / "0007.dcm.gz"
+    packed.write_bytes(gzip.compress(last.read_bytes()))
+    last.unlink()
+    assert "0007.dcm.gz is a DICOM file packed with gzip: unpack" in refusal(folder)
+    assert "is packed with gzip: unpack" in refusal(packed)
 
 
 def test_a_folder_with_nothing_but_a_segmentation_says_so(tmp_path):
