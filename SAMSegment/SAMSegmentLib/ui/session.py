@@ -125,7 +125,8 @@ class Session(PromptCommands):
 
     def _refresh(self) -> None:
         target = target_of(self._effect.parameterSetNode())
-        if target != self._target:
+        is_other = target != self._target
+        if is_other:
             self._leave()
             self._enter(target)
         parameters = parameters_of(self._effect)
@@ -138,6 +139,8 @@ class Session(PromptCommands):
             self._service.acquire(self._asking, model_entry(parameters.model))
         self._prompts.use_markups(parameters.roi, parameters.line)
         self._view.set_opacity(parameters.opacity)
+        if is_other:  # What came back with it changes nothing of it.
+            return
         if parameters.threshold != before.threshold:
             self._keep(self._prompts.prompts)
             self._draw()

@@ -9,7 +9,7 @@ from SlicerHost.studio import GRIDS, affine, geometry_of, rotation, vtk_matrix, 
 from TestSupport.phantoms import ball, dice
 from TestSupport.quick_engine import POINT_MM
 
-from .conftest import BALL, GRID, RADIUS
+from .conftest import BALL, GRID, RADIUS, SMALL
 from .test_effect_rules import paint
 from .test_effect_views import draw_roi
 
@@ -249,3 +249,18 @@ def test_an_roi_that_a_shear_would_make_another_one_stays_away(desk, meanwhile):
     desk.wait(lambda: "has moved since" in desk.status)
     assert desk.rows == [] and desk.ui.startSelector.currentData == "content"
     corrected(desk, before)
+
+
+def test_a_finished_segment_that_is_selected_after_a_stale_one_asks_for_nothing(desk):
+    applied(desk)
+    edited(desk)
+    desk.editor.setCurrentSegmentID(desk.second)
+    desk.propose(SMALL)
+    desk.apply()
+    desk.editor.setCurrentSegmentID(desk.first)
+    desk.application.process_events()
+    assert desk.ui.startSelector.currentData == "content"
+    desk.editor.setCurrentSegmentID(desk.second)
+    desk.application.wait(seconds=0.1)
+    assert desk.ui.startSelector.currentData == "prompts"
+    assert not desk.is_asking and desk.session._asking.shown is None
