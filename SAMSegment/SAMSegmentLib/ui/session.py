@@ -125,10 +125,10 @@ class Session(PromptCommands):
 
     def _refresh(self) -> None:
         target = target_of(self._effect.parameterSetNode())
-        is_other = target != self._target
-        if is_other:
+        if target != self._target:
             self._leave()
             self._enter(target)
+            self._parameters = None  # what came back with it is no change to it
         parameters = parameters_of(self._effect)
         before, self._parameters = self._parameters, parameters
         if self._target is None:
@@ -139,8 +139,6 @@ class Session(PromptCommands):
             self._service.acquire(self._asking, model_entry(parameters.model))
         self._prompts.use_markups(parameters.roi, parameters.line)
         self._view.set_opacity(parameters.opacity)
-        if is_other:  # What came back with it changes nothing of it.
-            return
         if parameters.threshold != before.threshold:
             self._keep(self._prompts.prompts)
             self._draw()
@@ -163,11 +161,10 @@ class Session(PromptCommands):
         if self.is_active:
             self._prompts.take_note()
         shown = self._asking.shown
-        if not self.is_active or shown is None or not shown.complete or self._asking.is_busy:
+        is_busy = self._asking.is_busy or self._soon.is_waiting
+        if not self.is_active or shown is None or not shown.complete or is_busy:
             return
         target, parameters = self._target, self._parameters
-        if self._soon.is_waiting:
-            return
         if not self._view.shows(shown.proposal, parameters.threshold):
             # Nothing is written unseen; if it got lost, it is drawn again.
             self._view.draw_again()
@@ -355,8 +352,7 @@ class Session(PromptCommands):
     def _ask(self) -> None:
         if not self.is_active or self._target is None:
             return
-        if not can_be_loaded(self._parameters.model):
-            # The proposal stays, and the panel says how to get the model.
+        if not can_be_loaded(self._parameters.model):  # The panel says how to get the model.
             self._asking.stop()
             self._asking.say("")
             return
@@ -365,8 +361,9 @@ class Session(PromptCommands):
             self._asking.drop()
             self._say_what_came_back()
             return
-        facing = self._gaze.facing
-        self._guarded(self._asking.ask, self._target, prompts, self._parameters, facing)
+        self._prompts.wake()  # a proposal is seen with what it answers
+        asked = self._target, prompts, self._parameters, self._gaze.facing
+        self._guarded(self._asking.ask, *asked)
 
     def _on_asking_changed(self) -> None:
         self._draw()

@@ -125,7 +125,7 @@ def test_after_apply_the_views_show_the_segment_alone(desk, red):
     assert len(desk.rows) == 2 and "more points correct it" in desk.status
 
 
-@pytest.mark.parametrize("how", ["point", "button", "row", "undo"])
+@pytest.mark.parametrize("how", ["point", "button", "row", "undo", "option"])
 def test_a_correction_shows_the_prompts_again(desk, red, how):
     draw_roi(desk)
     desk.proposal()
@@ -138,6 +138,9 @@ def test_a_correction_shows_the_prompts_again(desk, red, how):
         desk.button("positiveButton", True)
     elif how == "row":
         desk.ui.promptList.setCurrentRow(1)
+    elif how == "option":
+        desk.button("fillHolesBox", False)
+        desk.proposal()
     else:
         desk.button("undoPromptButton")
         desk.proposal()
