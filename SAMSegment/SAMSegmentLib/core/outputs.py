@@ -9,10 +9,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError, WriteError, reason_of
-from .file_kinds import DICOM_MARK_AT
+from .file_kinds import DICOM_MARK_AT, Kind, kind_of
+from .text_headers import named_files
 from .whole_file import new_file
 
 PREFIX = ".samsegment-"
+# A NIfTI image in two files.
+_PAIR = (".hdr", ".img")
 
 
 def check_new_file(
@@ -124,13 +127,23 @@ def _exists(path: Path) -> InputError:
 def _is_file_of(path: Path, source: Path) -> bool:
     """Whether a path leads to a file that is read, by any name, link or hard link."""
     if not os.path.isdir(source):
-        return _same_file(path, source)
+        return any(_same_file(path, file) for file in _files_of(source))
     if not _is_dicom(path):
         # Not a part of the series: an earlier mask beside the slices may be replaced.
         return False
     with suppress(OSError):
         return any(_same_file(path, entry) for entry in source.iterdir())
     return False
+
+
+def _files_of(source: Path) -> Iterator[Path]:
+    """An image's file, and those beside it that hold its voxels."""
+    yield source
+    if source.suffix in _PAIR:
+        yield from (source.with_suffix(suffix) for suffix in _PAIR)
+    with suppress(OSError, ValueError):
+        if kind_of(source) in (Kind.NRRD, Kind.META_IMAGE):
+            yield from named_files(source)
 
 
 def _same_file(path: Path, other: Path) -> bool:

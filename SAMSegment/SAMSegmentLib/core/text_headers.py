@@ -5,9 +5,13 @@ ITK tells of raw voxels that are too few, but not of packed ones that are damage
 
 from __future__ import annotations
 
+import glob
 import gzip
 import math
+import os
+import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import InputError
@@ -86,6 +90,24 @@ def check_meta_image(path: Path) -> None:
         _check_zlib(file, start, packed, size)
     elif fields.get("headersize", "0") in ("0", "-1"):
         _check_raw(file, start, size)
+
+
+def named_files(path: Path) -> Iterator[Path]:
+    """The files that a NRRD or MetaImage header names for its voxels, as far as they are there."""
+    with path.open("rb") as file:
+        lines = file.read(LONGEST_HEADER).decode("latin-1").splitlines()
+    for number, line in enumerate(lines):
+        name, found, value = line.replace("=", ":", 1).partition(":")
+        if not found or name.replace(" ", "").lower() not in ("datafile", "elementdatafile"):
+            continue
+        named = value.split()[:1] if "%" in value else [value.strip()]
+        if value.split()[:1] == ["LIST"]:
+            named = [each.strip() for each in lines[number + 1 :] if each.strip()]
+        for each in named:
+            # A pattern, as of printf, stands for a file a slice.
+            pattern = re.sub(r"%[-+ #0-9.]*[a-z]", "*", "".join(glob.escape(c) for c in each))
+            yield from (Path(file) for file in glob.glob(os.path.join(path.parent, pattern)))
+        return
 
 
 def _split(path: Path, *ends: bytes, after: bytes = b"") -> tuple[str, int]:

@@ -71,6 +71,33 @@ def test_a_slice_of_the_dicom_folder_is_never_replaced_but_a_mask_beside_it_is(t
         check_new_file(series / "mask.nrrd", False, [series])
 
 
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("ct.nhdr", "NRRD0004\ndimension: 3\ndata file: voxels.nrrd\n"),
+        ("ct.nhdr", "NRRD0004\ndatafile: ./voxels.nrrd\n"),
+        ("ct.nhdr", "NRRD0004\ndata file: LIST\nother.raw\nvoxels.nrrd\n"),
+        ("ct.nhdr", "NRRD0004\ndata file: vox%3ls.nrrd 1 9 1\n"),
+        ("ct.mhd", "ObjectType = Image\nNDims = 3\nElementDataFile = voxels.nrrd\n"),
+        ("ct.mhd", "ObjectType = Image\nNDims = 3\nElementDataFile = LIST\nvoxels.nrrd\n"),
+    ],
+)
+def test_the_file_that_a_header_names_for_its_voxels_is_never_replaced(tmp_path, header, text):
+    (tmp_path / header).write_text(text)
+    (tmp_path / "voxels.nrrd").write_text("the only copy")
+    (tmp_path / "mask.nrrd").write_text("NRRD0004")
+    with pytest.raises(InputError, match="would be lost"):
+        check_new_file(tmp_path / "voxels.nrrd", True, [tmp_path / header])
+    check_new_file(tmp_path / "mask.nrrd", True, [tmp_path / header])
+
+
+def test_neither_file_of_a_nifti_pair_is_replaced(tmp_path):
+    for name in ("ct.hdr", "ct.img"):
+        (tmp_path / name).write_bytes(bytes(348))
+    with pytest.raises(InputError, match="would be lost"):
+        check_new_file(tmp_path / "ct.img", True, [tmp_path / "ct.hdr"])
+
+
 def test_what_exists_is_replaced_only_if_that_was_asked_for(tmp_path):
     path = tmp_path / "mask.nrrd"
     path.write_text("corrected by hand")
