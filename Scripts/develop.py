@@ -344,7 +344,7 @@ COMMANDS = {
         lambda rest: cmake_lists.write(ROOT / "SAMSegment"),
     ),
     "models-table": (
-        "write the README's table of models from the catalogue",
+        "write the table of models in docs/models.md from the catalogue",
         lambda rest: models_table.write(ROOT),
     ),
     "fuzz": (

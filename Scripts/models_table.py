@@ -1,4 +1,4 @@
-"""Keeps the README's table of models as the catalogue is."""
+"""Keeps the table of models in docs/models.md as the catalogue is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+PAGE = "docs/models.md"
 BEGIN, END = "<!-- models: begin -->", "<!-- models: end -->"
 HEADS = ("name", "prompts", "images", "size", "licence of the weights", "measured", "about")
 PROMPTS = {"roi": "ROI", "points": "points", "line": "measured line"}
@@ -43,29 +44,29 @@ def _timing(timing: dict) -> str:
 def _about(model: dict, cards: set[str]) -> str:
     links = []
     if model["name"] in cards:
-        links.append(f"[card](SAMSegment/Resources/Models/{model['name']}.md)")
+        links.append(f"[card](../SAMSegment/Resources/Models/{model['name']}.md)")
     if model["source"].startswith("https://"):
         links.append(f"[weights]({model['source']})")
     return ", ".join(links) or model["source"]
 
 
-def updated(readme: str, new_table: str) -> str:
-    """The README with the table between the marks replaced."""
+def updated(page: str, new_table: str) -> str:
+    """The page with the table between the marks replaced."""
     pattern = rf"{re.escape(BEGIN)}\n(?:.*\n)*?{re.escape(END)}"
-    text, count = re.subn(pattern, lambda _: f"{BEGIN}\n{new_table}\n{END}", readme)
+    text, count = re.subn(pattern, lambda _: f"{BEGIN}\n{new_table}\n{END}", page)
     if count != 1:
-        raise ValueError(f"README.md needs one pair of marks ({BEGIN}, {END}), has {count}")
+        raise ValueError(f"{PAGE} needs one pair of marks ({BEGIN}, {END}), has {count}")
     return text
 
 
 def write(root: Path) -> int:
     """Rewrite the table; returns 0."""
-    folder, readme = root / "SAMSegment" / "Resources" / "Models", root / "README.md"
+    folder, page = root / "SAMSegment" / "Resources" / "Models", root / PAGE
     models = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))["models"]
-    old = readme.read_text(encoding="utf-8")
+    old = page.read_text(encoding="utf-8")
     new = updated(old, table(models, {path.stem for path in folder.glob("*.md")}))
     if new != old:
         # Bytes, so that Windows keeps LF.
-        readme.write_bytes(new.encode())
-    print("README.md " + ("was brought up to date" if new != old else "is right"))
+        page.write_bytes(new.encode())
+    print(f"{PAGE} {'was brought up to date' if new != old else 'is right'}")
     return 0

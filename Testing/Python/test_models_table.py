@@ -1,4 +1,4 @@
-"""The README's table of models says what the catalogue says."""
+"""The table of models in the documents says what the catalogue says."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,10 @@ MODELS = ROOT / "SAMSegment" / "Resources" / "Models"
 CATALOGUE = json.loads((MODELS / "catalogue.json").read_text(encoding="utf-8"))["models"]
 
 
-def test_the_readme_is_up_to_date():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_is_up_to_date():
+    page = (ROOT / models_table.PAGE).read_text(encoding="utf-8")
     made = models_table.table(CATALOGUE, {path.stem for path in MODELS.glob("*.md")})
-    assert models_table.updated(readme, made) == readme, "run: make models-table"
+    assert models_table.updated(page, made) == page, "run: make models-table"
 
 
 def test_a_restriction_is_seen():
@@ -29,7 +29,7 @@ def test_every_model_has_a_row():
     assert {line.count("|") for line in lines} == {len(models_table.HEADS) + 1}
 
 
-@pytest.mark.parametrize("readme", ["", f"{models_table.BEGIN}\n{models_table.END}\n" * 2])
-def test_without_one_pair_of_marks_nothing_is_written(readme):
+@pytest.mark.parametrize("page", ["", f"{models_table.BEGIN}\n{models_table.END}\n" * 2])
+def test_without_one_pair_of_marks_nothing_is_written(page):
     with pytest.raises(ValueError, match="one pair of marks"):
-        models_table.updated(readme, "table")
+        models_table.updated(page, "table")

@@ -79,6 +79,31 @@ def test_text_files_have_unix_line_ends():
     assert [str(path) for path, text in texts().items() if "\r\n" in text] == []
 
 
+def heading_anchors(markdown: str) -> set[str]:
+    """What GitHub calls the headings of a page in links."""
+    headings = re.findall(r"^#+ (.+)$", markdown, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_links_between_the_documents_lead_somewhere():
+    broken = []
+    for page, text in texts().items():
+        if page.suffix != ".md":
+            continue
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+            name, _, anchor = link.partition("#")
+            target = (ROOT / page.parent / name) if name else ROOT / page
+            known = target.exists() and (
+                not anchor or anchor in heading_anchors(target.read_text("utf-8"))
+            )
+            broken += [] if known else [f"{page}: {link}"]
+    assert broken == []
+
+
+def test_readme_stays_short():
+    assert len((ROOT / "README.md").read_text("utf-8").split()) < 900
+
+
 def test_no_file_of_the_library_is_too_long():
     lines = {
         str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines())
