@@ -20,7 +20,7 @@ HOMEPAGE = "https://github.com/SAMSegment/SlicerSAMSegment"
 _HOME_OF = {
     "SAMSegmentLogic": "SAMSegmentLib.logic",
     # Not in a file beside this one: Slicer takes each of those for a module.
-    "SAMSegmentTest": "SAMSegmentLib.ui.self_test",
+    "SAMSegmentTest": "SAMSegmentLib.ui.module.self_test",
 }
 
 
@@ -65,7 +65,7 @@ class SAMSegment(ScriptedLoadableModule):
 
 def register() -> None:
     """Gives Slicer the effect and the sample data; a second time nothing happens."""
-    from SAMSegmentLib.ui import registration
+    from SAMSegmentLib.ui.module import registration
 
     registration.register_effect()
     registration.register_sample_data()
@@ -73,7 +73,7 @@ def register() -> None:
 
 
 class SAMSegmentWidget(ScriptedLoadableModuleWidget):
-    """The module panel; see `SAMSegmentLib.ui.module_panel`."""
+    """The module panel; see `SAMSegmentLib.ui.module.module_panel`."""
 
     # Slicer goes on to enter and exit a panel that could not be set up.
     _panel = None
@@ -82,8 +82,8 @@ class SAMSegmentWidget(ScriptedLoadableModuleWidget):
         super().setup()
         # A module that is loaded into a running Slicer has missed the end of its start.
         register()
-        from SAMSegmentLib.ui.module_panel import ModulePanel
-        from SAMSegmentLib.ui.worker_service import shared_service
+        from SAMSegmentLib.ui.common.worker_service import shared_service
+        from SAMSegmentLib.ui.module.module_panel import ModulePanel
 
         self._panel = ModulePanel(shared_service())
         self.layout.addWidget(self._panel.widget)

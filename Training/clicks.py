@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from SAMSegmentLib.networks.samsegment3d import PromptTensors
+from SAMSegmentLib.models.samsegment3d.network import PromptTensors
 
 #: Edges of the surroundings, as shares of the window's edge.
 SURROUNDINGS = (0.1, 0.2, 0.4)

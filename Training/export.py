@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from SAMSegmentLib.networks.samsegment3d import SAMSegment3D
+from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 
 #: What a file may weigh.
 MOST_BYTES = 25_000_000

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from SAMSegmentLib.core.window_picture import picture_of
+from SAMSegmentLib.models.samsegment3d.picture import picture_of
 
 from .anatomy import blob, random_anatomy, smooth_field
 from .appearance import Scanner, painted, textured, with_lesion

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from SAMSegmentLib.networks.samsegment3d import GAIN, Conv1, Conv3, SAMSegment3D
+from SAMSegmentLib.models.samsegment3d.network import GAIN, Conv1, Conv3, SAMSegment3D
 
 # Deviation of the weights before they are standardised. It does not change what the network
 # computes, but how far a step of Adam, of a fixed size, turns them.

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from SAMSegmentLib.core.whole_file import write_whole
-from SAMSegmentLib.networks.samsegment3d import SAMSegment3D
+from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 
 from .config import Config
 from .standardised import plain_tensors, standardise

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn.utils import parametrize
 
-from SAMSegmentLib.networks.samsegment3d import folded, unfolded
+from SAMSegmentLib.models.samsegment3d.network import folded, unfolded
 
 from .clicks import first_prompts, next_prompts
 from .config import Config, Stage, read_config

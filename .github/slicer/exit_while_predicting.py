@@ -8,7 +8,7 @@ import traceback
 import slicer
 
 try:
-    from SAMSegmentLib.ui.self_test import begin_to_predict
+    from SAMSegmentLib.ui.module.self_test import begin_to_predict
 
     begin_to_predict()
     status = 0

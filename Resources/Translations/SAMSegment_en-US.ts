@@ -486,737 +486,737 @@
     </message>
 </context>
 <context>
-    <name>qSlicerAbstractCoreModule</name>
+    <name>common.device_selector</name>
     <message>
-        <location filename="SAMSegment/SAMSegment.py"/>
-        <source>Segmentation</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.applying</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/applying.py"/>
-        <source>Applied. Ctrl+Z takes it back; more points correct it.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.asking</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
-        <source>Preparing ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
-        <source>Something went wrong: {error}. The prompts are kept.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
-        <source>Other segments have changed, and keep their voxels: look again, then Apply.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
-        <source>Starting the model ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
-        <source>The model found nothing here: add a positive point or change the ROI.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
-        <source>Correct with more points, or Apply.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/asking.py"/>
-        <source>{message}, about {seconds} s left</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.device_selector</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/device_selector.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/device_selector.py"/>
         <source>automatic ({device})</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/device_selector.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/device_selector.py"/>
         <source>{size:.0f} GB of memory</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
-    <name>ui.idle_status</name>
+    <name>common.settings</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/idle_status.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <source>automatic</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <source>graphics card (CUDA)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <source>graphics card (Apple)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <source>processor</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <source>graphics card {number} (CUDA)</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>effect.applying</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/applying.py"/>
+        <source>Applied. Ctrl+Z takes it back; more points correct it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>effect.asking</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
+        <source>Preparing ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
+        <source>Something went wrong: {error}. The prompts are kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
+        <source>Other segments have changed, and keep their voxels: look again, then Apply.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
+        <source>Starting the model ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
+        <source>The model found nothing here: add a positive point or change the ROI.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
+        <source>Correct with more points, or Apply.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
+        <source>{message}, about {seconds} s left</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>effect.idle_status</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/idle_status.py"/>
         <source>Select a source volume and a segment.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/idle_status.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/idle_status.py"/>
         <source>{model} is not installed: download it above, or choose another model.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
-    <name>ui.keeping</name>
+    <name>effect.keeping</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>Prompts correct what the segment holds, as the last ones did (Start from).</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>Time point {time}.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>The prompts were placed at {time}.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>The segment has moved since its prompts were placed: they moved with it.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>The segment or the volume has moved since its prompts were placed</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>The segment was changed since its prompts were placed</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>An earlier version did not note where the prompts belong</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/keeping.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
         <source>they are left out, and new ones correct what the segment holds (Start from).</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
-    <name>ui.model_check</name>
+    <name>effect.panel</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
-        <source>Starting the model ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
-        <source>The model is at work ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
-        <source>Stopped.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
-        <source>{model} ran, but its mask is wrong (Dice {dice:.2f}): please report this with the diagnostics.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
-        <source>{model} works: test object found in {seconds:.1f} s (Dice {dice:.2f}), after {start:.1f} s to start.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_check.py"/>
-        <source>{model} works: test object found in {seconds:.1f} s (Dice {dice:.2f}).</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.model_list</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>being installed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>being verified</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>{amount} downloaded</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>The file is damaged, or another model&apos;s.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>Wait until {model} is done.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>Folder: {path}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>The folder will be made for the first model.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>The environment variable {name} says which folder it is.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>The folder for downloaded models</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>Remove the weights of {model} ({size}) from this computer?</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_list.py"/>
-        <source>The same file is used by {models}, which goes with it.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.model_offer</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_offer.py"/>
-        <source>Wait until {model} is done.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_offer.py"/>
-        <source>Its file is damaged, or another model&apos;s.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.model_source</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_source.py"/>
-        <source>A file ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_source.py"/>
-        <source>A folder, such as a USB stick ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_source.py"/>
-        <source>The folder with {file}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_source.py"/>
-        <source>The file {file} of {model}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_source.py"/>
-        <source>Weights</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_source.py"/>
-        <source>All files</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.model_store</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>Cancelled.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>Cancelled. Download carries on from there.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>Removed.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>Starting</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>The file is as published: its SHA-256 is the catalogue&apos;s.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>The file is unchanged since it was converted on this computer, and fits the network. To compare it with what was published, remove and download it again.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_store.py"/>
-        <source>Installed.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.model_texts</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{count} MB</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{done} of {total} MB</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{seconds} s</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{minutes} min</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{hours} h {minutes} min</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{speed:.1f} MB/s</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{time} left</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>included</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>installed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>damaged</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>missing</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>not installed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>from {host}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>There is no download: get the file by other means.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>From {host}.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>From {host}; if that fails, from {others}.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>The licence {licence} sets a limit: {restriction}.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Download again</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Accept and download</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Try again</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Carry on</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Download</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{action} ({size})</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>ROI</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>points</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>measured line</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{count} million</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Prompts:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Images:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Parameters:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Licence:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Source:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Measured:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>Cite:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{licence} (code and weights)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{code} (code), {weights} (weights)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{what} {seconds} s</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/model_texts.py"/>
-        <source>{took} ({computer})</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.module_panel</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>not installed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>All packages are installed.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>The packages could not be installed: {error}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>Stop the test</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>Test the model</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>Copied. Paste it into your report; it names no patient, file or image.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>not started; it starts with the effect, or with the test below</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>not started</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>starting ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>cannot be started</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>{device}, PyTorch {torch}, {threads} threads</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>Load a volume (CT, MR or other), or take sample data.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>In the Segment Editor select the volume, add a segment, and choose &lt;b&gt;SAM Segment&lt;/b&gt;.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>Click on the object, or draw an ROI around it; its measured diameter will do, too.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>Look at the proposal in the views. Where it is wrong, add a positive or negative point, drag one, or move the threshold.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/module_panel.py"/>
-        <source>Press &lt;b&gt;Apply&lt;/b&gt;. Ctrl+Z takes it back.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.packages</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source>The extension PyTorch installs it: in the Extensions Manager (View menu) install PyTorch, restart Slicer, and press this button again.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source>{packages} was not installed. The Python console tells why.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source> (PyTorch, by the extension PyTorch: a download of 0.2 GB, or up to 3 GB for a graphics card. It takes minutes, in which Slicer does not respond.)</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source>SAM Segment needs these Python packages, which will be installed into Slicer:</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source>Continue?</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/packages.py"/>
-        <source>{packages} was in use while it was replaced. Restart Slicer now? Save your work first.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.panel</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/panel.py"/>
         <source>prompts alone</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/panel.py"/>
         <source>segment as it is</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/panel.py"/>
         <source>segment, refined</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/panel.py"/>
         <source>{model} (not installed)</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/panel.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/panel.py"/>
         <source>{model} does not take a line: choose another model to use one.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
-    <name>ui.prompt_editor</name>
+    <name>effect.prompt_editor</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/prompt_editor.py"/>
         <source>ROI   {size} mm</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/prompt_editor.py"/>
         <source>Line   {length:.1f} mm</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/prompt_editor.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/prompt_editor.py"/>
         <source>A point had no position (NaN) and was put back or left out.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
-    <name>ui.readings</name>
+    <name>effect.readings</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
         <source>Mask {number} of {count}.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
         <source>The model is still at work: other masks can be seen when it is done.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
         <source>There is no proposal: place a point or draw an ROI first.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
         <source>The points after the first prompt say already which object is meant: without them (key U takes back) other masks can be seen.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/readings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
         <source>The model has only one mask for these prompts.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
-    <name>ui.registration</name>
+    <name>effect.session</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/registration.py"/>
-        <source>SAM Segment</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>ui.session</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
         <source>Select a source volume and a segment.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
         <source>Cancelled. The prompts are kept.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/session.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
         <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
-    <name>ui.settings</name>
+    <name>models.model_list</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
-        <source>automatic</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>being installed</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
-        <source>graphics card (CUDA)</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>being verified</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
-        <source>graphics card (Apple)</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>{amount} downloaded</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
-        <source>processor</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>The file is damaged, or another model&apos;s.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/settings.py"/>
-        <source>graphics card {number} (CUDA)</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>Wait until {model} is done.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>Folder: {path}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>The folder will be made for the first model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>The environment variable {name} says which folder it is.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>The folder for downloaded models</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>Remove the weights of {model} ({size}) from this computer?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
+        <source>The same file is used by {models}, which goes with it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>models.model_offer</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_offer.py"/>
+        <source>Wait until {model} is done.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_offer.py"/>
+        <source>Its file is damaged, or another model&apos;s.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>models.model_source</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
+        <source>A file ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
+        <source>A folder, such as a USB stick ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
+        <source>The folder with {file}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
+        <source>The file {file} of {model}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
+        <source>Weights</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
+        <source>All files</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>models.model_store</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_store.py"/>
+        <source>Cancelled.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_store.py"/>
+        <source>Cancelled. Download carries on from there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_store.py"/>
+        <source>Removed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_store.py"/>
+        <source>Starting</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_store.py"/>
+        <source>The file is as published: its SHA-256 is the catalogue&apos;s.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_store.py"/>
+        <source>The file is unchanged since it was converted on this computer, and fits the network. To compare it with what was published, remove and download it again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_store.py"/>
+        <source>Installed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>models.model_texts</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{count} MB</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{done} of {total} MB</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{seconds} s</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{minutes} min</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{hours} h {minutes} min</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{speed:.1f} MB/s</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{time} left</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>included</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>installed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>damaged</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>missing</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>not installed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>from {host}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>There is no download: get the file by other means.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>From {host}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>From {host}; if that fails, from {others}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>The licence {licence} sets a limit: {restriction}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Download again</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Accept and download</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Try again</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Carry on</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Download</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{action} ({size})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>ROI</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>points</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>measured line</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{count} million</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Prompts:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Images:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Parameters:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Licence:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Source:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Measured:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Cite:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{licence} (code and weights)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{code} (code), {weights} (weights)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{what} {seconds} s</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{took} ({computer})</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>module.model_check</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/model_check.py"/>
+        <source>Starting the model ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/model_check.py"/>
+        <source>The model is at work ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/model_check.py"/>
+        <source>Stopped.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/model_check.py"/>
+        <source>{model} ran, but its mask is wrong (Dice {dice:.2f}): please report this with the diagnostics.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/model_check.py"/>
+        <source>{model} works: test object found in {seconds:.1f} s (Dice {dice:.2f}), after {start:.1f} s to start.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/model_check.py"/>
+        <source>{model} works: test object found in {seconds:.1f} s (Dice {dice:.2f}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>module.module_panel</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>not installed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>All packages are installed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>The packages could not be installed: {error}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>Stop the test</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>Test the model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>Copied. Paste it into your report; it names no patient, file or image.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>not started; it starts with the effect, or with the test below</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>not started</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>starting ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>cannot be started</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>{device}, PyTorch {torch}, {threads} threads</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>Load a volume (CT, MR or other), or take sample data.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>In the Segment Editor select the volume, add a segment, and choose &lt;b&gt;SAM Segment&lt;/b&gt;.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>Click on the object, or draw an ROI around it; its measured diameter will do, too.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>Look at the proposal in the views. Where it is wrong, add a positive or negative point, drag one, or move the threshold.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/module_panel.py"/>
+        <source>Press &lt;b&gt;Apply&lt;/b&gt;. Ctrl+Z takes it back.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>module.packages</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/packages.py"/>
+        <source>The extension PyTorch installs it: in the Extensions Manager (View menu) install PyTorch, restart Slicer, and press this button again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/packages.py"/>
+        <source>{packages} was not installed. The Python console tells why.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/packages.py"/>
+        <source> (PyTorch, by the extension PyTorch: a download of 0.2 GB, or up to 3 GB for a graphics card. It takes minutes, in which Slicer does not respond.)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/packages.py"/>
+        <source>SAM Segment needs these Python packages, which will be installed into Slicer:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/packages.py"/>
+        <source>Continue?</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/packages.py"/>
+        <source>{packages} was in use while it was replaced. Restart Slicer now? Save your work first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>module.registration</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/module/registration.py"/>
+        <source>SAM Segment</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>qSlicerAbstractCoreModule</name>
+    <message>
+        <location filename="SAMSegment/SAMSegment.py"/>
+        <source>Segmentation</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

@@ -79,10 +79,10 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
     def setupOptionsFrame(self):
         # Not before a panel is wanted: Slicer imports this file at every start.
         from .logic import SAMSegmentLogic
-        from .ui.panel import Panel
-        from .ui.session import Session
-        from .ui.shortcuts import Shortcuts
-        from .ui.worker_service import shared_service
+        from .ui.common.worker_service import shared_service
+        from .ui.effect.panel import Panel
+        from .ui.effect.session import Session
+        from .ui.effect.shortcuts import Shortcuts
 
         session = Session(self.scriptedEffect, shared_service(), self._show, self._segmentEditor)
         self._panel = Panel(session, SAMSegmentLogic.models())
@@ -98,7 +98,7 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         return False  # markups do the rest
 
     def setMRMLDefaults(self):
-        from .ui.parameters import set_defaults
+        from .ui.effect.parameters import set_defaults
 
         set_defaults(self.scriptedEffect)
         # The editor calls this for each parameter node it gets (initializeParameterSetNode).
@@ -108,7 +108,7 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
     def updateGUIFromMRML(self):
         if self._session is None or self.scriptedEffect.parameterSetNode() is None:
             return
-        from .ui.parameters import parameters_of
+        from .ui.effect.parameters import parameters_of
 
         self._panel.show_parameters(parameters_of(self.scriptedEffect))
         self._session.refresh()

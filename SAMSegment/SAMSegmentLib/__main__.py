@@ -21,11 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     try:
         # Not above: Ctrl+C is heard while numpy and SimpleITK are imported, too.
-        from .command_line import run
+        from .cli.command_line import run
 
         return run(arguments)
     except KeyboardInterrupt:
-        from .console import remark
+        from .cli.console import remark
 
         remark("Cancelled.")
         return FAILURE
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         # One that this command cannot do without; of others, a MissingPackageError tells.
         if (error.name or "").startswith(__package__):
             raise
-        from .console import remark
+        from .cli.console import remark
 
         remark(f"The Python package {error.name} is needed: install it (pip install {error.name}).")
         return FAILURE
@@ -51,7 +51,7 @@ def _run_process() -> int:
     # and would end by the signal instead of the status; the next `exec` makes it forget
     # (run_eval_code_obj in Python/pythonrun.c).
     exec("")
-    from .console import flush_results
+    from .cli.console import flush_results
 
     return status if flush_results() else status or FAILURE
 

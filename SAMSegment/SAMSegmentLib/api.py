@@ -14,10 +14,10 @@ from .core.files import read_image
 from .core.image import Image, image_from_sitk, sitk_from_array
 from .core.prediction import NOTHING_FOUND, Prediction
 from .core.progress import CancelFlag, ProgressCallback
+from .core.prompt_history import PromptHistory
 from .core.prompts import Point, Prompts, Roi
-from .core.session import PromptHistory
 from .weights.catalogue import DEFAULT_MODEL, model_entry
-from .worker.client import InProcessClient
+from .worker.client.client import InProcessClient
 
 
 class Segmenter:

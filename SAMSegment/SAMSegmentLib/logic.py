@@ -20,14 +20,14 @@ from .scene.steps import finish
 from .scene.volumes import image_from_volume
 from .scene.writer import SegmentationWriter
 from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
-from .weights.install import remove
 from .weights.locking import ignore
+from .weights.store import remove
 from .weights.transfer import Transfer
-from .worker.client import check_request
-from .worker.events import PredictionRequest
-from .worker.model_jobs import install_order, run_job
-from .worker.model_messages import ModelDone, ModelOrder, VerifyModel
-from .worker.waiting import WaitingClient, WaitingInProcess
+from .worker.client.client import check_request
+from .worker.client.model_jobs import install_order, run_job
+from .worker.client.waiting import WaitingClient, WaitingInProcess
+from .worker.protocol.events import PredictionRequest
+from .worker.protocol.model_messages import ModelDone, ModelOrder, VerifyModel
 
 
 class SAMSegmentLogic:

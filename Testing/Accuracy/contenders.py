@@ -11,13 +11,13 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prediction import Prediction
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts
-from SAMSegmentLib.engines.base import Engine
-from SAMSegmentLib.engines.cache import EmbeddingCache
 from SAMSegmentLib.evaluation.protocol import PROTOCOLS, ROI_ALONE, Protocol
+from SAMSegmentLib.models.base import Engine
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
-from SAMSegmentLib.worker.client import check_request
-from SAMSegmentLib.worker.devices import choose_device
-from SAMSegmentLib.worker.server import ENGINES
+from SAMSegmentLib.worker.child.devices import choose_device
+from SAMSegmentLib.worker.child.server import ENGINES
+from SAMSegmentLib.worker.client.client import check_request
 
 PLAIN_RULE = "plain-rule"
 #: Unless others are asked for: all but the ROI alone, which is a step of another.

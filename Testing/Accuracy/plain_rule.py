@@ -19,10 +19,10 @@ from SAMSegmentLib.core.orientation import slices_first
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts
-from SAMSegmentLib.engines.intensity import GreyLevels, is_ct
-from SAMSegmentLib.engines.litemedsam import LiteMedSAMEngine
-from SAMSegmentLib.engines.slices import PixelGrid, RoiInStack, SliceStack, SliceWindow
-from SAMSegmentLib.networks.litemedsam import IMAGE_SIZE
+from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
+from SAMSegmentLib.models.litemedsam.network import IMAGE_SIZE
+from SAMSegmentLib.models.slicewise.intensity import GreyLevels, is_ct
+from SAMSegmentLib.models.slicewise.slices import PixelGrid, RoiInStack, SliceStack, SliceWindow
 
 #: Network pixels by which the last slice's box grows for the next.
 BOX_MARGIN = 3

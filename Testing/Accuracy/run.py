@@ -26,7 +26,6 @@ from Accuracy.worst import Finished, Worst
 from SAMSegmentLib import __version__
 from SAMSegmentLib.core.errors import InputError, SAMSegmentError
 from SAMSegmentLib.core.image import Image
-from SAMSegmentLib.engines.cache import EmbeddingCache
 from SAMSegmentLib.evaluation.cases import LabelledImage
 from SAMSegmentLib.evaluation.protocol import PROTOCOLS, EncoderClock, Protocol, Step, run
 from SAMSegmentLib.evaluation.report import (
@@ -38,6 +37,7 @@ from SAMSegmentLib.evaluation.report import (
     rows_of,
 )
 from SAMSegmentLib.evaluation.summary import objects_of, summary
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import DEFAULT_MODEL, model_entry
 from TestSupport.cases import DATA
 

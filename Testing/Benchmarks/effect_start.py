@@ -84,8 +84,8 @@ def measure_worker() -> dict:
     from SAMSegmentLib.core.image import Image
     from SAMSegmentLib.core.prompts import Prompts, Roi
     from SAMSegmentLib.weights.catalogue import model_entry
-    from SAMSegmentLib.worker.events import Answer, Failed, PredictionRequest, Ready
-    from SAMSegmentLib.worker.process_client import WorkerClient
+    from SAMSegmentLib.worker.client.process_client import WorkerClient
+    from SAMSegmentLib.worker.protocol.events import Answer, Failed, PredictionRequest, Ready
     from TestSupport.phantoms import ct_with_ball, grid
 
     client = WorkerClient("cpu")

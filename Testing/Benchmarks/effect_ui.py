@@ -60,84 +60,84 @@ def _run(part: str) -> dict:
 
 def measure_large(shape: tuple[int, int, int]) -> dict:
     """Clicks, thresholds and Apply with an engine that answers at once."""
-    from effect_desk import Desk, Pulse, large_volume
+    from effect_user import Pulse, User, large_volume
 
     from SlicerHost.views import SliceView, ThreeDView
 
     matrix, voxels, center, radius = large_volume(shape)
-    desk = Desk(matrix, voxels, "TestSupport.large_engine:ENGINES")
-    desk.ready()
-    views = [SliceView(desk.application, "Red", size=(600, 600))]
-    views.append(ThreeDView(desk.application, size=(600, 600)))
-    desk.application.add_views(*views)
-    views[0].show(desk.volume)
+    user = User(matrix, voxels, "TestSupport.large_engine:ENGINES")
+    user.ready()
+    views = [SliceView(user.application, "Red", size=(600, 600))]
+    views.append(ThreeDView(user.application, size=(600, 600)))
+    user.application.add_views(*views)
+    views[0].show(user.volume)
     views[0].look_at(center)
     for view in views:
         view.render()
-    desk.application.wait(seconds=0.5)
+    user.application.wait(seconds=0.5)
     before = _reset_peak()
     clicks, thresholds = [], []
     with Pulse(views) as pulse:
-        first = _timed(lambda: (desk.place(center), desk.answered()))
-        desk.application.wait(seconds=1.5)
+        first = _timed(lambda: (user.place(center), user.answered()))
+        user.application.wait(seconds=1.5)
         for number in range(CLICKS):
             ras = (center[0] + radius - 8 - number, center[1], center[2])
-            clicks.append(_timed(lambda ras=ras: (desk.place(ras, False), desk.answered())))
-            desk.application.wait(seconds=1.0)
+            clicks.append(_timed(lambda ras=ras: (user.place(ras, False), user.answered())))
+            user.application.wait(seconds=1.0)
         for value in (0.4, 0.6, 0.3, 0.7, 0.5):
-            thresholds.append(_timed(lambda value=value: _threshold(desk, value)))
-            desk.application.wait(seconds=0.2)
+            thresholds.append(_timed(lambda value=value: _threshold(user, value)))
+            user.application.wait(seconds=0.2)
     result = {
         "longest_ms": 1000 * pulse.longest,
         "drawing_ms": 1000 * pulse.longest_drawing,
         "first_s": first,
         "click_ms": 1000 * statistics.median(clicks),
         "threshold_ms": 1000 * statistics.median(thresholds),
-        **_applied(desk, center),
+        **_applied(user, center),
         "added_mb": memory_of("self", "VmHWM") - before,
-        "worker_peak_mb": memory_of(desk.client.info.pid, "VmHWM"),
+        "worker_peak_mb": memory_of(user.client.info.pid, "VmHWM"),
     }
-    desk.close()
+    user.close()
     return result
 
 
-def _threshold(desk, value: float) -> None:
-    desk.session.set_parameter("Threshold", value)
-    desk.wait(lambda: not desk.session._steps.is_running("show"))
+def _threshold(user, value: float) -> None:
+    user.session.set_parameter("Threshold", value)
+    user.wait(lambda: not user.session._steps.is_running("show"))
 
 
-def _applied(desk, center) -> dict:
+def _applied(user, center) -> dict:
     import slicer
 
-    node = desk.editor.mrmlSegmentEditorNode()
+    node = user.editor.mrmlSegmentEditorNode()
     inside = slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment
     everywhere = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
     seconds = {}
 
     def apply(name: str) -> None:
-        seconds[f"{name}_ms"] = 1000 * _timed(desk.session.apply)
-        desk.application.wait(seconds=0.5)
+        seconds[f"{name}_ms"] = 1000 * _timed(user.session.apply)
+        user.application.wait(seconds=0.5)
 
     apply("plain")
-    desk.editor.setCurrentSegmentID(desk.second)
-    desk.session.set_parameter("KeepOut", 0)
-    desk.place(center)
-    desk.answered()
-    node.SetMaskSegmentID(desk.first)
+    user.editor.setCurrentSegmentID(user.second)
+    user.session.set_parameter("KeepOut", 0)
+    user.place(center)
+    user.answered()
+    node.SetMaskSegmentID(user.first)
     node.SetMaskMode(inside)
     apply("masked")
     node.SetMaskMode(everywhere)
     node.SetSourceVolumeIntensityMask(True)
     node.SetSourceVolumeIntensityMaskRange(100, 300)
-    desk.place((center[0] + 20, center[1], center[2]), False)
-    desk.answered()
+    user.place((center[0] + 20, center[1], center[2]), False)
+    user.answered()
     apply("range")
     return seconds
 
 
 def measure_real() -> dict:
     """Correcting clicks on a lung of the sample CT, with the real model."""
-    from effect_desk import Desk
+    from effect_user import User
 
     from TestSupport.cases import chest_ct
 
@@ -148,26 +148,26 @@ def measure_real() -> dict:
     inside = np.argwhere(lung)
     middle = inside[np.abs(inside - inside.mean(0)).sum(1).argmin()]
     center = case.image.geometry.to_ras(middle[::-1].astype(float))
-    desk = Desk(case.image.geometry.ijk_to_ras, case.image.voxels)
-    desk.ready()
-    desk.place(center)
-    desk.answered()
+    user = User(case.image.geometry.ijk_to_ras, case.image.voxels)
+    user.ready()
+    user.place(center)
+    user.answered()
     clicks = []
     for number in range(CLICKS):
         ras = case.image.geometry.to_ras(inside[(number + 1) * len(inside) // (CLICKS + 2)][::-1])
-        desk.place(ras)
-        desk.answered()
-        desk.session.undo()
-        desk.answered()
+        user.place(ras)
+        user.answered()
+        user.session.undo()
+        user.answered()
         # The same click again: what it needs is encoded, but the answer was to other prompts.
-        clicks.append(_timed(lambda ras=ras: (desk.place(ras, False), desk.answered())))
-        desk.session.undo()
-        desk.answered()
+        clicks.append(_timed(lambda ras=ras: (user.place(ras, False), user.answered())))
+        user.session.undo()
+        user.answered()
     result = {
         "click_ms": 1000 * statistics.median(clicks),
-        "worker_peak_mb": memory_of(desk.client.info.pid, "VmHWM"),
+        "worker_peak_mb": memory_of(user.client.info.pid, "VmHWM"),
     }
-    desk.close()
+    user.close()
     return result
 
 

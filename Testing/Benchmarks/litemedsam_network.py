@@ -24,7 +24,7 @@ for folder in ("SAMSegment", "Testing/Python/networks"):
 import litemedsam_reference  # noqa: E402
 from sides import GEMM_OPERATIONS, Side, count_operations, gemm_task, medians, seconds  # noqa: E402
 
-from SAMSegmentLib.networks.litemedsam import LiteMedSAM  # noqa: E402
+from SAMSegmentLib.models.litemedsam.network import LiteMedSAM  # noqa: E402
 
 REPETITIONS = 10
 BOX = ((60.0, 50.0, 180.0, 200.0),)

@@ -11,8 +11,8 @@ import torch
 from SAMSegmentLib.core.errors import SAMSegmentError
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts
-from SAMSegmentLib.engines.cache import EmbeddingCache
-from SAMSegmentLib.engines.litemedsam import LiteMedSAMEngine
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.cases import DATA, shared_case
 from TestSupport.phantoms import dice

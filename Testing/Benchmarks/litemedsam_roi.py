@@ -68,18 +68,18 @@ def measure() -> dict:
     started = time.perf_counter()
     from SAMSegmentLib import SAMSegmentLogic
     from SlicerHost.scene import HeadlessScene
-    from SlicerHost.studio import Studio
+    from SlicerHost.scene_builder import SceneBuilder
     from TestSupport.cases import chest_ct
     from TestSupport.measure import peak_memory_mb
 
     case = chest_ct()
-    studio = Studio(HeadlessScene())
-    volume = studio.volume(case.image.geometry.ijk_to_ras, voxels=case.image.voxels)
-    segmentation = studio.segmentation(volume)
+    builder = SceneBuilder(HeadlessScene())
+    volume = builder.volume(case.image.geometry.ijk_to_ras, voxels=case.image.voxels)
+    segmentation = builder.segmentation(volume)
     lung = case.roi(5)
-    roi = studio.roi(lung.center, lung.size, lung.axes)
+    roi = builder.roi(lung.center, lung.size, lung.axes)
     # A first, flat ROI pays for imports and weights.
-    flat = studio.roi(lung.center, (*lung.size[:2], 1), lung.axes)
+    flat = builder.roi(lung.center, (*lung.size[:2], 1), lung.axes)
     logic = SAMSegmentLogic(device="cpu", inProcess=True)
     logic.segment(volume, segmentation, roi=flat)
     loaded = time.perf_counter()

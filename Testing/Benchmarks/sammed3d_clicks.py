@@ -68,7 +68,7 @@ class Asker:
         from SAMSegmentLib.core.geometry import Geometry
         from SAMSegmentLib.core.image import Image
         from SAMSegmentLib.weights.catalogue import file_sha256, model_entry
-        from SAMSegmentLib.worker.process_client import WorkerClient
+        from SAMSegmentLib.worker.client.process_client import WorkerClient
 
         published = model_entry("sam-med3d-turbo")
         self.entry = replace(published, file=str(weights), sha256=file_sha256(weights))
@@ -95,7 +95,7 @@ class Asker:
 
     def ask(self, prompts, image=None) -> float:
         """ms from asking to the answer."""
-        from SAMSegmentLib.worker.events import Answer, Failed, PredictionRequest
+        from SAMSegmentLib.worker.protocol.events import Answer, Failed, PredictionRequest
 
         image = image or self.image
         started = time.perf_counter()

@@ -23,9 +23,9 @@ for folder in ("SAMSegment", "Testing"):
 
 from sides import GEMM_OPERATIONS, Side, count_operations, gemm_task, medians, seconds  # noqa: E402
 
-from SAMSegmentLib.engines.precision import computing_in, encoder_type  # noqa: E402
-from SAMSegmentLib.networks.low_precision import compute_in  # noqa: E402
-from SAMSegmentLib.networks.sammed3d import SAMMed3D  # noqa: E402
+from SAMSegmentLib.models.precision import computing_in, encoder_type  # noqa: E402
+from SAMSegmentLib.models.sammed3d.network import SAMMed3D  # noqa: E402
+from SAMSegmentLib.models.shared_layers.low_precision import compute_in  # noqa: E402
 from TestSupport import record_sammed3d, sammed3d_padded  # noqa: E402
 from TestSupport.measure import peak_memory_mb  # noqa: E402
 from TestSupport.sammed3d_weights import random_picture, random_weights  # noqa: E402

@@ -10,9 +10,9 @@ from random import Random
 
 import numpy as np
 
-from SAMSegmentLib.worker.encoding import MessageError, decode, encode
-from SAMSegmentLib.worker.message_lists import PREDICTION_MESSAGES
-from SAMSegmentLib.worker.model_messages import MODEL_MESSAGES
+from SAMSegmentLib.worker.protocol.encoding import MessageError, decode, encode
+from SAMSegmentLib.worker.protocol.message_lists import PREDICTION_MESSAGES
+from SAMSegmentLib.worker.protocol.model_messages import MODEL_MESSAGES
 from TestSupport.messages import TO_CHILD, TO_CLIENT
 
 from .json_mutations import change_json, some_value

@@ -13,8 +13,8 @@ from random import Random
 import torch
 
 from SAMSegmentLib.core.errors import WeightsError
-from SAMSegmentLib.engines.tensor_files.checkpoints import load_tensors
-from SAMSegmentLib.engines.tensor_files.conversion import prepared
+from SAMSegmentLib.models.tensor_files.checkpoints import load_tensors
+from SAMSegmentLib.models.tensor_files.conversion import prepared
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.weights.folder import VARIABLE, models_folder
 from SAMSegmentLib.weights.installed import converted_path, original_path, receipt_path

@@ -16,7 +16,7 @@ from . import themes
 from .layout_check import defects
 from .model_states import IN_EFFECT, IN_PANEL, shelf
 from .panel_pictures import LOOKS, Look, lengthen, longer, quick_worker, side_by_side
-from .panel_states import make_desk
+from .panel_states import make_user
 
 
 class ModuleWindow:
@@ -28,7 +28,7 @@ class ModuleWindow:
     """
 
     def __init__(self, application) -> None:
-        from SAMSegmentLib.ui.module_panel import ModulePanel
+        from SAMSegmentLib.ui.module.module_panel import ModulePanel
         from TestSupport.idle_service import IdleService
 
         self._application = application
@@ -69,15 +69,15 @@ class ModuleWindow:
 def effect_in(application, state: str, look: Look, folder: Path):
     """The Segment Editor with the effect and a model chosen in it, for a state of IN_EFFECT."""
     with shelf(application, folder) as made:
-        desk = make_desk(application)
-        with _language(desk.panel.widget, look):
-            selector = desk.panel.ui.modelSelector
+        user = make_user(application)
+        with _language(user.panel.widget, look):
+            selector = user.panel.ui.modelSelector
             selector.setCurrentIndex(selector.findData(getattr(made, state)()))
-            desk.fold_options(False)
+            user.fold_options(False)
             # What is in the section, and then the section in the panel.
-            desk.resize(look.width)
-            desk.resize(look.width)
-            yield desk
+            user.resize(look.width)
+            user.resize(look.width)
+            yield user
 
 
 @contextmanager

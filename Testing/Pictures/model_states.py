@@ -13,8 +13,8 @@ from SAMSegmentLib.weights import installed
 from SAMSegmentLib.weights.catalogue import ModelEntry, catalogue, model_entry
 from SAMSegmentLib.weights.folder import VARIABLE
 from SAMSegmentLib.weights.transfer import Transfer
-from SAMSegmentLib.worker.model_jobs import JobFailed
-from SAMSegmentLib.worker.model_messages import ModelDone
+from SAMSegmentLib.worker.client.model_jobs import JobFailed
+from SAMSegmentLib.worker.protocol.model_messages import ModelDone
 from TestSupport.played_job import PlayedJobs
 
 #: The model that is chosen in most states, and one whose licence has a limit.
@@ -42,7 +42,7 @@ class Shelf:
     """
 
     def __init__(self, application) -> None:
-        from SAMSegmentLib.ui.model_store import ModelStore
+        from SAMSegmentLib.ui.models.model_store import ModelStore
 
         self._application, self._jobs = application, PlayedJobs()
         self.store = ModelStore(lambda: None, self._jobs)
@@ -103,7 +103,7 @@ IN_PANEL = (*IN_EFFECT, "installed")
 @contextmanager
 def shelf(application, folder: Path):
     """A Shelf whose files lie in a folder of its own, and whose store is Slicer's meanwhile."""
-    from SAMSegmentLib.ui import model_store
+    from SAMSegmentLib.ui.models import model_store
 
     before = os.environ.get(VARIABLE), model_store._shared, model_entry(LIMITED)
     os.environ[VARIABLE] = str(folder)

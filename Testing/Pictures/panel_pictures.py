@@ -13,7 +13,7 @@ from SlicerHost.pythonqt import qt
 
 from . import themes
 from .layout_check import defects
-from .panel_states import STATES, make_desk
+from .panel_states import STATES, make_user
 
 GAP = 12
 BEHIND = (128, 128, 128)
@@ -48,8 +48,8 @@ LOOKS = {
 @contextmanager
 def quick_worker(client=None):
     """Gives the effect a worker with an engine without a network; its client, if there is one."""
-    from SAMSegmentLib.ui import worker_service
-    from SAMSegmentLib.worker.process_client import WorkerClient
+    from SAMSegmentLib.ui.common import worker_service
+    from SAMSegmentLib.worker.client.process_client import WorkerClient
 
     def make_client(device):
         return client or WorkerClient("cpu", engines="TestSupport.quick_engine:ENGINES")
@@ -63,12 +63,12 @@ def quick_worker(client=None):
         worker_service._shared = before
 
 
-def bring_about(desk, state: str, look: Look) -> None:
+def bring_about(user, state: str, look: Look) -> None:
     """Brings the panel into a state (a key of STATES) and a look."""
     if look.long_texts:
-        _use_long_texts(desk.panel)
-    STATES[state](desk)
-    desk.resize(look.width)
+        _use_long_texts(user.panel)
+    STATES[state](user)
+    user.resize(look.width)
 
 
 def draw(folder: Path, suffix: str = "", looks=tuple(LOOKS)) -> tuple[list[Path], list[str]]:
@@ -87,12 +87,12 @@ def draw(folder: Path, suffix: str = "", looks=tuple(LOOKS)) -> tuple[list[Path]
         for state in STATES:
             with Application() as application, quick_worker():
                 themes.use(look.theme)
-                desk = make_desk(application)
-                bring_about(desk, state, look)
-                found = defects(desk.window)
+                user = make_user(application)
+                bring_about(user, state, look)
+                found = defects(user.window)
                 wrong += [f"{name}, {state}: {text}" for text in found]
                 path = folder / f"panel-{name}-{state}{suffix}.png"
-                application.picture(desk.window, path)
+                application.picture(user.window, path)
                 pictures.append(Image.open(path).convert("RGB"))
                 path.unlink()
         files.append(folder / f"panel-{name}{suffix}.png")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from SlicerHost.studio import Studio
+from SlicerHost.scene_builder import SceneBuilder
 from TestSupport import quick_engine
 from TestSupport.phantoms import ball, grid
 
-from .desk import Desk
+from .user import User
 
 GRID = grid((12, 40, 44), (1.5, 1.5, 3.0))
 BALL, RADIUS = (33.0, 30.0, 18.0), 12.0
@@ -22,71 +22,71 @@ def bright_ball() -> np.ndarray:
     return grey
 
 
-def make_desk(application, width: int = 430) -> Desk:
+def make_user(application, width: int = 430) -> User:
     """The Segment Editor beside a small volume, with two empty segments."""
-    studio = Studio(application)
-    volume = studio.volume(GRID.ijk_to_ras, voxels=bright_ball())
-    segmentation = studio.segmentation(volume)
+    builder = SceneBuilder(application)
+    volume = builder.volume(GRID.ijk_to_ras, voxels=bright_ball())
+    segmentation = builder.segmentation(volume)
     segments = segmentation.GetSegmentation()
     # Slicer's own colours are random.
     for name, color in (("Lesion in the liver", (0.9, 0.2, 0.1)), ("Liver", (0.9, 0.7, 0.2))):
         segments.GetSegment(segments.AddEmptySegment("", name)).SetColor(color)
-    return Desk(application, volume, segmentation, width)
+    return User(application, volume, segmentation, width)
 
 
-def empty(desk: Desk) -> None:
+def empty(user: User) -> None:
     """Nothing was done yet."""
-    desk.choose_segment(desk.segments[1])
+    user.choose_segment(user.segments[1])
 
 
-def ready(desk: Desk) -> None:
+def ready(user: User) -> None:
     """A proposal for points and an ROI, with another reading."""
-    desk.draw_roi(BALL, (40, 40, 30))
-    desk.await_proposal()
-    desk.place(BALL)
-    desk.await_proposal()
-    desk.place(BESIDE, positive=False)
-    desk.await_proposal()
-    desk.panel.ui.promptList.setCurrentRow(1)
+    user.draw_roi(BALL, (40, 40, 30))
+    user.await_proposal()
+    user.place(BALL)
+    user.await_proposal()
+    user.place(BESIDE, positive=False)
+    user.await_proposal()
+    user.panel.ui.promptList.setCurrentRow(1)
 
 
-def busy(desk: Desk) -> None:
+def busy(user: User) -> None:
     """The model is at work; of the first time, nobody knows how long it will take."""
-    _set_modality(desk, quick_engine.SLOW)
-    desk.place(BALL)
-    desk.wait(lambda: desk.panel.ui.progressBar.value > 20)
+    _set_modality(user, quick_engine.SLOW)
+    user.place(BALL)
+    user.wait(lambda: user.panel.ui.progressBar.value > 20)
 
 
-def warning(desk: Desk) -> None:
+def warning(user: User) -> None:
     """The model has found nothing."""
-    desk.draw_roi(DARK, (15, 12, 12))
-    desk.await_proposal()
+    user.draw_roi(DARK, (15, 12, 12))
+    user.await_proposal()
 
 
-def error(desk: Desk) -> None:
+def error(user: User) -> None:
     """The model ran out of memory: a long message."""
-    _set_modality(desk, quick_engine.WITHOUT_MEMORY)
-    desk.place(BALL)
-    desk.await_proposal()
+    _set_modality(user, quick_engine.WITHOUT_MEMORY)
+    user.place(BALL)
+    user.await_proposal()
 
 
-def options(desk: Desk) -> None:
+def options(user: User) -> None:
     """All options, with an ROI and a line of the user's own."""
-    studio = Studio(desk.application)
-    roi = studio.roi(BALL, (30, 30, 30), name="ROI of the second reader")
-    line = studio.line([(22, 30, 18), (44, 30, 18)], name="Target lesion 1, longest diameter")
-    ui = desk.panel.ui
+    builder = SceneBuilder(user.application)
+    roi = builder.roi(BALL, (30, 30, 30), name="ROI of the second reader")
+    line = builder.line([(22, 30, 18), (44, 30, 18)], name="Target lesion 1, longest diameter")
+    ui = user.panel.ui
     ui.roiSelector.setCurrentNode(roi)
     ui.lineSelector.setCurrentNode(line)
     ui.startSelector.setCurrentIndex(ui.startSelector.count - 1)
-    desk.await_proposal()
-    desk.fold_options(False)
+    user.await_proposal()
+    user.fold_options(False)
 
 
 STATES = {state.__name__: state for state in (empty, ready, busy, warning, error, options)}
 
 
-def _set_modality(desk: Desk, modality: str) -> None:
-    hierarchy = desk.application.hierarchy
-    item = hierarchy.GetItemByDataNode(desk.volume)
+def _set_modality(user: User, modality: str) -> None:
+    hierarchy = user.application.hierarchy
+    item = hierarchy.GetItemByDataNode(user.volume)
     hierarchy.SetItemAttribute(item, "DICOM.Modality", modality)

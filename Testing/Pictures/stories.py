@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import slicer
 
-from SlicerHost.studio import Studio
+from SlicerHost.scene_builder import SceneBuilder
 from TestSupport.cases import DATA, chest_ct_files
 
-from .desk import Desk
 from .four_views import FourViews
+from .user import User
 
 
 @dataclass(frozen=True)
@@ -52,82 +52,82 @@ ABDOMEN = Case(
 )
 
 
-def set_up(application, case: Case, view_size, width: int = 430) -> tuple[Desk, FourViews]:
+def set_up(application, case: Case, view_size, width: int = 430) -> tuple[User, FourViews]:
     """Loads a case into a Slicer with four views and the effect chosen."""
-    studio = Studio(application)
+    builder = SceneBuilder(application)
     volume = application.add("vtkMRMLScalarVolumeNode", case.name)
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(case.file))
     if not storage.ReadData(volume):
         raise OSError(f"{case.file} cannot be read.")
-    segmentation = studio.segmentation(volume)
+    segmentation = builder.segmentation(volume)
     for name, color in case.segments.items():
         segments = segmentation.GetSegmentation()
         segments.GetSegment(segments.AddEmptySegment("", name)).SetColor(color)
     views = FourViews(application, volume, view_size, case.window, case.level)
-    return Desk(application, volume, segmentation, width), views
+    return User(application, volume, segmentation, width), views
 
 
-def chest(desk: Desk, views: FourViews) -> Iterator[str]:
+def chest(user: User, views: FourViews) -> Iterator[str]:
     """The right lung from an ROI, applied; the left one from an ROI, corrected with points."""
     right, left = (61.0, -18.0, -146.0), (-79.0, -25.0, -157.0)
     views.look_at(right)
-    desk.draw_roi((61, -14, -140), (181, 211, 280))
-    desk.await_proposal()
+    user.draw_roi((61, -14, -140), (181, 211, 280))
+    user.await_proposal()
     views.look_from("Anterior")
     yield "roi"
-    desk.apply()
-    _show_in_3d(desk)
-    desk.choose_segment(desk.segments[1])
+    user.apply()
+    _show_in_3d(user)
+    user.choose_segment(user.segments[1])
     views.look_at(left)
-    desk.draw_roi((-73, -21, -145), (175, 208, 290))
-    desk.await_proposal()
+    user.draw_roi((-73, -21, -145), (175, 208, 290))
+    user.await_proposal()
     views.look_from("Anterior")
     yield "proposal"
     # Air in the left main bronchus is no lung; the recess beside the diaphragm is.
-    _click(desk, views, (-25.0, -25.0, -133.0), positive=False)
-    _click(desk, views, (-143.0, -25.0, -260.0))
+    _click(user, views, (-25.0, -25.0, -133.0), positive=False)
+    _click(user, views, (-143.0, -25.0, -260.0))
     views.look_at((-79.0, -25.0, -133.0))
     yield "corrected"
-    desk.apply()
-    _show_in_3d(desk)
+    user.apply()
+    _show_in_3d(user)
     yield "applied"
 
 
-def abdomen(desk: Desk, views: FourViews) -> Iterator[str]:
+def abdomen(user: User, views: FourViews) -> Iterator[str]:
     """The spleen from an ROI, applied; the left kidney from a click, corrected."""
     spleen, kidney = (-113.0, 123.0, 395.0), (-95.0, 122.0, 357.0)
     views.look_at(spleen)
-    desk.draw_roi((-113, 125, 392), (70, 90, 90))
-    desk.await_proposal()
+    user.draw_roi((-113, 125, 392), (70, 90, 90))
+    user.await_proposal()
     views.look_from("Anterior")
     yield "roi"
-    desk.apply()
-    _show_in_3d(desk)
-    desk.choose_segment(desk.segments[1])
-    _click(desk, views, kidney)
+    user.apply()
+    _show_in_3d(user)
+    user.choose_segment(user.segments[1])
+    _click(user, views, kidney)
     views.look_from("Anterior")
     yield "proposal"
-    _click(desk, views, tuple(np.add(kidney, (10, 30, 0))), positive=False)
+    _click(user, views, tuple(np.add(kidney, (10, 30, 0))), positive=False)
     yield "corrected"
-    desk.apply()
-    _show_in_3d(desk)
+    user.apply()
+    _show_in_3d(user)
     yield "applied"
 
 
-def _click(desk: Desk, views: FourViews, ras, positive: bool = True) -> None:
+def _click(user: User, views: FourViews, ras, positive: bool = True) -> None:
     """Clicks in the axial view, and shows what it gave."""
     views.look_at(ras)
-    button = desk.panel.ui.positiveButton if positive else desk.panel.ui.negativeButton
+    button = user.panel.ui.positiveButton if positive else user.panel.ui.negativeButton
     if not button.isChecked():
         button.click()
     views.red.click(ras)
-    desk.await_proposal()
+    user.await_proposal()
 
 
-def _show_in_3d(desk: Desk) -> None:
+def _show_in_3d(user: User) -> None:
     """The button "Show 3D" of the Segment Editor."""
-    desk.segmentation.CreateClosedSurfaceRepresentation()
+    user.segmentation.CreateClosedSurfaceRepresentation()
 
 
 STORIES = {"chest": (CHEST, chest), "abdomen": (ABDOMEN, abdomen)}

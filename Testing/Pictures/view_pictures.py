@@ -30,21 +30,21 @@ def draw(folder: Path, story: str) -> list[Path]:
     with Application() as application:
         themes.use("light")
         try:
-            desk, views = set_up(application, case, VIEW_SIZE, PANEL_WIDTH)
-            for step in steps(desk, views):
+            user, views = set_up(application, case, VIEW_SIZE, PANEL_WIDTH)
+            for step in steps(user, views):
                 print(f"  {story}, {step}", flush=True)
                 files.append(views.picture(folder / f"views-{story}-{step}.png"))
                 if step == SHOWN_WITH_PANEL:
                     panel = folder / "panel.png"
-                    desk.resize(PANEL_WIDTH)
-                    application.picture(desk.window, panel)
+                    user.resize(PANEL_WIDTH)
+                    application.picture(user.window, panel)
                     files.append(folder / f"slicer-{story}.png")
                     beside(Image.open(panel), Image.open(files[-2])).save(files[-1])
                     panel.unlink()
             if application.errors:
                 raise RuntimeError(f"Slicer's log: {application.errors}")
         finally:
-            from SAMSegmentLib.ui.worker_service import close_shared_service
+            from SAMSegmentLib.ui.common.worker_service import close_shared_service
 
             close_shared_service()
     return files

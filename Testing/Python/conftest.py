@@ -44,18 +44,18 @@ def scene():
 
 
 @pytest.fixture
-def studio(scene):
-    """A `SlicerHost.studio.Studio`: makes small volumes, segmentations and markups in `scene`."""
-    from SlicerHost.studio import Studio
+def builder(scene):
+    """A `SlicerHost.scene_builder.SceneBuilder`: makes small volumes and the like."""
+    from SlicerHost.scene_builder import SceneBuilder
 
-    return Studio(scene)
+    return SceneBuilder(scene)
 
 
 @pytest.fixture
 def application():
     """A `SlicerHost.application.Application`: a Slicer that has just started, with real Qt widgets.
 
-    It is its own scene, too: `Studio(application)` makes nodes in it.
+    It is its own scene, too: `SceneBuilder(application)` makes nodes in it.
     """
     pytest.importorskip("slicer", reason="slicer-core is not installed")
     from SlicerHost.application import Application

@@ -24,7 +24,7 @@ SIZE = (44, 44, 5)
 @pytest.fixture
 def quick(monkeypatch):
     """An engine that answers within milliseconds."""
-    from SAMSegmentLib.worker import server
+    from SAMSegmentLib.worker.child import server
 
     monkeypatch.setattr(server, "ENGINES", ENGINES)
 

@@ -17,7 +17,7 @@ from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import EditorWidget
-from SlicerHost.studio import PARENTS, affine, rotation, segments_of, snapshot, vtk_matrix
+from SlicerHost.scene_builder import PARENTS, affine, rotation, segments_of, snapshot, vtk_matrix
 from TestSupport.cases import chest_ct
 from TestSupport.phantoms import ct_with_ball, dice, grid
 
@@ -37,12 +37,12 @@ def logic():
 class Room:
     """A CT with a ball, a segmentation and an ROI around the ball, all under one transform."""
 
-    def __init__(self, studio, parent=None, grid_matrix=None):
+    def __init__(self, builder, parent=None, grid_matrix=None):
         matrix = IMAGE.geometry.ijk_to_ras if grid_matrix is None else grid_matrix
-        self.studio = studio
-        self.volume = studio.volume(matrix, parent, voxels=IMAGE.voxels)
-        self.segmentation = studio.segmentation(self.volume, parent)
-        self.roi = studio.roi(BALL, SIZE, parent=parent)
+        self.builder = builder
+        self.volume = builder.volume(matrix, parent, voxels=IMAGE.voxels)
+        self.segmentation = builder.segmentation(self.volume, parent)
+        self.roi = builder.roi(BALL, SIZE, parent=parent)
         self.image, self.to_world = image_from_volume(self.volume)
 
     @property
@@ -55,8 +55,8 @@ class Room:
 
 
 @pytest.fixture
-def room(studio):
-    return Room(studio)
+def room(builder):
+    return Room(builder)
 
 
 def test_an_roi_becomes_a_segment(logic, room):
@@ -89,10 +89,10 @@ def test_an_roi_becomes_a_segment(logic, room):
 )
 def test_an_argument_of_the_wrong_type_is_named_and_changes_nothing(logic, room, given):
     (argument,) = given
-    before = snapshot(room.studio.scene)
+    before = snapshot(room.builder.scene)
     with pytest.raises(InputError, match=f"^{argument}: "):
         logic.segment(room.volume, room.segmentation, **{"roi": room.roi} | given)
-    assert snapshot(room.studio.scene) == before
+    assert snapshot(room.builder.scene) == before
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ def test_an_argument_of_the_wrong_type_is_named_and_changes_nothing(logic, room,
     ],
 )
 def test_what_is_no_node_and_no_position_is_refused_and_changes_nothing(logic, room, given):
-    before = snapshot(room.studio.scene)
+    before = snapshot(room.builder.scene)
     nodes = {"volumeNode": room.volume, "segmentationNode": room.segmentation, "roi": room.roi}
     with pytest.raises(InputError):
         logic.segment(**nodes | given)
-    assert snapshot(room.studio.scene) == before
+    assert snapshot(room.builder.scene) == before
 
 
 def test_the_other_calls_refuse_wrong_types_too(logic):
@@ -134,23 +134,23 @@ def test_the_other_calls_refuse_wrong_types_too(logic):
 
 
 @pytest.mark.parametrize("parent", ["translated", "rotated"])
-def test_under_a_rigid_transform_the_mask_is_the_same(logic, room, studio, parent):
+def test_under_a_rigid_transform_the_mask_is_the_same(logic, room, builder, parent):
     straight = room.mask(logic.segment(room.volume, room.segmentation, roi=room.roi))
-    moved = Room(studio, PARENTS[parent])
+    moved = Room(builder, PARENTS[parent])
     mask = moved.mask(logic.segment(moved.volume, moved.segmentation, roi=moved.roi))
     assert dice(mask, straight) >= 0.99
 
 
-def test_under_a_rigid_transform_a_real_lung_is_the_same(logic, studio):
+def test_under_a_rigid_transform_a_real_lung_is_the_same(logic, builder):
     case = chest_ct()
     lung = case.roi(5)
     # Two slices high, to be quick.
     size = (*lung.size[:2], 1.9 * case.image.geometry.spacing[2])
     masks = []
     for parent in (None, PARENTS["rotated"]):
-        volume = studio.volume(case.image.geometry.ijk_to_ras, parent, voxels=case.image.voxels)
-        segmentation = studio.segmentation(volume, parent)
-        roi = studio.roi(lung.center, size, lung.axes, parent=parent)
+        volume = builder.volume(case.image.geometry.ijk_to_ras, parent, voxels=case.image.voxels)
+        segmentation = builder.segmentation(volume, parent)
+        roi = builder.roi(lung.center, size, lung.axes, parent=parent)
         segment_id = logic.segment(volume, segmentation, roi=roi)
         image, to_world = image_from_volume(volume)
         masks.append(segment_mask(segmentation, segment_id, image.geometry, to_world))
@@ -158,10 +158,10 @@ def test_under_a_rigid_transform_a_real_lung_is_the_same(logic, studio):
     assert dice(*masks) >= 0.99
 
 
-def test_a_volume_moved_away_from_its_segmentation_is_segmented_where_it_is_now(logic, studio):
-    moved = Room(studio)
-    studio.under(moved.volume, affine(rotation(0, 0, 25), (30, -20, 5)))
-    studio.under(moved.roi, affine(rotation(0, 0, 25), (30, -20, 5)))
+def test_a_volume_moved_away_from_its_segmentation_is_segmented_where_it_is_now(logic, builder):
+    moved = Room(builder)
+    builder.under(moved.volume, affine(rotation(0, 0, 25), (30, -20, 5)))
+    builder.under(moved.roi, affine(rotation(0, 0, 25), (30, -20, 5)))
     moved.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(moved.volume)
     image, to_world = image_from_volume(moved.volume)
     segment_id = logic.segment(moved.volume, moved.segmentation, roi=moved.roi)
@@ -190,21 +190,21 @@ def test_a_new_segment_knows_its_name_terminology_and_how_it_was_made(logic, roo
 
 
 def test_nothing_but_the_segmentation_changes(logic, room):
-    before = snapshot(room.studio.scene)
+    before = snapshot(room.builder.scene)
     logic.segment(room.volume, room.segmentation, roi=room.roi)
-    after = snapshot(room.studio.scene)
+    after = snapshot(room.builder.scene)
     segmentation = room.segmentation.GetID()
     assert before.keys() == after.keys()
     changed = {key for key in before if before[key] != after[key]}
     # The subject hierarchy has an item for the new segment.
-    followers = {room.segmentation.GetDisplayNodeID(), room.studio.host.hierarchy.GetID()}
+    followers = {room.segmentation.GetDisplayNodeID(), room.builder.host.hierarchy.GetID()}
     assert {key for key in changed if segmentation not in str(key)} <= followers
 
 
 def test_the_segments_voxels_are_replaced_and_undo_gives_them_back(logic, room):
     first = logic.segment(room.volume, room.segmentation, roi=room.roi)
     before = segments_of(room.segmentation)
-    smaller = room.studio.roi(BALL, (30, 30, 5))
+    smaller = room.builder.roi(BALL, (30, 30, 5))
     assert logic.segment(room.volume, room.segmentation, segmentId=first, roi=smaller) == first
     assert segments_of(room.segmentation) != before
     assert logic.undo() == first
@@ -219,8 +219,8 @@ class DrawnByHand:
     """A room in whose open Segment Editor the user has made a segment; and our logic beside it."""
 
     def __init__(self, room):
-        node = room.studio.editor_node(room.segmentation, room.volume)
-        self.editor = EditorWidget(room.studio.scene, node)
+        node = room.builder.editor_node(room.segmentation, room.volume)
+        self.editor = EditorWidget(room.builder.scene, node)
         self.logic = SAMSegmentLogic(device="cpu", openEditors=lambda: [self.editor])
         self.editor.saveStateForUndo()
         room.segmentation.GetSegmentation().AddEmptySegment("drawn", "Drawn by hand")
@@ -254,7 +254,7 @@ def test_a_neighbour_is_not_overwritten_unless_the_editor_says_so(logic, room):
     logic.segment(room.volume, room.segmentation, roi=room.roi)
     assert np.array_equal(room.mask(first), before)
 
-    node = room.studio.editor_node(room.segmentation, room.volume)
+    node = room.builder.editor_node(room.segmentation, room.volume)
     assert node.GetOverwriteMode() == node.OverwriteAllSegments
     third = logic.segment(room.volume, room.segmentation, roi=room.roi, segmentEditorNode=node)
     assert not room.mask(first).any()
@@ -262,7 +262,7 @@ def test_a_neighbour_is_not_overwritten_unless_the_editor_says_so(logic, room):
 
 
 def test_the_editable_intensity_range_is_honoured(logic, room):
-    node = room.studio.editor_node(room.segmentation, room.volume)
+    node = room.builder.editor_node(room.segmentation, room.volume)
     node.SetSourceVolumeIntensityMask(True)
     node.SetSourceVolumeIntensityMaskRange(180, 5000)
     segment_id = logic.segment(room.volume, room.segmentation, roi=room.roi, segmentEditorNode=node)
@@ -273,7 +273,7 @@ def test_the_editable_intensity_range_is_honoured(logic, room):
 
 def test_cancel_changes_nothing(logic, room):
     cancel = threading.Event()
-    before = snapshot(room.studio.scene)
+    before = snapshot(room.builder.scene)
     with pytest.raises(Cancelled):
         logic.segment(
             room.volume,
@@ -282,24 +282,24 @@ def test_cancel_changes_nothing(logic, room):
             progress=lambda *_: cancel.set(),
             cancel=cancel,
         )
-    assert snapshot(room.studio.scene) == before
+    assert snapshot(room.builder.scene) == before
 
 
 def bend_volume(room):
-    room.volume.SetAndObserveTransformNodeID(room.studio.bend().GetID())
+    room.volume.SetAndObserveTransformNodeID(room.builder.bend().GetID())
 
 
 def forget_geometry(room):
-    room.segmentation = room.studio.segmentation(name="Without geometry")
+    room.segmentation = room.builder.segmentation(name="Without geometry")
 
 
 @pytest.mark.parametrize("whole_grid", [True, False])
-def test_a_slice_of_its_own_is_segmented_in_its_plane(logic, studio, whole_grid):
-    volume = studio.volume(IMAGE.geometry.ijk_to_ras, PARENTS["rotated"], voxels=IMAGE.voxels)
+def test_a_slice_of_its_own_is_segmented_in_its_plane(logic, builder, whole_grid):
+    volume = builder.volume(IMAGE.geometry.ijk_to_ras, PARENTS["rotated"], voxels=IMAGE.voxels)
     geometry = IMAGE.geometry.crop((3, 0, 0), (1, 64, 64))
-    one = studio.volume(geometry.ijk_to_ras, PARENTS["rotated"], voxels=IMAGE.voxels[3:4].copy())
-    segmentation = studio.segmentation(volume if whole_grid else one, PARENTS["rotated"])
-    roi = studio.roi((*BALL[:2], 9.0), (*SIZE[:2], 40), parent=PARENTS["rotated"])
+    one = builder.volume(geometry.ijk_to_ras, PARENTS["rotated"], voxels=IMAGE.voxels[3:4].copy())
+    segmentation = builder.segmentation(volume if whole_grid else one, PARENTS["rotated"])
+    roi = builder.roi((*BALL[:2], 9.0), (*SIZE[:2], 40), parent=PARENTS["rotated"])
     segment_id = logic.segment(one, segmentation, roi=roi)
     image, to_world = image_from_volume(volume)
     mask = segment_mask(segmentation, segment_id, image.geometry, to_world)
@@ -350,10 +350,10 @@ def flat_matrix(room):
 def test_bad_input_says_why_and_changes_nothing(logic, room, break_it, arguments, says):
     if break_it is not None:
         break_it(room)
-    before = snapshot(room.studio.scene)
+    before = snapshot(room.builder.scene)
     with pytest.raises(InputError, match=says):
         logic.segment(room.volume, room.segmentation, **{"roi": room.roi, **arguments})
-    assert snapshot(room.studio.scene) == before
+    assert snapshot(room.builder.scene) == before
 
 
 def test_no_volume_and_no_segmentation_are_refused(logic, room):
@@ -368,15 +368,15 @@ def test_a_script_that_segmented_ends_without_a_crash():
     code = """
         from SAMSegmentLib import SAMSegmentLogic
         from SlicerHost.scene import HeadlessScene
-        from SlicerHost.studio import Studio
+        from SlicerHost.scene_builder import SceneBuilder
         from TestSupport.phantoms import ct_with_ball, grid
 
         def main():
-            studio = Studio(HeadlessScene())
+            builder = SceneBuilder(HeadlessScene())
             image = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
-            volume = studio.volume(image.geometry.ijk_to_ras, voxels=image.voxels)
-            segmentation = studio.segmentation(volume)
-            roi = studio.roi((48, 48, 10), (44, 44, 2))
+            volume = builder.volume(image.geometry.ijk_to_ras, voxels=image.voxels)
+            segmentation = builder.segmentation(volume)
+            roi = builder.roi((48, 48, 10), (44, 44, 2))
             SAMSegmentLogic().segment(volume, segmentation, roi=roi)
 
         main()

@@ -10,7 +10,7 @@ from SAMSegmentLib import SAMSegmentLogic
 from SAMSegmentLib.core.errors import Cancelled, InputError, InstallError, WeightsError
 from SAMSegmentLib.weights import catalogue as catalogue_module
 from SAMSegmentLib.weights.installed import partial_path
-from SlicerHost.studio import segments_of
+from SlicerHost.scene_builder import segments_of
 from TestSupport.served_model import served_model
 from TestSupport.weights_server import WeightsServer, stall_after
 
@@ -27,11 +27,11 @@ def test_all_models_can_be_listed_and_say_whether_they_are_installed(monkeypatch
 
 
 def test_one_that_is_not_installed_is_told_before_a_process_is_started(
-    studio, monkeypatch, tmp_path
+    builder, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path))
-    volume = studio.volume()
-    segmentation = studio.segmentation(volume)
+    volume = builder.volume()
+    segmentation = builder.segmentation(volume)
     before = segments_of(segmentation)
     logic = SAMSegmentLogic(device="cpu", openEditors=list)
     monkeypatch.setattr(logic, "_client", None)

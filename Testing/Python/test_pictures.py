@@ -22,46 +22,46 @@ def client():
 
 
 @pytest.fixture
-def desk(application, client):
+def user(application, client):
     from Pictures import panel_pictures, panel_states, themes
 
     with panel_pictures.quick_worker(client):
         themes.use("light")
-        yield panel_states.make_desk(application)
+        yield panel_states.make_user(application)
         application.close()
 
 
-def show(desk, state, **look):
+def show(user, state, **look):
     from Pictures.panel_pictures import Look, bring_about
 
-    bring_about(desk, state, Look(**look))
+    bring_about(user, state, Look(**look))
 
 
-def wrong(desk):
+def wrong(user):
     from Pictures.layout_check import defects
 
-    return defects(desk.window)
+    return defects(user.window)
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_at_any_width_no_text_is_cut_and_nothing_overlaps(desk, state):
-    show(desk, state)
-    assert wrong(desk) == []
+def test_at_any_width_no_text_is_cut_and_nothing_overlaps(user, state):
+    show(user, state)
+    assert wrong(user) == []
     for width in (320, 600):
-        desk.resize(width)
-        assert wrong(desk) == [], width
+        user.resize(width)
+        assert wrong(user) == [], width
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_there_is_room_for_languages_with_longer_words(desk, state):
-    show(desk, state, long_texts=True)
-    assert wrong(desk) == []
+def test_there_is_room_for_languages_with_longer_words(user, state):
+    show(user, state, long_texts=True)
+    assert wrong(user) == []
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_effect_needs_no_wider_panel_than_the_segment_editor(desk, state):
-    show(desk, state, width=100)
-    assert desk.window.width <= WITHOUT_EFFECT
+def test_the_effect_needs_no_wider_panel_than_the_segment_editor(user, state):
+    show(user, state, width=100)
+    assert user.window.width <= WITHOUT_EFFECT
 
 
 def test_the_states_are_what_they_are_called(application, client):
@@ -71,16 +71,16 @@ def test_the_states_are_what_they_are_called(application, client):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_status_lines_are_readable_on_both_themes(desk, theme):
+def test_status_lines_are_readable_on_both_themes(user, theme):
     from Pictures import themes
-    from SAMSegmentLib.ui.panel_state import PanelState
-    from SAMSegmentLib.ui.status_style import COLORS
+    from SAMSegmentLib.ui.common.status_style import COLORS
+    from SAMSegmentLib.ui.effect.panel_state import PanelState
 
     themes.use(theme)
-    desk.application.process_events()
+    user.application.process_events()
     for kind in COLORS:
-        desk.panel.show(PanelState(status="Applied.", status_kind=kind))
-        shown = desk.panel.ui.statusLabel.styleSheet.removeprefix("color: ")
+        user.panel.show(PanelState(status="Applied.", status_kind=kind))
+        shown = user.panel.ui.statusLabel.styleSheet.removeprefix("color: ")
         assert contrast(shown, themes.THEMES[theme]["Window"]) > 4.5, (kind, shown)
 
 
@@ -125,15 +125,15 @@ def test_a_layout_with_room_has_no_defects(application):
     assert defects(window) == []
 
 
-def test_the_views_show_points_and_preview(desk, tmp_path):
+def test_the_views_show_points_and_preview(user, tmp_path):
     from Pictures.four_views import FourViews
     from Pictures.panel_states import BALL
 
-    views = FourViews(desk.application, desk.volume, VIEW, 400, 100)
+    views = FourViews(user.application, user.volume, VIEW, 400, 100)
     views.look_at(BALL)
     before = picture_of(views, tmp_path)
     views.red.click(BALL)
-    desk.await_proposal()
+    user.await_proposal()
     views.look_from("Anterior")
     after = picture_of(views, tmp_path)
     for part in quarters(np.abs(after.astype(int) - before).sum(-1) > 25):

@@ -114,7 +114,7 @@ class Application(HeadlessScene):
         effect.self().register()
         return True
 
-    # The user's desk
+    # The user's user
 
     def add_views(self, *views) -> None:
         """Views of SlicerHost.views, to be in the layout; the application closes them."""

@@ -11,9 +11,9 @@ import torch
 from scipy import ndimage
 from torch.nn import functional as F
 
-from SAMSegmentLib.engines import sammed3d
-from SAMSegmentLib.engines.cache import EmbeddingCache
-from SAMSegmentLib.networks.sammed3d import IMAGE_SIZE, MASK_SIZE
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+from SAMSegmentLib.models.sammed3d import engine as sammed3d
+from SAMSegmentLib.models.sammed3d.network import IMAGE_SIZE, MASK_SIZE
 
 # Logits for the whole difference between what is dark and what is bright.
 STEEP = 12.0

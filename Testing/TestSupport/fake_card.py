@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import torch
 
-from SAMSegmentLib.networks import probe as probing
+from SAMSegmentLib.worker.child import probe as probing
 
 from .quick_engine import QuickEngine
 

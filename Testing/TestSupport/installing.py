@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from SAMSegmentLib.core.errors import SAMSegmentError
-from SAMSegmentLib.weights import install as install_module
+from SAMSegmentLib.weights import store as install_module
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.weights.download import download
 from SAMSegmentLib.weights.transfer import Transfer

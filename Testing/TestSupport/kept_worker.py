@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from SAMSegmentLib.worker.process_client import WorkerClient
+from SAMSegmentLib.worker.client.process_client import WorkerClient
 
 
 class KeptClient(WorkerClient):

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from SAMSegmentLib.core.errors import WeightsError
-from SAMSegmentLib.weights import install as installing
 from SAMSegmentLib.weights import installed
+from SAMSegmentLib.weights import store as installing
 from SAMSegmentLib.weights.installed import Receipt, write_receipt
 
 from .small_model import CONTENT, sha256, small_model

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from SAMSegmentLib.engines.montage import Box, Montage
+from SAMSegmentLib.models.slicewise.montage import Box, Montage
 
 SURE = 6.0
 # As of a good and of a bad mask of LiteMedSAM.

@@ -10,8 +10,8 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.weights.transfer import Transfer
-from SAMSegmentLib.worker.events import DeviceInfo, Progress, Ready, WorkerInfo
-from SAMSegmentLib.worker.messages import (
+from SAMSegmentLib.worker.protocol.events import DeviceInfo, Progress, Ready, WorkerInfo
+from SAMSegmentLib.worker.protocol.messages import (
     Ask,
     Cancel,
     CannotPredict,
@@ -31,8 +31,13 @@ from SAMSegmentLib.worker.messages import (
     Stopped,
     Trouble,
 )
-from SAMSegmentLib.worker.model_messages import InstallModel, ModelDone, ModelFailed, VerifyModel
-from SAMSegmentLib.worker.shared_array import Ticket
+from SAMSegmentLib.worker.protocol.model_messages import (
+    InstallModel,
+    ModelDone,
+    ModelFailed,
+    VerifyModel,
+)
+from SAMSegmentLib.worker.protocol.shared_array import Ticket
 
 MODEL = model_entry("litemedsam")
 OBLIQUE = np.array(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from SAMSegmentLib.worker.model_jobs import JobEvent
-from SAMSegmentLib.worker.model_messages import ModelOrder
+from SAMSegmentLib.worker.client.model_jobs import JobEvent
+from SAMSegmentLib.worker.protocol.model_messages import ModelOrder
 
 
 class PlayedJob:

@@ -6,12 +6,12 @@ import numpy as np
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Roi
-from SAMSegmentLib.engines.clicks import Section
-from SAMSegmentLib.engines.fusion import Candidates
-from SAMSegmentLib.engines.intensity import GreyLevels
-from SAMSegmentLib.engines.planes import stacks_of, views_of
-from SAMSegmentLib.engines.slices import SliceStack
-from SAMSegmentLib.engines.views import SliceMask, View
+from SAMSegmentLib.models.slicewise.clicks import Section
+from SAMSegmentLib.models.slicewise.fusion import Candidates
+from SAMSegmentLib.models.slicewise.intensity import GreyLevels
+from SAMSegmentLib.models.slicewise.planes import stacks_of, views_of
+from SAMSegmentLib.models.slicewise.slices import SliceStack
+from SAMSegmentLib.models.slicewise.views import SliceMask, View
 
 from .phantoms import image_of, voxel_positions
 

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
-from SAMSegmentLib.weights.install import partial_bytes
+from SAMSegmentLib.weights.store import partial_bytes
 
 from .weights_server import WeightsServer
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from SAMSegmentLib.engines import samsegment3d
-from SAMSegmentLib.engines.cache import EmbeddingCache
-from SAMSegmentLib.engines.window_masks import WindowMask
-from SAMSegmentLib.engines.window_session import WindowPrompt
-from SAMSegmentLib.engines.windows import Window3D
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+from SAMSegmentLib.models.samsegment3d import engine as samsegment3d
+from SAMSegmentLib.models.samsegment3d.window_session import WindowPrompt
+from SAMSegmentLib.models.windowed.masks import WindowMask
+from SAMSegmentLib.models.windowed.windows import Window3D
 
 from .phantoms import voxel_positions
 

@@ -26,3 +26,8 @@ class Transfer:
 
 #: Is told of it, some times a second; may raise Cancelled, which ends the work.
 Report = Callable[[Transfer], None]
+
+
+def in_megabytes(count: int, of: int) -> str:
+    """With the digits that suit the larger number `of`."""
+    return f"{count / 1e6:.{0 if of >= 20e6 else 1}f}"

@@ -12,7 +12,7 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
-from SAMSegmentLib.engines.cache import EmbeddingCache
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ball, ct_with_ball, dice, grid
 

@@ -12,9 +12,9 @@ from Accuracy.structures import ScoredCase, Structure
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.core.prediction import Prediction
-from SAMSegmentLib.engines.cache import EmbeddingCache
 from SAMSegmentLib.evaluation.protocol import CLICKS_ALONE, ROI_ALONE, ROI_THEN_CLICKS
 from SAMSegmentLib.evaluation.report import read_rows
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ball, ct_with_ball, grid
 

@@ -28,18 +28,18 @@ def tiny(application):
 
 
 @pytest.fixture
-def desk(application, tiny):
+def user(application, tiny):
     """A volume, a segmentation with one segment, and an editor with the tiny effect."""
-    from SlicerHost.studio import Studio
+    from SlicerHost.scene_builder import SceneBuilder
 
-    studio = Studio(application)
-    volume = studio.volume()
-    segmentation = studio.segmentation(volume)
+    builder = SceneBuilder(application)
+    volume = builder.volume()
+    segmentation = builder.segmentation(volume)
     segment_id = segmentation.GetSegmentation().AddEmptySegment("", "First")
     editor = application.open_segment_editor(segmentation, volume)
     return SimpleNamespace(
         application=application,
-        studio=studio,
+        builder=builder,
         volume=volume,
         segmentation=segmentation,
         segment_id=segment_id,

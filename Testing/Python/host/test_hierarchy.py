@@ -4,7 +4,7 @@ import pytest
 import slicer
 import vtk
 
-from SlicerHost.studio import items_of
+from SlicerHost.scene_builder import items_of
 
 pytestmark = pytest.mark.mrml
 

@@ -9,11 +9,11 @@ pytestmark = pytest.mark.mrml
 
 
 @pytest.fixture
-def red(desk):
+def red(user):
     views = pytest.importorskip("SlicerHost.views")
-    red, threed = views.SliceView(desk.application, "Red"), views.ThreeDView(desk.application)
-    desk.application.add_views(red, threed)
-    red.show(desk.volume)
+    red, threed = views.SliceView(user.application, "Red"), views.ThreeDView(user.application)
+    user.application.add_views(red, threed)
+    red.show(user.volume)
     return red
 
 
@@ -22,56 +22,56 @@ def middle(red):
     return red.ras_of((width // 2, height // 2))
 
 
-def test_a_click_comes_with_the_view_widget(desk, red):
-    desk.editor.setActiveEffectByName("Tiny")
+def test_a_click_comes_with_the_view_widget(user, red):
+    user.editor.setActiveEffectByName("Tiny")
     red.click(middle(red))
     press = ("processInteractionEvents", vtk.vtkCommand.LeftButtonPressEvent, "qMRMLSliceWidget")
-    assert press in desk.tiny.calls
-    assert desk.application.errors == desk.application.warnings == []
+    assert press in user.tiny.calls
+    assert user.application.errors == user.application.warnings == []
 
 
-def test_nothing_comes_without_an_active_effect(desk, red):
-    desk.tiny.calls.clear()
+def test_nothing_comes_without_an_active_effect(user, red):
+    user.tiny.calls.clear()
     red.click(middle(red))
-    assert desk.tiny.calls == []
+    assert user.tiny.calls == []
 
 
 @pytest.mark.parametrize(("answer", "seen"), [(True, 0), (False, 1)])
-def test_true_keeps_an_event_from_the_others(desk, red, answer, seen):
-    desk.editor.setActiveEffectByName("Tiny")
-    desk.tiny.answers["processInteractionEvents"] = answer
+def test_true_keeps_an_event_from_the_others(user, red, answer, seen):
+    user.editor.setActiveEffectByName("Tiny")
+    user.tiny.answers["processInteractionEvents"] = answer
     others = []
     red.interactor.AddObserver("LeftButtonPressEvent", lambda *_: others.append(1), 0.5)
     red.click(middle(red))
     assert len(others) == seen
 
 
-def test_an_answer_that_is_no_bool_is_warned_about(desk, red):
-    desk.editor.setActiveEffectByName("Tiny")
-    desk.tiny.answers["processInteractionEvents"] = None
+def test_an_answer_that_is_no_bool_is_warned_about(user, red):
+    user.editor.setActiveEffectByName("Tiny")
+    user.tiny.answers["processInteractionEvents"] = None
     red.move(middle(red))
-    assert "expected to return a boolean" in str(desk.application.warnings[0])
+    assert "expected to return a boolean" in str(user.application.warnings[0])
 
 
-def test_a_moved_slice_is_told(desk, red):
-    desk.editor.setActiveEffectByName("Tiny")
+def test_a_moved_slice_is_told(user, red):
+    user.editor.setActiveEffectByName("Tiny")
     red.set_offset(25)
-    assert ("processViewNodeEvents", "vtkMRMLSliceNode") in desk.tiny.calls
+    assert ("processViewNodeEvents", "vtkMRMLSliceNode") in user.tiny.calls
 
 
-def test_a_new_layout_is_told_to_effects(desk, red):
-    desk.editor.setActiveEffectByName("Tiny")
+def test_a_new_layout_is_told_to_effects(user, red):
+    user.editor.setActiveEffectByName("Tiny")
     import slicer
 
     slicer.app.layoutManager().layoutChanged.emit(3)
-    assert "layoutChanged" in desk.names()
+    assert "layoutChanged" in user.names()
 
 
-def test_positions_convert_as_in_slicer(desk, red):
+def test_positions_convert_as_in_slicer(user, red):
     import slicer
 
-    desk.editor.setActiveEffectByName("Tiny")
-    effect = desk.editor.activeEffect().self()
+    user.editor.setActiveEffectByName("Tiny")
+    effect = user.editor.activeEffect().self()
     widget = slicer.app.layoutManager().sliceWidget("Red")
     ras = effect.xyToRas((100, 120), widget)
     assert ras == pytest.approx(red.ras_of((100, 120)), abs=1e-4)
@@ -80,11 +80,11 @@ def test_positions_convert_as_in_slicer(desk, red):
     assert 0 <= i < 26 and 0 <= j < 30 and 0 <= k < 22
 
 
-def test_the_place_widget_places_points(desk, red):
+def test_the_place_widget_places_points(user, red):
     import slicer
 
-    desk.editor.setActiveEffectByName("Tiny")
-    node = desk.application.add("vtkMRMLMarkupsFiducialNode", "P")
+    user.editor.setActiveEffectByName("Tiny")
+    node = user.application.add("vtkMRMLMarkupsFiducialNode", "P")
     widget = slicer.qSlicerMarkupsPlaceWidget()
     widget.setMRMLScene(slicer.mrmlScene)
     widget.setCurrentNode(node)
@@ -101,4 +101,4 @@ def test_the_place_widget_places_points(desk, red):
     assert node.GetNumberOfDefinedControlPoints() == 1
     assert heard == [True, False]
     assert not widget.placeModeEnabled
-    assert desk.application.errors == []
+    assert user.application.errors == []

@@ -10,28 +10,28 @@ from SAMSegmentLib.scene.editors import slicer_editors
 from SAMSegmentLib.scene.modification import Modification
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import EditorWidget
-from SlicerHost.studio import ball, segments_of, snapshot, world_of
+from SlicerHost.scene_builder import ball, segments_of, snapshot, world_of
 
 pytestmark = pytest.mark.mrml
 
 
 @pytest.fixture
-def volume(studio):
-    return studio.volume()
+def volume(builder):
+    return builder.volume()
 
 
 @pytest.fixture
-def segmentation(studio, volume):
-    node = studio.segmentation(volume)
+def segmentation(builder, volume):
+    node = builder.segmentation(volume)
     node.GetSegmentation().AddEmptySegment("liver", "Liver")
     SegmentationWriter(list).write(node, ball(volume, (0.3,) * 3, 4), world_of(volume), "liver")
     return node
 
 
-def refused(studio, match, segmentation, volume, segment_id=None, editor_node=None):
+def refused(builder, match, segmentation, volume, segment_id=None, editor_node=None):
     """Both the early check and the write refuse, and the scene stays as it was."""
     writer = SegmentationWriter(list)
-    before = snapshot(studio.scene)
+    before = snapshot(builder.scene)
     with pytest.raises(InputError, match=match):
         writer.check_writable(segmentation, segment_id, editor_node)
     with pytest.raises(InputError, match=match):
@@ -42,75 +42,75 @@ def refused(studio, match, segmentation, volume, segment_id=None, editor_node=No
             segment_id,
             segmentEditorNode=editor_node,
         )
-    assert snapshot(studio.scene) == before
+    assert snapshot(builder.scene) == before
     with pytest.raises(InputError, match="nothing to undo"):
         writer.undo()
 
 
 class TestSegmentation:
-    def test_none(self, studio, volume):
-        refused(studio, "No segmentation is given", None, volume)
+    def test_none(self, builder, volume):
+        refused(builder, "No segmentation is given", None, volume)
 
-    def test_another_node(self, studio, volume):
-        refused(studio, '"CT" is not a segmentation', volume, volume)
+    def test_another_node(self, builder, volume):
+        refused(builder, '"CT" is not a segmentation', volume, volume)
 
-    def test_a_deleted_one(self, studio, volume, segmentation):
-        studio.scene.RemoveNode(segmentation)
-        refused(studio, "in no scene", segmentation, volume)
+    def test_a_deleted_one(self, builder, volume, segmentation):
+        builder.scene.RemoveNode(segmentation)
+        refused(builder, "in no scene", segmentation, volume)
 
-    def test_without_reference_geometry(self, studio, volume):
+    def test_without_reference_geometry(self, builder, volume):
         match = "SetReferenceImageGeometryParameterFromVolumeNode"
-        refused(studio, match, studio.segmentation(), volume)
+        refused(builder, match, builder.segmentation(), volume)
 
-    def test_under_a_non_linear_transform(self, studio, volume, segmentation):
-        segmentation.SetAndObserveTransformNodeID(studio.bend().GetID())
-        refused(studio, "non-linear", segmentation, volume)
+    def test_under_a_non_linear_transform(self, builder, volume, segmentation):
+        segmentation.SetAndObserveTransformNodeID(builder.bend().GetID())
+        refused(builder, "non-linear", segmentation, volume)
 
-    def test_kept_as_closed_surface(self, studio, volume, segmentation):
+    def test_kept_as_closed_surface(self, builder, volume, segmentation):
         segmentation.GetSegmentation().CreateRepresentation("Closed surface")
         segmentation.GetSegmentation().SetSourceRepresentationName("Closed surface")
-        refused(studio, "kept as closed surface", segmentation, volume)
+        refused(builder, "kept as closed surface", segmentation, volume)
 
 
 class TestSegment:
-    def test_unknown(self, studio, volume, segmentation):
-        refused(studio, r'"spleen".*It has: liver \("Liver"\)', segmentation, volume, "spleen")
+    def test_unknown(self, builder, volume, segmentation):
+        refused(builder, r'"spleen".*It has: liver \("Liver"\)', segmentation, volume, "spleen")
 
-    def test_a_name_is_not_an_id(self, studio, volume, segmentation):
-        refused(studio, 'no segment with the ID "Liver"', segmentation, volume, "Liver")
+    def test_a_name_is_not_an_id(self, builder, volume, segmentation):
+        refused(builder, 'no segment with the ID "Liver"', segmentation, volume, "Liver")
 
 
-def test_a_node_that_is_no_segment_editor_node(studio, volume, segmentation):
-    refused(studio, "not a segment editor node", segmentation, volume, editor_node=volume)
+def test_a_node_that_is_no_segment_editor_node(builder, volume, segmentation):
+    refused(builder, "not a segment editor node", segmentation, volume, editor_node=volume)
 
 
 @pytest.mark.parametrize("segment_id", [None, "liver"])
-def test_an_empty_mask_does_not_erase_the_segment(studio, volume, segmentation, segment_id):
+def test_an_empty_mask_does_not_erase_the_segment(builder, volume, segmentation, segment_id):
     nothing = ball(volume)
     nothing = Prediction(np.full_like(nothing.logits, -3), nothing.start, nothing.geometry)
-    before = snapshot(studio.scene)
+    before = snapshot(builder.scene)
     with pytest.raises(WriteError, match="found nothing"):
         SegmentationWriter(list).write(segmentation, nothing, world_of(volume), segment_id)
-    assert snapshot(studio.scene) == before
+    assert snapshot(builder.scene) == before
 
 
 class TestSlicerFails:
     """`ModifySegmentByLabelmap` fails without an exception: it must be noticed, and undone."""
 
     @pytest.fixture(params=[0, 1], ids=["no editor", "an editor"])
-    def editors(self, request, studio, segmentation):
-        node = studio.editor_node(segmentation)
-        return [EditorWidget(studio.scene, node) for _ in range(request.param)]
+    def editors(self, request, builder, segmentation):
+        node = builder.editor_node(segmentation)
+        return [EditorWidget(builder.scene, node) for _ in range(request.param)]
 
     @pytest.mark.parametrize("segment_id", [None, "liver"])
     def test_nothing_is_written(
-        self, studio, volume, segmentation, editors, segment_id, monkeypatch
+        self, builder, volume, segmentation, editors, segment_id, monkeypatch
     ):
         monkeypatch.setattr(Modification, "set", lambda *_: None)
-        self.check(studio, volume, segmentation, editors, segment_id)
+        self.check(builder, volume, segmentation, editors, segment_id)
 
     @pytest.mark.parametrize("segment_id", [None, "liver"])
-    def test_half_is_written(self, studio, volume, segmentation, editors, segment_id, monkeypatch):
+    def test_half_is_written(self, builder, volume, segmentation, editors, segment_id, monkeypatch):
         original = Modification.set
 
         def half(self, node, identifier, labelmap):
@@ -121,9 +121,9 @@ class TestSlicerFails:
             original(self, node, identifier, cropped)
 
         monkeypatch.setattr(Modification, "set", half)
-        self.check(studio, volume, segmentation, editors, segment_id)
+        self.check(builder, volume, segmentation, editors, segment_id)
 
-    def check(self, studio, volume, segmentation, editors, segment_id):
+    def check(self, builder, volume, segmentation, editors, segment_id):
         writer = SegmentationWriter(lambda: editors)
         before = segments_of(segmentation)
         with pytest.raises(WriteError, match="Slicer did not write"):
@@ -132,7 +132,7 @@ class TestSlicerFails:
         with pytest.raises(InputError, match="nothing to undo"):
             writer.undo()
 
-    def test_slicers_own_words_are_passed_on(self, studio, volume, segmentation, monkeypatch):
+    def test_slicers_own_words_are_passed_on(self, builder, volume, segmentation, monkeypatch):
         original = Modification.set
 
         def to_nobody(self, node, _, labelmap):
@@ -142,7 +142,7 @@ class TestSlicerFails:
         with pytest.raises(WriteError, match="ModifySegmentByLabelmap: Invalid segment"):
             SegmentationWriter(list).write(segmentation, ball(volume), world_of(volume))
 
-    def test_an_exception_is_a_write_error(self, studio, volume, segmentation, monkeypatch):
+    def test_an_exception_is_a_write_error(self, builder, volume, segmentation, monkeypatch):
         def fail(*_):
             raise MemoryError("no memory")
 
@@ -153,7 +153,7 @@ class TestSlicerFails:
         assert segments_of(segmentation) == before
 
     def test_an_interruption_is_passed_on_and_undone(
-        self, studio, volume, segmentation, monkeypatch
+        self, builder, volume, segmentation, monkeypatch
     ):
         def interrupt(*_):
             raise KeyboardInterrupt
@@ -165,7 +165,7 @@ class TestSlicerFails:
         assert segments_of(segmentation) == before
 
     def test_the_write_before_can_still_be_undone(
-        self, studio, volume, segmentation, editors, monkeypatch
+        self, builder, volume, segmentation, editors, monkeypatch
     ):
         before = segments_of(segmentation)
         writer = SegmentationWriter(lambda: editors)

@@ -16,11 +16,11 @@ from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.steps import finish
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.studio import (
+from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
     SHAPE,
-    Studio,
+    SceneBuilder,
     affine,
     ball,
     geometry_of,
@@ -54,10 +54,10 @@ def full(patch, shape=SHAPE):
 class Case:
     """Segments "one" and "two", next to each other, and "far", in a corner."""
 
-    def __init__(self, studio, grid="oblique", volume="none", segmentation="none", shared=True):
-        self.studio = studio
-        self.volume = studio.volume(GRIDS[grid], PARENTS[volume])
-        self.segmentation = studio.segmentation(self.volume, PARENTS[segmentation])
+    def __init__(self, builder, grid="oblique", volume="none", segmentation="none", shared=True):
+        self.builder = builder
+        self.volume = builder.volume(GRIDS[grid], PARENTS[volume])
+        self.segmentation = builder.segmentation(self.volume, PARENTS[segmentation])
         self.writer = SegmentationWriter(open_editors=list)
         self.ids = {}
         places = {"one": (0.4, 0.4, 0.4), "two": (0.6, 0.6, 0.6), "far": (0.95, 0.1, 0.05)}
@@ -76,22 +76,22 @@ class Case:
         to_volume = np.eye(4) if parent is None else np.linalg.inv(parent)
         offset = matrix[:3, :3] @ ((np.array(FINER[::-1]) - 1) / 2)
         matrix[:3, 3] = apply_matrix(to_volume, middle) - offset
-        return self.studio.volume(matrix, parent, FINER, name="Other")
+        return self.builder.volume(matrix, parent, FINER, name="Other")
 
     def mask(self, name):
         return segment_array(self.segmentation, self.ids[name], self.volume).astype(bool)
 
 
 @pytest.fixture(params=[True, False], ids=["shared layers", "own layers"])
-def case(request, studio):
-    return Case(studio, shared=request.param)
+def case(request, builder):
+    return Case(builder, shared=request.param)
 
 
 class TestContent:
     @pytest.mark.parametrize("grid", GRIDS)
     @pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "rotated")])
-    def test_on_its_own_voxels_it_is_copied(self, studio, grid, parents):
-        case = Case(studio, grid, *parents)
+    def test_on_its_own_voxels_it_is_copied(self, builder, grid, parents):
+        case = Case(builder, grid, *parents)
         for name in ("one", "far"):
             patch = content(case.segmentation, case.ids[name], case.volume)
             np.testing.assert_array_equal(full(patch), case.mask(name))
@@ -100,8 +100,8 @@ class TestContent:
 
     @pytest.mark.parametrize("target", GRIDS)
     @pytest.mark.parametrize("parents", [("none", "none"), ("sheared", "rotated")])
-    def test_on_other_voxels_it_is_what_the_slow_way_gives(self, studio, target, parents):
-        case = Case(studio, "anisotropic", "none", parents[1])
+    def test_on_other_voxels_it_is_what_the_slow_way_gives(self, builder, target, parents):
+        case = Case(builder, "anisotropic", "none", parents[1])
         volume = case.other_volume(target, parents[0])
         for name in ("one", "two"):
             expected = segment_mask(
@@ -111,9 +111,9 @@ class TestContent:
             np.testing.assert_array_equal(full(patch, FINER), expected)
             assert expected.sum() > 50
 
-    def test_what_lies_outside_is_cut_and_counted(self, studio):
-        case = Case(studio, "axis-aligned")
-        half = studio.volume(GRIDS["axis-aligned"], shape=(9, 30, 26), name="Half")
+    def test_what_lies_outside_is_cut_and_counted(self, builder):
+        case = Case(builder, "axis-aligned")
+        half = builder.volume(GRIDS["axis-aligned"], shape=(9, 30, 26), name="Half")
         patch = content(case.segmentation, case.ids["one"], half)
         expected = case.mask("one")
         np.testing.assert_array_equal(full(patch, (9, 30, 26)), expected[:9])
@@ -130,10 +130,10 @@ class TestContent:
             content(case.segmentation, "nobody", case.volume)
 
     def test_nothing_is_changed(self, case):
-        before = snapshot(case.studio.scene)
+        before = snapshot(case.builder.scene)
         content(case.segmentation, case.ids["one"], case.volume)
         occupied(case)
-        assert snapshot(case.studio.scene) == before
+        assert snapshot(case.builder.scene) == before
 
     def test_it_takes_many_steps(self, case):
         steps = content_steps(
@@ -166,14 +166,14 @@ class TestVisibleOthers:
         assert visible_others(case.segmentation, case.ids["one"]) == [case.ids["far"]]
 
     def test_without_a_display_none_is_visible(self, case):
-        case.studio.scene.RemoveNode(case.segmentation.GetDisplayNode())
+        case.builder.scene.RemoveNode(case.segmentation.GetDisplayNode())
         assert visible_others(case.segmentation, None) == []
 
 
 class TestOccupied:
     @pytest.mark.parametrize("grid", GRIDS)
-    def test_it_is_the_union(self, studio, grid):
-        case = Case(studio, grid, "rotated", "rotated")
+    def test_it_is_the_union(self, builder, grid):
+        case = Case(builder, grid, "rotated", "rotated")
         expected = case.mask("one") | case.mask("two") | case.mask("far")
         np.testing.assert_array_equal(full(occupied(case)), expected)
 
@@ -197,8 +197,8 @@ class TestOccupied:
 
     @pytest.mark.parametrize("target", GRIDS)
     @pytest.mark.parametrize("parents", [("none", "none"), ("sheared", "rotated")])
-    def test_on_other_voxels_it_is_what_their_centres_lie_in(self, studio, target, parents):
-        case = Case(studio, "anisotropic", parents[1], parents[1])
+    def test_on_other_voxels_it_is_what_their_centres_lie_in(self, builder, target, parents):
+        case = Case(builder, "anisotropic", parents[1], parents[1])
         volume = case.other_volume(target, parents[0])
         source = geometry_of(case.volume).transformed(world_of(case.segmentation))
         grid = geometry_of(volume).transformed(world_of(volume))
@@ -215,11 +215,11 @@ class TestOccupied:
         np.testing.assert_array_equal(found[clear], expected[clear])
         assert expected[clear].sum() > 100
 
-    def test_a_layer_on_another_grid_counts(self, studio):
-        case = Case(studio, "axis-aligned")
+    def test_a_layer_on_another_grid_counts(self, builder):
+        case = Case(builder, "axis-aligned")
         mask = np.ones((4, 5, 6), dtype=bool)
         grid = affine(np.eye(3) * 2, (-5, 10, 25))
-        studio.fill(case.segmentation, "coarse", mask, grid, first=(3, 0, 0))
+        builder.fill(case.segmentation, "coarse", mask, grid, first=(3, 0, 0))
         found = full(occupied(case, ["coarse"]))
         assert np.count_nonzero(found) == pytest.approx(mask.sum() * 8, rel=0.2)
 
@@ -235,8 +235,8 @@ class TestOccupied:
 class TestWithout:
     @pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "translated")])
     @pytest.mark.parametrize("threshold", [LOWEST_THRESHOLD, 0.5, HIGHEST_THRESHOLD])
-    def test_no_threshold_reaches_into_other_segments(self, studio, parents, threshold):
-        case = Case(studio, "oblique", *parents)
+    def test_no_threshold_reaches_into_other_segments(self, builder, parents, threshold):
+        case = Case(builder, "oblique", *parents)
         proposal = proposal_of(
             ball(case.volume, (0.5, 0.5, 0.5), 8), case.volume, case.segmentation
         )
@@ -267,7 +267,7 @@ class TestWithout:
         before = case.mask("two")
         others = visible_others(case.segmentation, case.ids["one"])
         limited = without(proposal, case.segmentation, others, world_of(case.volume))
-        node = case.studio.editor_node(case.segmentation, case.volume)
+        node = case.builder.editor_node(case.segmentation, case.volume)
         node.SetOverwriteMode(node.OverwriteAllSegments)
         case.writer.write(
             case.segmentation,
@@ -281,7 +281,7 @@ class TestWithout:
 
     def test_a_changed_geometry_is_refused(self, case):
         proposal = proposal_of(ball(case.volume), case.volume, case.segmentation)
-        case.studio.under(case.segmentation, PARENTS["translated"])
+        case.builder.under(case.segmentation, PARENTS["translated"])
         with pytest.raises(InputError, match="try again"):
             without(proposal, case.segmentation, list(case.ids.values()), np.eye(4))
 
@@ -311,12 +311,12 @@ def shared():
     st.integers(0, 2**31),
 )
 def test_any_box_of_voxels_comes_back(shared, shape, first, seed):
-    studio = Studio(shared)
-    volume = studio.volume(GRIDS["oblique"])
-    segmentation = studio.segmentation(volume)
+    builder = SceneBuilder(shared)
+    volume = builder.volume(GRIDS["oblique"])
+    segmentation = builder.segmentation(volume)
     try:
         mask = np.random.default_rng(seed).random(shape) > 0.6
-        studio.fill(segmentation, "any", mask, GRIDS["oblique"], first)
+        builder.fill(segmentation, "any", mask, GRIDS["oblique"], first)
         expected = np.zeros(SHAPE, dtype=bool)
         for k, j, i in np.argwhere(mask) + first:
             if min(k, j, i) >= 0 and k < SHAPE[0] and j < SHAPE[1] and i < SHAPE[2]:
@@ -327,4 +327,4 @@ def test_any_box_of_voxels_comes_back(shared, shape, first, seed):
         np.testing.assert_array_equal(full(union), expected)
     finally:
         for node in (segmentation, volume):
-            studio.scene.RemoveNode(node)
+            builder.scene.RemoveNode(node)

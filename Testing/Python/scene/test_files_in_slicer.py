@@ -11,7 +11,7 @@ import slicer
 from SAMSegmentLib.core.files import read_image, write_mask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import sitk_from_array
-from SlicerHost.studio import GRIDS, geometry_of, world_positions
+from SlicerHost.scene_builder import GRIDS, geometry_of, world_positions
 
 pytestmark = pytest.mark.mrml
 
@@ -34,7 +34,7 @@ PLACINGS = [
 ]
 
 
-def volume_in_slicer(studio, path):
+def volume_in_slicer(builder, path):
     """The centres (RAS) of a volume's voxels above 0, from dark to bright, as Slicer loads them.
 
     Not its grid: of left-handed ones, Slicer turns the order of the slices round. None if it does
@@ -42,7 +42,7 @@ def volume_in_slicer(studio, path):
     """
     storage = slicer.vtkMRMLVolumeArchetypeStorageNode()
     storage.SetFileName(str(path))
-    volume = studio.host.add("vtkMRMLScalarVolumeNode", path.name)
+    volume = builder.host.add("vtkMRMLScalarVolumeNode", path.name)
     if not storage.ReadData(volume):
         return None
     return places(slicer.util.arrayFromVolume(volume), geometry_of(volume))
@@ -54,11 +54,11 @@ def places(voxels, geometry):
     return geometry.to_ras(indices[np.argsort(voxels[tuple(indices.T)])][:, ::-1])
 
 
-def segment_in_slicer(studio, path):
+def segment_in_slicer(builder, path):
     """The centres (RAS) of a segment's voxels as Slicer loads it, in no order."""
     storage = slicer.vtkMRMLSegmentationStorageNode()
     storage.SetFileName(str(path))
-    segmentation = studio.host.add("vtkMRMLSegmentationNode", path.name)
+    segmentation = builder.host.add("vtkMRMLSegmentationNode", path.name)
     assert storage.ReadData(segmentation)
     return world_positions(segmentation, segmentation.GetSegmentation().GetNthSegmentID(0))
 
@@ -73,7 +73,7 @@ def same_places(one, other, unit=1.0):
 
 @pytest.mark.parametrize(("q", "s", "sform", "unit"), PLACINGS)
 def test_image_and_mask_of_a_nifti_file_lie_where_slicer_shows_the_image(
-    studio, tmp_path, q, s, sform, unit
+    builder, tmp_path, q, s, sform, unit
 ):
     image = nibabel.Nifti1Image(VOXELS.T, None)
     image.header.set_qform(QFORM, q)
@@ -82,31 +82,31 @@ def test_image_and_mask_of_a_nifti_file_lie_where_slicer_shows_the_image(
     image.header["pixdim"][1:4] = np.array([1.5, 2, 3]) / (100 if unit == "meter" else 1)
     nibabel.save(image, tmp_path / "ct.nii.gz")
 
-    shown = volume_in_slicer(studio, tmp_path / "ct.nii.gz")
+    shown = volume_in_slicer(builder, tmp_path / "ct.nii.gz")
     read = read_image(tmp_path / "ct.nii.gz")
     size = read.geometry.spacing.min()
     assert np.allclose(places(read.voxels, read.geometry), shown, rtol=0, atol=size / 1000)
     inside = places(VOXELS * MASK, read.geometry)
     for name in ("mask.nii.gz", "mask.nrrd", "mask.mha"):
         write_mask(tmp_path / name, MASK, read.geometry, "Liver", nifti=read.nifti)
-        assert same_places(volume_in_slicer(studio, tmp_path / name), inside, size), name
+        assert same_places(volume_in_slicer(builder, tmp_path / name), inside, size), name
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_masks_lie_where_the_image_lies(studio, tmp_path, grid):
+def test_masks_lie_where_the_image_lies(builder, tmp_path, grid):
     geometry = Geometry(GRIDS[grid], VOXELS.shape)
     sitk.WriteImage(sitk_from_array(VOXELS, geometry), str(tmp_path / "ct.nrrd"))
     image = read_image(tmp_path / "ct.nrrd")
-    shown = volume_in_slicer(studio, tmp_path / "ct.nrrd")
+    shown = volume_in_slicer(builder, tmp_path / "ct.nrrd")
     assert np.allclose(places(image.voxels, image.geometry), shown, atol=1e-4)
 
     inside = places(VOXELS * MASK, geometry)
     for name in ("mask.nrrd", "mask.mha", "mask.nii.gz"):
         write_mask(tmp_path / name, MASK, image.geometry, "Liver")
-        loaded = volume_in_slicer(studio, tmp_path / name)
+        loaded = volume_in_slicer(builder, tmp_path / name)
         if grid == "gantry tilt" and name == "mask.nii.gz":
             assert loaded is None  # which is said when it is written
         else:
             assert same_places(loaded, inside), name
     write_mask(tmp_path / "mask.seg.nrrd", MASK, image.geometry, "Liver")
-    assert same_places(segment_in_slicer(studio, tmp_path / "mask.seg.nrrd"), inside)
+    assert same_places(segment_in_slicer(builder, tmp_path / "mask.seg.nrrd"), inside)

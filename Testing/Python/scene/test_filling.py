@@ -10,7 +10,7 @@ from SAMSegmentLib.scene.filling import filled_steps
 from SAMSegmentLib.scene.grid import target_geometry
 from SAMSegmentLib.scene.steps import finish
 from SAMSegmentLib.scene.volumes import image_from_volume
-from SlicerHost.studio import GRIDS, PARENTS
+from SlicerHost.scene_builder import GRIDS, PARENTS
 
 pytestmark = pytest.mark.mrml
 
@@ -20,9 +20,9 @@ LEFT, RIGHT = (4, 5, 4), (4, 5, 9)
 
 @pytest.mark.parametrize("parent", ["none", "rotated"])
 @pytest.mark.parametrize("grid_name", ["oblique", "LPS order", "gantry tilt"])
-def test_a_hole_stays_where_a_negative_point_is_and_only_there(studio, grid_name, parent):
-    volume = studio.volume(GRIDS[grid_name], PARENTS[parent], voxels=np.zeros(SHAPE, np.int16))
-    segmentation = studio.segmentation(volume, PARENTS[parent])
+def test_a_hole_stays_where_a_negative_point_is_and_only_there(builder, grid_name, parent):
+    volume = builder.volume(GRIDS[grid_name], PARENTS[parent], voxels=np.zeros(SHAPE, np.int16))
+    segmentation = builder.segmentation(volume, PARENTS[parent])
     image, to_world = image_from_volume(volume)
     mask = np.zeros(SHAPE, bool)
     mask[1:-1, 1:-1, 1:-1] = True

@@ -13,7 +13,14 @@ from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.studio import PARENTS, Studio, ball, segment_array, segments_of, world_of
+from SlicerHost.scene_builder import (
+    PARENTS,
+    SceneBuilder,
+    ball,
+    segment_array,
+    segments_of,
+    world_of,
+)
 
 pytestmark = pytest.mark.mrml
 
@@ -37,11 +44,11 @@ def made_on(volume, model="litemedsam", version="0.1.0") -> Provenance:
     return Provenance(PROMPTS, volume, model, version, "ab" * 32)
 
 
-class Desk:
-    def __init__(self, studio) -> None:
-        self.studio = studio
-        self.volume = studio.volume()
-        self.segmentation = studio.segmentation(self.volume)
+class User:
+    def __init__(self, builder) -> None:
+        self.builder = builder
+        self.volume = builder.volume()
+        self.segmentation = builder.segmentation(self.volume)
         self.writer = SegmentationWriter(list)
 
     def write(self, segment_id=None, **arguments):
@@ -60,121 +67,121 @@ class Desk:
 
 
 @pytest.fixture
-def desk(studio):
-    return Desk(studio)
+def user(builder):
+    return User(builder)
 
 
 class TestName:
-    def test_it_is_slicers_default(self, desk):
-        assert [desk.write().GetName() for _ in range(3)] == ["Segment_1", "Segment_2", "Segment_3"]
+    def test_it_is_slicers_default(self, user):
+        assert [user.write().GetName() for _ in range(3)] == ["Segment_1", "Segment_2", "Segment_3"]
 
-    def test_it_may_be_given(self, desk):
-        assert desk.write(name="Liver, left lobe").GetName() == "Liver, left lobe"
+    def test_it_may_be_given(self, user):
+        assert user.write(name="Liver, left lobe").GetName() == "Liver, left lobe"
 
-    def test_an_old_segment_keeps_its_own(self, desk):
-        segment_id = desk.segmentation.GetSegmentation().AddEmptySegment("id", "Spleen")
-        assert desk.write(segment_id).GetName() == "Spleen"
+    def test_an_old_segment_keeps_its_own(self, user):
+        segment_id = user.segmentation.GetSegmentation().AddEmptySegment("id", "Spleen")
+        assert user.write(segment_id).GetName() == "Spleen"
 
 
 class TestColour:
-    def test_slicer_generates_it(self, desk):
-        colours = [desk.write().GetColor() for _ in range(4)]
+    def test_slicer_generates_it(self, user):
+        colours = [user.write().GetColor() for _ in range(4)]
         assert len(set(colours)) == 4
         assert slicer.vtkSegment().GetColor() not in colours
 
-    def test_an_old_segment_keeps_its_own(self, desk):
-        segment_id = desk.segmentation.GetSegmentation().AddEmptySegment("", "", (0.1, 0.2, 0.3))
-        assert desk.write(segment_id).GetColor() == (0.1, 0.2, 0.3)
+    def test_an_old_segment_keeps_its_own(self, user):
+        segment_id = user.segmentation.GetSegmentation().AddEmptySegment("", "", (0.1, 0.2, 0.3))
+        assert user.write(segment_id).GetColor() == (0.1, 0.2, 0.3)
 
 
 class TestTerminology:
-    def test_it_is_tissue_by_default(self, desk):
-        assert desk.write().GetTerminology() == TISSUE
+    def test_it_is_tissue_by_default(self, user):
+        assert user.write().GetTerminology() == TISSUE
 
-    def test_it_may_be_given(self, desk):
-        assert desk.write(terminology=LIVER).GetTerminology() == LIVER
+    def test_it_may_be_given(self, user):
+        assert user.write(terminology=LIVER).GetTerminology() == LIVER
 
-    def test_a_new_segment_does_not_copy_its_neighbours(self, desk):
-        desk.write(terminology=LIVER)
-        assert desk.write().GetTerminology() == TISSUE
+    def test_a_new_segment_does_not_copy_its_neighbours(self, user):
+        user.write(terminology=LIVER)
+        assert user.write().GetTerminology() == TISSUE
 
-    def test_an_old_segment_keeps_its_own(self, desk):
-        segment_id = desk.segmentation.GetSegmentation().AddEmptySegment()
-        desk.segmentation.GetSegmentation().GetSegment(segment_id).SetTerminology(LIVER)
-        assert desk.write(segment_id).GetTerminology() == LIVER
+    def test_an_old_segment_keeps_its_own(self, user):
+        segment_id = user.segmentation.GetSegmentation().AddEmptySegment()
+        user.segmentation.GetSegmentation().GetSegment(segment_id).SetTerminology(LIVER)
+        assert user.write(segment_id).GetTerminology() == LIVER
 
 
 class TestStatus:
-    def test_a_new_segment_is_in_progress(self, desk):
+    def test_a_new_segment_is_in_progress(self, user):
         logic = slicer.vtkSlicerSegmentationsModuleLogic
-        assert logic.GetSegmentStatus(desk.write()) == logic.InProgress
+        assert logic.GetSegmentStatus(user.write()) == logic.InProgress
 
-    def test_a_finished_one_stays_finished(self, desk):
+    def test_a_finished_one_stays_finished(self, user):
         logic = slicer.vtkSlicerSegmentationsModuleLogic
-        segment_id = desk.segmentation.GetSegmentation().AddEmptySegment()
-        segment = desk.segmentation.GetSegmentation().GetSegment(segment_id)
+        segment_id = user.segmentation.GetSegmentation().AddEmptySegment()
+        segment = user.segmentation.GetSegmentation().GetSegment(segment_id)
         logic.SetSegmentStatus(segment, logic.Completed)
-        assert logic.GetSegmentStatus(desk.write(segment_id)) == logic.Completed
+        assert logic.GetSegmentStatus(user.write(segment_id)) == logic.Completed
 
 
-def test_it_is_visible_and_the_editors_selection_stays(desk):
-    node = desk.studio.editor_node(desk.segmentation)
-    old = desk.segmentation.GetSegmentation().AddEmptySegment()
+def test_it_is_visible_and_the_editors_selection_stays(user):
+    node = user.builder.editor_node(user.segmentation)
+    old = user.segmentation.GetSegmentation().AddEmptySegment()
     node.SetSelectedSegmentID(old)
-    desk.write(segmentEditorNode=node)
-    new = desk.segmentation.GetSegmentation().GetSegmentIDs()[-1]
-    assert desk.segmentation.GetDisplayNode().GetSegmentVisibility(new)
+    user.write(segmentEditorNode=node)
+    new = user.segmentation.GetSegmentation().GetSegmentIDs()[-1]
+    assert user.segmentation.GetDisplayNode().GetSegmentVisibility(new)
     assert node.GetSelectedSegmentID() == old
 
 
-def test_it_is_shown_in_3d_if_the_others_are(desk):
-    desk.write()
-    desk.segmentation.CreateClosedSurfaceRepresentation()
-    surface = desk.write().GetRepresentation("Closed surface")
+def test_it_is_shown_in_3d_if_the_others_are(user):
+    user.write()
+    user.segmentation.CreateClosedSurfaceRepresentation()
+    surface = user.write().GetRepresentation("Closed surface")
     assert surface.GetNumberOfPoints() > 100
 
 
-def test_the_labelmap_of_the_others_is_left_alone(desk):
+def test_the_labelmap_of_the_others_is_left_alone(user):
     for place in (0.3, 0.7):
-        desk.writer.write(
-            desk.segmentation, ball(desk.volume, (place,) * 3, 3), world_of(desk.volume)
+        user.writer.write(
+            user.segmentation, ball(user.volume, (place,) * 3, 3), world_of(user.volume)
         )
-    desk.segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
+    user.segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
     shared = (
-        desk.segmentation.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
+        user.segmentation.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
     )
     before = shared.GetMTime()
-    desk.write()
+    user.write()
     assert shared.GetMTime() == before
 
 
-def test_an_empty_segmentation_of_another_kind_becomes_a_labelmap(desk):
-    desk.segmentation.GetSegmentation().SetSourceRepresentationName("Closed surface")
-    desk.write()
-    assert desk.segmentation.GetSegmentation().GetSourceRepresentationName() == "Binary labelmap"
+def test_an_empty_segmentation_of_another_kind_becomes_a_labelmap(user):
+    user.segmentation.GetSegmentation().SetSourceRepresentationName("Closed surface")
+    user.write()
+    assert user.segmentation.GetSegmentation().GetSourceRepresentationName() == "Binary labelmap"
 
 
 class TestProvenance:
-    def test_prompts_come_back_to_the_last_bit(self, desk):
-        segment = desk.write(name="Lesion", provenance=made_on(desk.volume))
-        kept = desk.restored()
+    def test_prompts_come_back_to_the_last_bit(self, user):
+        segment = user.write(name="Lesion", provenance=made_on(user.volume))
+        kept = user.restored()
         assert kept.prompts.to_json() == PROMPTS.to_json()
         assert {name: tag_of(segment, name) for name in MADE} == MADE
 
-    def test_a_segment_without_them_has_none(self, desk):
-        desk.write()
-        assert desk.restored() is None
+    def test_a_segment_without_them_has_none(self, user):
+        user.write()
+        assert user.restored() is None
 
     @pytest.mark.parametrize("text", ["", "{", "null", '{"roi":null}', '{"roi":1,"points":[]}'])
-    def test_damaged_prompts_are_an_input_error(self, desk, text):
-        desk.write(name="Lesion").SetTag(provenance.PROMPTS, text)
+    def test_damaged_prompts_are_an_input_error(self, user, text):
+        user.write(name="Lesion").SetTag(provenance.PROMPTS, text)
         with pytest.raises(InputError, match='"Lesion" cannot be read'):
-            desk.restored()
+            user.restored()
 
-    def test_a_bar_can_not_cut_a_tag(self, desk):
-        desk.write(provenance=made_on(desk.volume, "my|model", "1|2"))
-        made = made_on(desk.volume, "my|model", "1|2")
-        tags = made.tags(desk.segmentation, desk.ids[0])
+    def test_a_bar_can_not_cut_a_tag(self, user):
+        user.write(provenance=made_on(user.volume, "my|model", "1|2"))
+        made = made_on(user.volume, "my|model", "1|2")
+        tags = made.tags(user.segmentation, user.ids[0])
         assert not any("|" in value for value in tags.values())
         assert not any(":" in key for key in tags)
 
@@ -182,14 +189,14 @@ class TestProvenance:
 class TestFiles:
     """Tags and voxels survive saving, together with other segments."""
 
-    def written(self, studio, parent=None):
-        desk = Desk(studio)
-        studio.under(desk.segmentation, parent)
-        desk.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(desk.volume)
-        made = made_on(desk.volume)
-        desk.write(name="Lesion", terminology=LIVER, provenance=made)
-        desk.write(name="Other")
-        return desk
+    def written(self, builder, parent=None):
+        user = User(builder)
+        builder.under(user.segmentation, parent)
+        user.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(user.volume)
+        made = made_on(user.volume)
+        user.write(name="Lesion", terminology=LIVER, provenance=made)
+        user.write(name="Other")
+        return user
 
     def check(self, segmentation, expected_voxels, volume):
         segment_id = segmentation.GetSegmentation().GetSegmentIdBySegmentName("Lesion")
@@ -204,22 +211,22 @@ class TestFiles:
             segment_array(segmentation, segment_id, volume), expected_voxels
         )
 
-    def test_in_a_segmentation_file(self, studio, tmp_path):
-        desk = self.written(studio)
+    def test_in_a_segmentation_file(self, builder, tmp_path):
+        user = self.written(builder)
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(tmp_path / "lesion.seg.nrrd"))
-        assert storage.WriteData(desk.segmentation)
-        loaded = studio.host.add("vtkMRMLSegmentationNode", "Loaded")
+        assert storage.WriteData(user.segmentation)
+        loaded = builder.host.add("vtkMRMLSegmentationNode", "Loaded")
         assert storage.ReadData(loaded)
-        self.check(loaded, ball(desk.volume).mask(), desk.volume)
+        self.check(loaded, ball(user.volume).mask(), user.volume)
 
     @pytest.mark.parametrize("parent", ["none", "sheared"])
-    def test_in_a_scene_bundle(self, studio, tmp_path, parent):
-        desk = self.written(studio, PARENTS[parent])
-        voxels = ball(desk.volume).mask()
+    def test_in_a_scene_bundle(self, builder, tmp_path, parent):
+        user = self.written(builder, PARENTS[parent])
+        voxels = ball(user.volume).mask()
         path = tmp_path / "saved" / "scene.mrb"
         path.parent.mkdir()
-        studio.host.save_mrb(path)
+        builder.host.save_mrb(path)
         other = HeadlessScene()
         (tmp_path / "cache").mkdir()
         other.load_mrb(path, tmp_path / "cache")
@@ -227,10 +234,10 @@ class TestFiles:
         volume = other.scene.GetFirstNodeByName("CT")
         self.check(segmentation, voxels, volume)
 
-    def test_a_loaded_segment_can_be_refined(self, studio, tmp_path):
-        desk = self.written(studio)
+    def test_a_loaded_segment_can_be_refined(self, builder, tmp_path):
+        user = self.written(builder)
         path = tmp_path / "scene.mrb"
-        studio.host.save_mrb(path)
+        builder.host.save_mrb(path)
         other = HeadlessScene()
         (tmp_path / "cache").mkdir()
         other.load_mrb(path, tmp_path / "cache")
@@ -239,10 +246,10 @@ class TestFiles:
         segment_id = segmentation.GetSegmentation().GetSegmentIdBySegmentName("Lesion")
         before = segments_of(segmentation)
         prediction = ball(volume, (0.3, 0.4, 0.5), 5)
-        desk.writer.write(segmentation, prediction, world_of(volume), segment_id)
+        user.writer.write(segmentation, prediction, world_of(volume), segment_id)
         np.testing.assert_array_equal(
             segment_array(segmentation, segment_id, volume), prediction.mask()
         )
-        desk.writer.undo(segmentation)
+        user.writer.undo(segmentation)
         assert segments_of(segmentation) == before
-        assert Studio(other).volume() is not None
+        assert SceneBuilder(other).volume() is not None

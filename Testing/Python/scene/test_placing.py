@@ -10,9 +10,9 @@ pytestmark = pytest.mark.mrml
 
 
 class Case:
-    def __init__(self, studio) -> None:
-        self.studio, self.scene = studio, studio.scene
-        self.theirs = studio.line([])
+    def __init__(self, builder) -> None:
+        self.builder, self.scene = builder, builder.scene
+        self.theirs = builder.line([])
         self.nodes = PromptNodes(self.scene)
         self.ours = self.nodes.point_node(True)
         self.stops = 0
@@ -43,8 +43,8 @@ class Case:
 
 
 @pytest.fixture
-def case(studio):
-    return Case(studio)
+def case(builder):
+    return Case(builder)
 
 
 @pytest.mark.parametrize("persistent", [True, False])
@@ -113,7 +113,7 @@ def test_the_end_of_a_single_placement_is_told(case):
 
 def test_a_user_who_takes_another_tool_keeps_it(case):
     case.placing.start(case.ours)
-    points = case.studio.points([])
+    points = case.builder.points([])
     case.selection.SetActivePlaceNodeID(points.GetID())
     case.interaction.SwitchToPersistentPlaceMode()
     assert case.stops == 1

@@ -17,7 +17,7 @@ from SAMSegmentLib.scene.preview import SEGMENT_ID, SURFACE, Preview, preview_co
 from SAMSegmentLib.scene.steps import finish
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.studio import (
+from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
     affine,
@@ -33,10 +33,10 @@ pytestmark = pytest.mark.mrml
 
 
 class Case:
-    def __init__(self, studio, grid="oblique", volume="rotated", segmentation="translated"):
-        self.studio, self.scene = studio, studio.scene
-        self.volume = studio.volume(GRIDS[grid], PARENTS[volume])
-        self.segmentation = studio.segmentation(self.volume, PARENTS[segmentation])
+    def __init__(self, builder, grid="oblique", volume="rotated", segmentation="translated"):
+        self.builder, self.scene = builder, builder.scene
+        self.volume = builder.volume(GRIDS[grid], PARENTS[volume])
+        self.segmentation = builder.segmentation(self.volume, PARENTS[segmentation])
         self.segmentation.GetSegmentation().AddEmptySegment("Liver", "Liver", (0.8, 0.4, 0.3))
         self.proposal = self.propose(6)
         self.preview = Preview(self.scene, self.segmentation)
@@ -64,15 +64,15 @@ def ordered(positions):
 
 
 @pytest.fixture
-def case(studio):
-    return Case(studio)
+def case(builder):
+    return Case(builder)
 
 
 class TestVoxels:
     @pytest.mark.parametrize("grid", GRIDS)
     @pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "translated")])
-    def test_what_is_shown_is_what_is_written(self, studio, grid, parents):
-        case = Case(studio, grid, *parents)
+    def test_what_is_shown_is_what_is_written(self, builder, grid, parents):
+        case = Case(builder, grid, *parents)
         case.show()
         shown = case.seen()
         writer = SegmentationWriter(open_editors=list)
@@ -117,7 +117,7 @@ class TestVoxels:
         assert len(case.seen()) == 0
 
     def test_a_proposal_for_another_geometry_is_refused(self, case):
-        other = case.studio.volume(GRIDS["anisotropic"], name="Other")
+        other = case.builder.volume(GRIDS["anisotropic"], name="Other")
         case.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(other)
         with pytest.raises(InputError, match="try again"):
             case.show()
@@ -172,7 +172,7 @@ class TestSurroundings:
 
     def test_a_saved_scene_does_not_hold_it(self, case, tmp_path):
         case.show()
-        case.studio.host.save_mrb(tmp_path / "scene.mrb")
+        case.builder.host.save_mrb(tmp_path / "scene.mrb")
         other = HeadlessScene()
         try:
             other.load_mrb(tmp_path / "scene.mrb", tmp_path)
@@ -192,7 +192,7 @@ class TestSurroundings:
 
     def test_it_follows_to_another_transform_and_out_of_it(self, case):
         case.show()
-        case.studio.under(case.segmentation, PARENTS["sheared"])
+        case.builder.under(case.segmentation, PARENTS["sheared"])
         assert case.preview.node.GetTransformNodeID() == case.segmentation.GetTransformNodeID()
         case.segmentation.SetAndObserveTransformNodeID(None)
         assert case.preview.node.GetTransformNodeID() is None
@@ -290,8 +290,8 @@ class TestRemoval:
 
     @pytest.mark.parametrize("what", ["showing", "setting_threshold", "update_surface"])
     @pytest.mark.parametrize("how", ["node", "remove", "scene", "hide"])
-    def test_at_any_step(self, studio, what, how):
-        case = Case(studio)
+    def test_at_any_step(self, builder, what, how):
+        case = Case(builder)
         case.show()
         arguments = {
             "showing": (case.proposal, world_of(case.volume)),
@@ -338,15 +338,15 @@ class TestRemoval:
 
 
 class TestSurface:
-    def poly_data(self, studio, grid, segmentation="none", radius=7, shape=None):
-        case = Case(studio, grid, "none", segmentation)
+    def poly_data(self, builder, grid, segmentation="none", radius=7, shape=None):
+        case = Case(builder, grid, "none", segmentation)
         case.show(proposal=case.propose(radius))
         finish(case.preview.update_surface())
         return case, case.surface()
 
     @pytest.mark.parametrize("grid", GRIDS)
-    def test_it_surrounds_the_voxels(self, studio, grid):
-        case, surface = self.poly_data(studio, grid)
+    def test_it_surrounds_the_voxels(self, builder, grid):
+        case, surface = self.poly_data(builder, grid)
         mass = vtk.vtkMassProperties()
         mass.SetInputData(surface)
         volume = target_geometry(case.segmentation, np.eye(4)).voxel_volume
@@ -357,8 +357,8 @@ class TestSurface:
         np.testing.assert_allclose(center.GetCenter(), case.seen().mean(axis=0), atol=0.5)
 
     @pytest.mark.parametrize("grid", GRIDS)
-    def test_it_is_closed_and_its_outside_is_outside(self, studio, grid):
-        case, surface = self.poly_data(studio, grid)
+    def test_it_is_closed_and_its_outside_is_outside(self, builder, grid):
+        case, surface = self.poly_data(builder, grid)
         clean = vtk.vtkCleanPolyData()
         clean.SetInputData(surface)
         edges = vtk.vtkFeatureEdges()
@@ -383,14 +383,14 @@ class TestSurface:
         ]
         assert np.mean(outward) > 0.99
 
-    def test_it_lies_under_the_segmentations_transform(self, studio):
-        case, surface = self.poly_data(studio, "oblique", "translated")
+    def test_it_lies_under_the_segmentations_transform(self, builder):
+        case, surface = self.poly_data(builder, "oblique", "translated")
         bounds = np.array(surface.GetBounds()).reshape(3, 2)
         world = bounds.mean(axis=1) + PARENTS["translated"][:3, 3]
         np.testing.assert_allclose(world, case.seen().mean(axis=0), atol=1)
 
-    def test_the_3d_view_takes_it_without_a_conversion(self, studio):
-        case, surface = self.poly_data(studio, "oblique")
+    def test_the_3d_view_takes_it_without_a_conversion(self, builder):
+        case, surface = self.poly_data(builder, "oblique")
         segmentation = case.preview.node.GetSegmentation()
         display = case.preview.node.GetDisplayNode()
         assert display.GetDisplayRepresentationName3D() == SURFACE
@@ -398,8 +398,8 @@ class TestSurface:
         assert segmentation.CreateRepresentation(SURFACE)
         assert case.surface() is surface
 
-    def test_it_stays_until_the_next_one_is_ready(self, studio):
-        case, surface = self.poly_data(studio, "oblique")
+    def test_it_stays_until_the_next_one_is_ready(self, builder):
+        case, surface = self.poly_data(builder, "oblique")
         case.preview.set_threshold(0.9)
         case.show(proposal=case.propose(8))
         case.show()

@@ -15,12 +15,11 @@ from SAMSegmentLib.scene.prompt_store import StoredPrompts, restore, store
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.segments import LABELMAP
 from SAMSegmentLib.scene.writer import SegmentationWriter
-from SlicerHost.desk import save
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.studio import (
+from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
-    Studio,
+    SceneBuilder,
     affine,
     ball,
     geometry_of,
@@ -28,6 +27,7 @@ from SlicerHost.studio import (
     world_of,
     world_positions,
 )
+from SlicerHost.user import save
 from TestSupport.geometries import geometries, linear_transforms, rigid_transforms
 from TestSupport.properties import examples
 
@@ -39,11 +39,11 @@ TURN = affine(rotation(20, -10, 35), (12, -7, 30))
 class Case:
     """A segment that was made from prompts around it, and what happens to it then."""
 
-    def __init__(self, studio, grid="oblique", volume="none", segmentation="none") -> None:
+    def __init__(self, builder, grid="oblique", volume="none", segmentation="none") -> None:
         matrix = GRIDS[grid] if isinstance(grid, str) else grid
-        self.studio = studio
-        self.volume = studio.volume(matrix, parent(volume), SHAPE)
-        self.segmentation = studio.segmentation(self.volume, parent(segmentation))
+        self.builder = builder
+        self.volume = builder.volume(matrix, parent(volume), SHAPE)
+        self.segmentation = builder.segmentation(self.volume, parent(segmentation))
         self.writer = SegmentationWriter(list)
         logits = np.full((6, 5, 5), -9, dtype=np.float32)
         logits[1:5, 1:4, 1:4] = 9
@@ -86,7 +86,7 @@ class Case:
 
     def move(self, matrix, *nodes) -> None:
         """Puts nodes under one further transform, above those they have."""
-        top = self.studio.transform(matrix)
+        top = self.builder.transform(matrix)
         for node in nodes or (self.volume, self.segmentation):
             below = node.GetParentTransformNode()
             (below or node).SetAndObserveTransformNodeID(top.GetID())
@@ -111,22 +111,22 @@ def far_apart(first: Prompts, second: Prompts) -> float:
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "rotated"), ("none", "sheared")])
 class TestMovedTogether:
-    def test_nothing_moved(self, studio, grid, parents):
-        Case(studio, grid, *parents).check_follow(Standing.SAME)
+    def test_nothing_moved(self, builder, grid, parents):
+        Case(builder, grid, *parents).check_follow(Standing.SAME)
 
-    def test_under_a_transform(self, studio, grid, parents):
-        case = Case(studio, grid, *parents)
+    def test_under_a_transform(self, builder, grid, parents):
+        case = Case(builder, grid, *parents)
         case.move(TURN)
         case.check_follow()
 
-    def test_a_transform_that_is_hardened(self, studio, grid, parents):
-        case = Case(studio, grid, *parents)
+    def test_a_transform_that_is_hardened(self, builder, grid, parents):
+        case = Case(builder, grid, *parents)
         case.move(TURN)
         case.harden()
         case.check_follow()
 
-    def test_hardened_where_it_lies(self, studio, grid, parents):
-        case = Case(studio, grid, *parents)
+    def test_hardened_where_it_lies(self, builder, grid, parents):
+        case = Case(builder, grid, *parents)
         case.harden()
         case.check_follow(Standing.SAME)
 
@@ -136,8 +136,8 @@ class TestAnyMove:
 
     @settings(max_examples=examples(20))
     @given(geometries(st.just(SHAPE)), linear_transforms(), rigid_transforms(), st.booleans())
-    def check(self, studio, geometry, below, above, hardened):
-        case = Case(studio, geometry.ijk_to_ras, below, below)
+    def check(self, builder, geometry, below, above, hardened):
+        case = Case(builder, geometry.ijk_to_ras, below, below)
         for _ in range(2):
             case.move(above)
             if hardened:
@@ -147,56 +147,56 @@ class TestAnyMove:
             assert far_apart(kept.prompts, case.prompts) < 1e-4
             store(case.segmentation, case.id, StoredPrompts(kept.prompts), case.volume)
             assert case.restored().standing is Standing.SAME
-        studio.scene.Clear(False)
+        builder.scene.Clear(False)
 
     def test_prompts_stay_on_their_voxels(self):
         host = HeadlessScene()
         try:
-            self.check(Studio(host))
+            self.check(SceneBuilder(host))
         finally:
             host.close()
 
 
 class TestApart:
-    def test_only_the_segmentation_moved(self, studio):
-        case = Case(studio)
+    def test_only_the_segmentation_moved(self, builder):
+        case = Case(builder)
         case.move(TURN, case.segmentation)
         assert case.restored().standing is Standing.PARTED
         case.harden(case.segmentation)
         assert case.restored().standing is Standing.PARTED
 
-    def test_only_the_volume_moved(self, studio):
-        case = Case(studio)
+    def test_only_the_volume_moved(self, builder):
+        case = Case(builder)
         case.move(TURN, case.volume)
         assert case.restored().standing is Standing.PARTED
 
-    def test_only_one_of_both_was_hardened_and_the_other_left_the_transform(self, studio):
-        case = Case(studio)
+    def test_only_one_of_both_was_hardened_and_the_other_left_the_transform(self, builder):
+        case = Case(builder)
         case.move(TURN)
         case.harden(case.segmentation)
         case.volume.SetAndObserveTransformNodeID(None)
         assert case.restored().standing is Standing.PARTED
 
-    def test_moved_one_after_the_other_they_agree_again(self, studio):
-        case = Case(studio)
+    def test_moved_one_after_the_other_they_agree_again(self, builder):
+        case = Case(builder)
         case.move(TURN, case.volume)
         assert case.restored().standing is Standing.PARTED
         case.segmentation.SetAndObserveTransformNodeID(case.volume.GetTransformNodeID())
         case.check_follow()
 
-    def test_the_volume_was_centred(self, studio):
-        case = Case(studio)
+    def test_the_volume_was_centred(self, builder):
+        case = Case(builder)
         slicer.vtkSlicerVolumesLogic().CenterVolume(case.volume)
         assert case.restored().standing is Standing.PARTED
 
-    def test_a_hundredth_of_a_voxel_is_rounding_and_a_tenth_is_not(self, studio):
+    def test_a_hundredth_of_a_voxel_is_rounding_and_a_tenth_is_not(self, builder):
         for part, standing in ((0.005, Standing.SAME), (0.1, Standing.PARTED)):
-            case = Case(studio, "axis-aligned")
+            case = Case(builder, "axis-aligned")
             case.move(affine(offset=(part, 0, 0)), case.volume)
             assert case.restored().standing is standing
 
-    def test_without_content_prompts_stay_on_the_image(self, studio):
-        case = Case(studio)
+    def test_without_content_prompts_stay_on_the_image(self, builder):
+        case = Case(builder)
         case.segmentation.GetSegmentation().AddEmptySegment("Empty", "Empty")
         case.id, before = "Empty", case.prompts
         store(case.segmentation, "Empty", StoredPrompts(before), case.volume)
@@ -207,53 +207,53 @@ class TestApart:
 
 
 class TestOtherVolume:
-    def test_in_the_same_place_it_is_as_good(self, studio):
-        case = Case(studio)
-        other = studio.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="T2")
+    def test_in_the_same_place_it_is_as_good(self, builder):
+        case = Case(builder)
+        other = builder.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="T2")
         kept = case.restored(volume=other)
         assert kept.standing is Standing.SAME
         assert far_apart(kept.prompts, case.prompts) < 1e-6
 
-    def test_after_the_segment_has_moved_it_is_not(self, studio):
-        case = Case(studio)
-        other = studio.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="Follow-up")
+    def test_after_the_segment_has_moved_it_is_not(self, builder):
+        case = Case(builder)
+        other = builder.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="Follow-up")
         case.move(TURN, case.segmentation)
         assert case.restored(volume=other).standing is Standing.PARTED
 
 
 class TestCopies:
     def copy(self, case, transform=None):
-        target = case.studio.segmentation(name="Target")
-        case.studio.under(target, transform)
+        target = case.builder.segmentation(name="Target")
+        case.builder.under(target, transform)
         target.GetSegmentation().CopySegmentFromSegmentation(
             case.segmentation.GetSegmentation(), case.id
         )
         return target
 
-    def test_into_a_segmentation_at_the_same_place(self, studio):
-        case = Case(studio)
+    def test_into_a_segmentation_at_the_same_place(self, builder):
+        case = Case(builder)
         kept = case.restored(self.copy(case))
         assert kept.standing is Standing.SAME
         assert far_apart(kept.prompts, case.prompts) < 1e-6
 
-    def test_into_one_that_lies_elsewhere(self, studio):
-        case = Case(studio)
+    def test_into_one_that_lies_elsewhere(self, builder):
+        case = Case(builder)
         assert case.restored(self.copy(case, TURN)).standing is Standing.PARTED
 
-    def test_with_a_copy_of_the_volume_that_lies_there_too(self, studio):
-        case = Case(studio)
+    def test_with_a_copy_of_the_volume_that_lies_there_too(self, builder):
+        case = Case(builder)
         target = self.copy(case, TURN)
-        volume = studio.volume(GRIDS["oblique"], TURN, SHAPE, name="Copy")
+        volume = builder.volume(GRIDS["oblique"], TURN, SHAPE, name="Copy")
         kept = restore(target, case.id, volume)
         assert kept.standing is Standing.MOVED
         case.volume = volume
         assert far_apart(kept.prompts, case.prompts) < 1e-6
 
-    def test_a_copy_on_another_grid(self, studio):
-        case = Case(studio)
+    def test_a_copy_on_another_grid(self, builder):
+        case = Case(builder)
         target = self.copy(case)
         finer = affine(np.diag([0.6, 0.6, 0.6]), (-20, -20, -20))
-        grid = reference_grid(studio.on_grid(target, finer, (80, 80, 80)))
+        grid = reference_grid(builder.on_grid(target, finer, (80, 80, 80)))
         labelmap = slicer.vtkOrientedImageData()
         target.GetBinaryLabelmapRepresentation(case.id, labelmap)
         slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
@@ -264,37 +264,37 @@ class TestCopies:
 
 
 class TestEdited:
-    def test_by_another_effect(self, studio):
-        case = Case(studio)
+    def test_by_another_effect(self, builder):
+        case = Case(builder)
         case.writer.write(
             case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
         )
         assert case.restored().standing is Standing.EDITED
 
-    def test_undone_again_it_is_as_it_was(self, studio):
-        case = Case(studio)
+    def test_undone_again_it_is_as_it_was(self, builder):
+        case = Case(builder)
         case.writer.write(
             case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
         )
         case.writer.undo()
         assert case.restored().standing is Standing.SAME
 
-    def test_by_a_bend_that_is_hardened(self, studio):
-        case = Case(studio)
-        bend = studio.bend()
+    def test_by_a_bend_that_is_hardened(self, builder):
+        case = Case(builder)
+        bend = builder.bend()
         for node in (case.volume, case.segmentation):
             node.SetAndObserveTransformNodeID(bend.GetID())
             node.HardenTransform()
         assert case.restored().standing.is_stale
 
-    def test_prompts_that_are_stored_afterwards_are_right_again(self, studio):
-        case = Case(studio)
+    def test_prompts_that_are_stored_afterwards_are_right_again(self, builder):
+        case = Case(builder)
         case.move(TURN, case.segmentation)
         store(case.segmentation, case.id, StoredPrompts(case.prompts), case.volume)
         case.check_stay()
 
-    def test_saving_merges_labelmaps_and_edits_nothing(self, studio, tmp_path):
-        case = Case(studio)
+    def test_saving_merges_labelmaps_and_edits_nothing(self, builder, tmp_path):
+        case = Case(builder)
         case.writer.write(case.segmentation, ball(case.volume, (0.2, 0.2, 0.2), 3), np.eye(4))
         save(case.segmentation, tmp_path / "s.seg.nrrd")
         assert case.restored().standing is Standing.SAME
@@ -309,41 +309,41 @@ class TestEarlierVersion:
         segment.SetTag(provenance.PROMPTS, case.prompts.to_json())
         case.id = segment_id
 
-    def test_prompts_that_were_never_applied_come_back(self, studio):
-        case = Case(studio, segmentation="rotated", volume="rotated")
+    def test_prompts_that_were_never_applied_come_back(self, builder):
+        case = Case(builder, segmentation="rotated", volume="rotated")
         case.segmentation.GetSegmentation().AddEmptySegment("Empty", "Empty")
         self.old(case, "Empty")
         case.check_stay()
 
-    def test_of_a_segment_with_content_nobody_knows(self, studio):
-        case = Case(studio)
+    def test_of_a_segment_with_content_nobody_knows(self, builder):
+        case = Case(builder)
         self.old(case, case.id)
         assert case.restored().standing is Standing.UNKNOWN
 
 
 class TestFiles:
     @pytest.mark.parametrize("parents", ["none", "sheared"])
-    def test_a_scene_comes_back_as_it_was(self, studio, tmp_path, parents):
-        case = Case(studio, "gantry tilt", parents, parents)
+    def test_a_scene_comes_back_as_it_was(self, builder, tmp_path, parents):
+        case = Case(builder, "gantry tilt", parents, parents)
         (tmp_path / "saved").mkdir()
         (tmp_path / "cache").mkdir()
-        studio.host.save_mrb(tmp_path / "saved" / "scene.mrb")
+        builder.host.save_mrb(tmp_path / "saved" / "scene.mrb")
         other = HeadlessScene()
         try:
             other.load_mrb(tmp_path / "saved" / "scene.mrb", tmp_path / "cache")
             case.segmentation = other.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
             case.volume = other.scene.GetFirstNodeByName("CT")
-            case.studio = Studio(other)
+            case.builder = SceneBuilder(other)
             case.check_follow(Standing.SAME)
             case.move(TURN)
             case.check_follow()
         finally:
             other.close()
 
-    def test_a_segmentation_file_alone_lies_in_its_own_frame(self, studio, tmp_path):
-        case = Case(studio, "gantry tilt", "rotated", "rotated")
+    def test_a_segmentation_file_alone_lies_in_its_own_frame(self, builder, tmp_path):
+        case = Case(builder, "gantry tilt", "rotated", "rotated")
         save(case.segmentation, tmp_path / "s.seg.nrrd")
-        loaded = studio.segmentation(name="Loaded")
+        loaded = builder.segmentation(name="Loaded")
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(tmp_path / "s.seg.nrrd"))
         assert storage.ReadData(loaded)
@@ -355,8 +355,8 @@ class TestFiles:
         case.check_follow()
 
 
-def test_a_change_of_the_frame_alone_is_stored_once(studio):
-    case = Case(studio)
+def test_a_change_of_the_frame_alone_is_stored_once(builder):
+    case = Case(builder)
     stored = StoredPrompts(case.prompts)
     store(case.segmentation, case.id, stored, case.volume)
     assert not store(case.segmentation, case.id, stored, case.volume)

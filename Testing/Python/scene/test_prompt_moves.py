@@ -10,9 +10,9 @@ from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.scene.prompt_frame import Standing
 from SAMSegmentLib.scene.prompt_store import StoredPrompts, restore, store
 from SAMSegmentLib.scene.segments import own_voxels
-from SlicerHost.desk import Desk
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.studio import Studio, geometry_of, world_of, world_positions
+from SlicerHost.scene_builder import SceneBuilder, geometry_of, world_of, world_positions
+from SlicerHost.user import User
 from TestSupport.geometries import linear_transforms
 from TestSupport.properties import examples
 
@@ -28,8 +28,8 @@ class Moves(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.host = HeadlessScene()
-        self.desk = Desk(Studio(self.host))
-        self.id = self.desk.write(0.45)
+        self.user = User(SceneBuilder(self.host))
+        self.id = self.user.write(0.45)
         self.place()
 
     def teardown(self) -> None:
@@ -38,47 +38,47 @@ class Moves(RuleBasedStateMachine):
     @property
     def there(self) -> Prompts:
         """The prompts at their voxels, wherever the volume lies."""
-        world = geometry_of(self.desk.volume).transformed(world_of(self.desk.volume))
+        world = geometry_of(self.user.volume).transformed(world_of(self.user.volume))
         return Prompts(points=tuple(Point(tuple(ras)) for ras in world.to_ras(INDICES)))
 
     def restored(self) -> StoredPrompts:
-        return restore(self.desk.segmentation, self.id, self.desk.volume)
+        return restore(self.user.segmentation, self.id, self.user.volume)
 
     def content(self) -> tuple:
-        patch = own_voxels(self.desk.segmentation, self.id)
+        patch = own_voxels(self.user.segmentation, self.id)
         return patch.mask.shape, patch.mask.tobytes()
 
     def offset(self) -> np.ndarray:
         """Voxel of the volume, continuous, in which the middle of the segment lies."""
-        world = geometry_of(self.desk.volume).transformed(world_of(self.desk.volume))
-        positions = world_positions(self.desk.segmentation, self.id)
+        world = geometry_of(self.user.volume).transformed(world_of(self.user.volume))
+        positions = world_positions(self.user.segmentation, self.id)
         return world.to_ijk(positions.mean(axis=0))
 
     @rule()
     def place(self) -> None:
         """The user places the prompts."""
-        store(self.desk.segmentation, self.id, StoredPrompts(self.there), self.desk.volume)
+        store(self.user.segmentation, self.id, StoredPrompts(self.there), self.user.volume)
         self.content_then, self.offset_then = self.content(), self.offset()
 
     @rule(matrix=linear_transforms(), names=BOTH)
     def move(self, matrix, names) -> None:
-        top = self.desk.studio.transform(matrix)
+        top = self.user.builder.transform(matrix)
         for name in names:
-            getattr(self.desk, name).SetAndObserveTransformNodeID(top.GetID())
+            getattr(self.user, name).SetAndObserveTransformNodeID(top.GetID())
 
     @rule(names=BOTH)
     def harden(self, names) -> None:
         for name in names:
-            getattr(self.desk, name).HardenTransform()
+            getattr(self.user, name).HardenTransform()
 
     @rule(names=BOTH)
     def leave_the_transform(self, names) -> None:
         for name in names:
-            getattr(self.desk, name).SetAndObserveTransformNodeID(None)
+            getattr(self.user, name).SetAndObserveTransformNodeID(None)
 
     @rule(place=st.sampled_from([0.4, 0.45]))
     def edit(self, place) -> None:
-        self.desk.alter(self.id, place)
+        self.user.alter(self.id, place)
 
     @invariant()
     def what_comes_back_is_right(self) -> None:
@@ -92,7 +92,7 @@ class Moves(RuleBasedStateMachine):
         if not kept.standing.is_stale:
             expected = np.array([point.ras for point in self.there.points])
             found = np.array([point.ras for point in kept.prompts.points])
-            spacing = geometry_of(self.desk.volume).transformed(world_of(self.desk.volume)).spacing
+            spacing = geometry_of(self.user.volume).transformed(world_of(self.user.volume)).spacing
             assert np.abs(found - expected).max() < 0.05 * spacing.min()
 
 

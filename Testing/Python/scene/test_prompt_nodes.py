@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.scene.prompt_nodes import PromptNodes
-from SlicerHost.prompt_desk import NODE, PROMPTS, PromptDesk
+from SlicerHost.prompt_user import NODE, PROMPTS, PromptUser
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.studio import PARENTS, Studio, snapshot
+from SlicerHost.scene_builder import PARENTS, SceneBuilder, snapshot
 
 pytestmark = pytest.mark.mrml
 
 
 @pytest.fixture
-def case(studio):
-    return PromptDesk(studio)
+def case(builder):
+    return PromptUser(builder)
 
 
 class TestPlacing:
@@ -71,7 +71,7 @@ class TestPlacing:
         assert np.dot(green, weights) > 1.5 * np.dot(red, weights)
 
     def test_what_the_user_would_place_next_stays_the_same(self, case):
-        points = case.studio.points([(0, 0, 0)])
+        points = case.builder.points([(0, 0, 0)])
         selection = case.scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
         assert selection.GetActivePlaceNodeID() == points.GetID()
         case.list()
@@ -107,7 +107,7 @@ class TestMoving:
     def test_the_list_can_be_moved_by_a_transform(self, case):
         number = case.click((1, 2, 3))
         case.heard.flush()
-        case.studio.under(case.list(), PARENTS["translated"])
+        case.builder.under(case.list(), PARENTS["translated"])
         assert case.heard.flush() == [("moved", number)]
         assert case.points() == [((16, -18, 10), True)]
 
@@ -246,8 +246,8 @@ class TestByThePanel:
         assert case.nodes.roi_node is roi_node
 
     def test_loading_keeps_the_users_nodes_if_they_are_meant(self, case):
-        roi = case.studio.roi((0, 0, 0), (5, 6, 7))
-        line = case.studio.line([(0, 0, 0), (5, 0, 0)])
+        roi = case.builder.roi((0, 0, 0), (5, 6, 7))
+        line = case.builder.line([(0, 0, 0), (5, 0, 0)])
         case.nodes.use_roi(roi)
         case.nodes.use_line(line)
         case.nodes.load(case.nodes.prompts())
@@ -258,8 +258,8 @@ class TestByThePanel:
         assert case.nodes.line_node is None
 
     def test_the_users_nodes_are_never_changed(self, case):
-        roi = case.studio.roi((0, 0, 0), (5, 6, 7))
-        line = case.studio.line([(0, 0, 0), (5, 0, 0)])
+        roi = case.builder.roi((0, 0, 0), (5, 6, 7))
+        line = case.builder.line([(0, 0, 0), (5, 0, 0)])
         before = [node.GetMTime() for node in (roi, line)]
         case.nodes.use_roi(roi)
         case.nodes.use_line(line)
@@ -272,7 +272,7 @@ class TestByThePanel:
         assert [node.GetMTime() for node in (roi, line)] == before
 
     def test_hiding_hides_ours_alone(self, case):
-        points = case.studio.points([(0, 0, 0)])
+        points = case.builder.points([(0, 0, 0)])
         case.nodes.load(PROMPTS)
         for visible in (False, True):
             case.nodes.show(visible)
@@ -333,7 +333,7 @@ ACTIONS = st.lists(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS)
 def test_whatever_the_user_does_the_prompts_are_what_lies_in_the_lists(shared, actions):
-    case = PromptDesk(Studio(shared))
+    case = PromptUser(SceneBuilder(shared))
     expected = {}
     try:
         for action, which, positive, ras in actions:

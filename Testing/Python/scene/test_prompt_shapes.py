@@ -9,15 +9,15 @@ import vtk
 
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Line, Prompts
-from SlicerHost.prompt_desk import NODE, PROMPTS, PromptDesk
-from SlicerHost.studio import PARENTS, rotation, snapshot, vtk_matrix
+from SlicerHost.prompt_user import NODE, PROMPTS, PromptUser
+from SlicerHost.scene_builder import PARENTS, rotation, snapshot, vtk_matrix
 
 pytestmark = pytest.mark.mrml
 
 
 @pytest.fixture
-def case(studio):
-    return PromptDesk(studio)
+def case(builder):
+    return PromptUser(builder)
 
 
 class TestRoi:
@@ -37,7 +37,7 @@ class TestRoi:
         node = case.nodes.own_roi_node()
         node.AddControlPointWorld(vtk.vtkVector3d(0, 0, 0))
         index = node.AddControlPointWorld(vtk.vtkVector3d(0, 0, 0))
-        case.studio.scene.RemoveNode(node)
+        case.builder.scene.RemoveNode(node)
         node = case.nodes.own_roi_node()
         node.AddControlPointWorld(vtk.vtkVector3d(0, 0, 0))
         assert case.nodes.prompts().roi is None
@@ -45,7 +45,7 @@ class TestRoi:
 
     @pytest.mark.parametrize("parent", PARENTS)
     def test_the_users_is_followed(self, case, parent):
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7), rotation(5, 6, 7), PARENTS[parent])
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7), rotation(5, 6, 7), PARENTS[parent])
         case.nodes.use_roi(roi)
         assert not case.nodes.owns_roi
         roi.SetSize(8, 9, 10)
@@ -53,7 +53,7 @@ class TestRoi:
         assert case.nodes.prompts().roi.size.min() > 6
 
     def test_a_drag_of_its_handles_counts_at_the_end(self, case):
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7))
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7))
         case.nodes.use_roi(roi)
         roi.InvokeCustomModifiedEvent(NODE.PointStartInteractionEvent)
         for size in (6, 7, 8):
@@ -65,7 +65,7 @@ class TestRoi:
         assert case.nodes.prompts().roi.size[0] == 8
 
     def test_another_look_is_no_change(self, case):
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7))
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7))
         case.nodes.use_roi(roi)
         roi.SetName("Renamed")
         roi.GetDisplayNode().SetColor(0, 0, 1)
@@ -73,13 +73,13 @@ class TestRoi:
         assert case.heard.flush() == []
 
     def test_its_transform_may_move(self, case):
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7), parent=PARENTS["translated"])
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7), parent=PARENTS["translated"])
         case.nodes.use_roi(roi)
         roi.GetParentTransformNode().SetMatrixTransformToParent(vtk_matrix(PARENTS["rotated"]))
         assert ("roi",) in case.heard.flush()
 
     def test_what_cannot_be_used_says_why(self, case):
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7))
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7))
         case.nodes.use_roi(roi)
         roi.SetInsideOut(True)
         assert case.heard.flush() == [("roi",)]
@@ -89,18 +89,18 @@ class TestRoi:
         assert case.nodes.prompts().roi is not None
 
     def test_a_bent_one_is_refused(self, case):
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7))
-        roi.SetAndObserveTransformNodeID(case.studio.bend().GetID())
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7))
+        roi.SetAndObserveTransformNodeID(case.builder.bend().GetID())
         case.nodes.use_roi(roi)
         with pytest.raises(InputError, match="non-linear"):
             case.nodes.prompts()
 
     def test_another_class_of_node_is_refused(self, case):
         with pytest.raises(InputError, match="is not a ROI"):
-            case.nodes.use_roi(case.studio.line([]))
+            case.nodes.use_roi(case.builder.line([]))
 
     def test_a_deleted_one_is_forgotten(self, case):
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7))
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7))
         case.nodes.use_roi(roi)
         case.scene.RemoveNode(roi)
         assert case.heard.flush() == [("roi",)]
@@ -117,7 +117,7 @@ class TestRoi:
 
     def test_choosing_the_users_removes_ours(self, case):
         case.nodes.load(Prompts(PROMPTS.roi))
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7))
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7))
         case.nodes.use_roi(roi)
         assert case.scene.GetNumberOfNodesByClass("vtkMRMLMarkupsROINode") == 1
         case.nodes.own_roi_node()
@@ -128,7 +128,7 @@ class TestRoi:
 
 class TestLine:
     def test_it_is_followed(self, case):
-        line = case.studio.line([(0, 0, 0), (10, 0, 0)], PARENTS["translated"])
+        line = case.builder.line([(0, 0, 0), (10, 0, 0)], PARENTS["translated"])
         case.nodes.use_line(line)
         assert case.nodes.prompts().line == Line((15, -20, 7), (25, -20, 7))
         line.SetNthControlPointPosition(1, 0, 10, 0)
@@ -136,7 +136,7 @@ class TestLine:
         assert case.nodes.prompts().line == Line((15, -20, 7), (15, -10, 7))
 
     def test_a_drag_counts_at_the_end(self, case):
-        line = case.studio.line([(0, 0, 0), (10, 0, 0)])
+        line = case.builder.line([(0, 0, 0), (10, 0, 0)])
         case.nodes.use_line(line)
         case.drag(line, 1, (20, 0, 0), let_go=False)
         assert case.nodes.prompts().line.length == 10
@@ -145,7 +145,7 @@ class TestLine:
         assert case.nodes.prompts().line.length == 20
 
     def test_it_counts_when_both_ends_are_placed(self, case):
-        line = case.studio.line([(0, 0, 0)])
+        line = case.builder.line([(0, 0, 0)])
         case.nodes.use_line(line)
         assert case.nodes.prompts().line is None
         line.AddControlPointWorld(vtk.vtkVector3d(5, 0, 0))
@@ -153,14 +153,14 @@ class TestLine:
         assert case.nodes.prompts().line.length == 5
 
     def test_a_deleted_one_is_forgotten(self, case):
-        line = case.studio.line([(0, 0, 0), (10, 0, 0)])
+        line = case.builder.line([(0, 0, 0), (10, 0, 0)])
         case.nodes.use_line(line)
         case.scene.RemoveNode(line)
         assert case.heard.flush() == [("line",)]
         assert case.nodes.prompts().line is None
 
     def test_one_without_length_says_so(self, case):
-        case.nodes.use_line(case.studio.line([(0, 0, 0), (0, 0, 0)]))
+        case.nodes.use_line(case.builder.line([(0, 0, 0), (0, 0, 0)]))
         with pytest.raises(InputError, match="no length"):
             case.nodes.prompts()
 
@@ -168,8 +168,8 @@ class TestLine:
 class TestSurroundings:
     def everything(self, case):
         case.nodes.load(PROMPTS)
-        roi = case.studio.roi((10, 0, 0), (5, 6, 7))
-        line = case.studio.line([(0, 0, 0), (10, 0, 0)])
+        roi = case.builder.roi((10, 0, 0), (5, 6, 7))
+        line = case.builder.line([(0, 0, 0), (10, 0, 0)])
         case.nodes.own_roi_node()
         case.nodes.use_line(line)
         return roi, line
@@ -218,7 +218,7 @@ class TestSurroundings:
     def test_undo_of_the_scene_leaves_ours_alone(self, case):
         case.nodes.load(PROMPTS)
         case.scene.SetUndoOn()
-        case.studio.points([(0, 0, 0)]).SetUndoEnabled(True)
+        case.builder.points([(0, 0, 0)]).SetUndoEnabled(True)
         case.scene.SaveStateForUndo()
         case.nodes.remove(case.nodes.ids[0])
         case.scene.Undo()

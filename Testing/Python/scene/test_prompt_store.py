@@ -14,8 +14,8 @@ from SAMSegmentLib.scene.prompt_store import StoredPrompts, discard, restore, st
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.time_point import TimePoint
-from SlicerHost.desk import Desk, save
 from SlicerHost.scene import HeadlessScene
+from SlicerHost.user import User, save
 
 pytestmark = pytest.mark.mrml
 
@@ -36,8 +36,8 @@ def parts(stored: StoredPrompts) -> tuple:
 
 
 @pytest.fixture
-def segmentation(studio):
-    node = studio.segmentation(studio.volume())
+def segmentation(builder):
+    node = builder.segmentation(builder.volume())
     for name in ("Liver", "Spleen"):
         node.GetSegmentation().AddEmptySegment(name, name)
     return node
@@ -68,9 +68,9 @@ class TestInTheScene:
         store(segmentation, "Liver", OTHER)
         assert restore(segmentation, "Liver").time_point is None
 
-    def test_a_copy_of_a_segment_has_them_too(self, studio, segmentation):
+    def test_a_copy_of_a_segment_has_them_too(self, builder, segmentation):
         store(segmentation, "Liver", STORED)
-        target = studio.segmentation(name="Target")
+        target = builder.segmentation(name="Target")
         target.GetSegmentation().CopySegmentFromSegmentation(
             segmentation.GetSegmentation(), "Liver"
         )
@@ -188,22 +188,22 @@ def test_anything_can_be_stored_in_what_the_file_keeps(
 
 
 class TestFiles:
-    def test_in_a_segmentation_file(self, studio, tmp_path):
-        desk = Desk(studio)
-        segment_id = desk.write()
-        store(desk.segmentation, segment_id, STORED)
-        save(desk.segmentation, tmp_path / "s.seg.nrrd")
-        loaded = studio.segmentation(name="Loaded")
+    def test_in_a_segmentation_file(self, builder, tmp_path):
+        user = User(builder)
+        segment_id = user.write()
+        store(user.segmentation, segment_id, STORED)
+        save(user.segmentation, tmp_path / "s.seg.nrrd")
+        loaded = builder.segmentation(name="Loaded")
         storage = slicer.vtkMRMLSegmentationStorageNode()
         storage.SetFileName(str(tmp_path / "s.seg.nrrd"))
         assert storage.ReadData(loaded)
         assert parts(restore(loaded, segment_id)) == parts(STORED)
 
-    def test_in_a_scene_file(self, studio, tmp_path):
-        desk = Desk(studio)
-        segment_id = desk.write(name="Lesion")
-        store(desk.segmentation, segment_id, STORED)
-        studio.host.save_mrb(tmp_path / "scene.mrb")
+    def test_in_a_scene_file(self, builder, tmp_path):
+        user = User(builder)
+        segment_id = user.write(name="Lesion")
+        store(user.segmentation, segment_id, STORED)
+        builder.host.save_mrb(tmp_path / "scene.mrb")
         other = HeadlessScene()
         try:
             other.load_mrb(tmp_path / "scene.mrb", tmp_path)
@@ -215,92 +215,92 @@ class TestFiles:
 
 
 @pytest.fixture(params=[0, 1, 2], ids=["no editor", "one editor", "two editors"])
-def desk(request, studio):
-    return Desk(studio, request.param)
+def user(request, builder):
+    return User(builder, request.param)
 
 
 class TestUndo:
-    def write(self, desk, place, segment_id=None, prompts=PROMPTS):
-        made = Provenance(prompts, desk.volume, "litemedsam", "0.1.0", "ab" * 32)
-        return desk.write(place, segment_id, provenance=made)
+    def write(self, user, place, segment_id=None, prompts=PROMPTS):
+        made = Provenance(prompts, user.volume, "litemedsam", "0.1.0", "ab" * 32)
+        return user.write(place, segment_id, provenance=made)
 
-    def test_prompts_that_change_after_the_write_do_not_stop_undo(self, desk):
-        segment_id = self.write(desk, 0.4)
-        before = desk.state
-        self.write(desk, 0.6, segment_id)
-        store(desk.segmentation, segment_id, OTHER)
-        assert desk.writer.undo() == segment_id
-        assert desk.state == before
+    def test_prompts_that_change_after_the_write_do_not_stop_undo(self, user):
+        segment_id = self.write(user, 0.4)
+        before = user.state
+        self.write(user, 0.6, segment_id)
+        store(user.segmentation, segment_id, OTHER)
+        assert user.writer.undo() == segment_id
+        assert user.state == before
 
-    def test_edited_prompts_survive_undo_and_redo(self, desk):
-        segment_id = self.write(desk, 0.4)
-        self.write(desk, 0.6, segment_id)
-        after = desk.state
-        store(desk.segmentation, segment_id, OTHER)
-        desk.writer.undo()
-        assert parts(restore(desk.segmentation, segment_id)) == parts(OTHER)
-        desk.writer.redo()
-        assert desk.state == after
-        assert parts(restore(desk.segmentation, segment_id)) == parts(OTHER)
+    def test_edited_prompts_survive_undo_and_redo(self, user):
+        segment_id = self.write(user, 0.4)
+        self.write(user, 0.6, segment_id)
+        after = user.state
+        store(user.segmentation, segment_id, OTHER)
+        user.writer.undo()
+        assert parts(restore(user.segmentation, segment_id)) == parts(OTHER)
+        user.writer.redo()
+        assert user.state == after
+        assert parts(restore(user.segmentation, segment_id)) == parts(OTHER)
 
-    def test_prompts_of_another_segment_survive_undo(self, desk):
-        first, second = self.write(desk, 0.3), self.write(desk, 0.7)
-        store(desk.segmentation, first, OTHER)
-        assert desk.writer.undo() == second
-        assert parts(restore(desk.segmentation, first)) == parts(OTHER)
+    def test_prompts_of_another_segment_survive_undo(self, user):
+        first, second = self.write(user, 0.3), self.write(user, 0.7)
+        store(user.segmentation, first, OTHER)
+        assert user.writer.undo() == second
+        assert parts(restore(user.segmentation, first)) == parts(OTHER)
 
-    def test_prompts_that_nobody_edited_go_back_with_the_mask(self, desk):
-        segment_id = self.write(desk, 0.4, prompts=PROMPTS)
-        self.write(desk, 0.6, segment_id, prompts=OTHER.prompts)
-        desk.writer.undo()
-        stored = restore(desk.segmentation, segment_id)
+    def test_prompts_that_nobody_edited_go_back_with_the_mask(self, user):
+        segment_id = self.write(user, 0.4, prompts=PROMPTS)
+        self.write(user, 0.6, segment_id, prompts=OTHER.prompts)
+        user.writer.undo()
+        stored = restore(user.segmentation, segment_id)
         assert stored.prompts.to_json() == PROMPTS.to_json()
-        desk.writer.redo()
-        stored = restore(desk.segmentation, segment_id)
+        user.writer.redo()
+        stored = restore(user.segmentation, segment_id)
         assert stored.prompts.to_json() == OTHER.prompts.to_json()
 
-    def test_how_the_mask_was_made_stays_with_the_mask(self, desk):
-        segment_id = self.write(desk, 0.4)
-        store(desk.segmentation, segment_id, OTHER)
-        segment = desk.segmentation.GetSegmentation().GetSegment(segment_id)
+    def test_how_the_mask_was_made_stays_with_the_mask(self, user):
+        segment_id = self.write(user, 0.4)
+        store(user.segmentation, segment_id, OTHER)
+        segment = user.segmentation.GetSegmentation().GetSegment(segment_id)
         applied = Prompts.from_json(tag_of(segment, provenance.APPLIED_PROMPTS))
         assert applied.to_json() == PROMPTS.to_json()
 
-    def test_storing_between_undo_and_redo_keeps_the_redo(self, desk):
-        segment_id = self.write(desk, 0.4)
-        self.write(desk, 0.6, segment_id)
-        after = desk.state
-        desk.writer.undo()
-        store(desk.segmentation, segment_id, OTHER)
-        assert desk.writer.redo() == segment_id
-        assert desk.state == after
+    def test_storing_between_undo_and_redo_keeps_the_redo(self, user):
+        segment_id = self.write(user, 0.4)
+        self.write(user, 0.6, segment_id)
+        after = user.state
+        user.writer.undo()
+        store(user.segmentation, segment_id, OTHER)
+        assert user.writer.redo() == segment_id
+        assert user.state == after
 
-    def test_the_editors_redo_stays_too(self, studio):
-        desk = Desk(studio, 1)
-        segment_id = desk.write(0.4)
-        desk.paint(segment_id)
-        painted = desk.state
-        desk.editors[0].undo()
-        store(desk.segmentation, segment_id, OTHER)
-        desk.editors[0].redo()
-        assert desk.state == painted
+    def test_the_editors_redo_stays_too(self, builder):
+        user = User(builder, 1)
+        segment_id = user.write(0.4)
+        user.paint(segment_id)
+        painted = user.state
+        user.editors[0].undo()
+        store(user.segmentation, segment_id, OTHER)
+        user.editors[0].redo()
+        assert user.state == painted
 
-    def test_it_is_no_step_in_the_editors_undo(self, studio):
-        desk = Desk(studio, 1)
-        segment_id = desk.write(0.4)
-        before = desk.state
-        desk.paint(segment_id)
+    def test_it_is_no_step_in_the_editors_undo(self, builder):
+        user = User(builder, 1)
+        segment_id = user.write(0.4)
+        before = user.state
+        user.paint(segment_id)
         for n in range(5):
-            store(desk.segmentation, segment_id, StoredPrompts(PROMPTS, threshold=0.1 + n / 10))
-        desk.editors[0].undo()
-        assert desk.state == before
+            store(user.segmentation, segment_id, StoredPrompts(PROMPTS, threshold=0.1 + n / 10))
+        user.editors[0].undo()
+        assert user.state == before
 
-    def test_what_else_was_changed_still_refuses_undo(self, desk):
-        segment_id = self.write(desk, 0.4)
-        segment = desk.segmentation.GetSegmentation().GetSegment(segment_id)
+    def test_what_else_was_changed_still_refuses_undo(self, user):
+        segment_id = self.write(user, 0.4)
+        segment = user.segmentation.GetSegmentation().GetSegment(segment_id)
         segment.SetTag(provenance.MODEL, "another")
         with pytest.raises(InputError, match="changed by something else"):
-            desk.writer.undo()
+            user.writer.undo()
 
 
 def test_a_threshold_is_kept_to_the_last_bit(segmentation):

@@ -14,20 +14,20 @@ pytestmark = pytest.mark.mrml
 class Series:
     """A sequence of volumes with a browser, and the volume that shows one of them."""
 
-    def __init__(self, studio, values=("0", "2.5", "5"), name="CT perfusion") -> None:
-        self.studio = studio
+    def __init__(self, builder, values=("0", "2.5", "5"), name="CT perfusion") -> None:
+        self.builder = builder
         # It registers the browser's class, and keeps the volumes up to date.
         self.logic = slicer.vtkSlicerSequencesLogic()
-        self.logic.SetMRMLScene(studio.scene)
-        self.browser = studio.host.add("vtkMRMLSequenceBrowserNode", "Browser")
+        self.logic.SetMRMLScene(builder.scene)
+        self.browser = builder.host.add("vtkMRMLSequenceBrowserNode", "Browser")
         self.sequence = self.add(values, name)
         self.proxy = self.show(self.sequence)
 
     def add(self, values, name):
-        sequence = self.studio.host.add("vtkMRMLSequenceNode", name)
+        sequence = self.builder.host.add("vtkMRMLSequenceNode", name)
         sequence.SetIndexName("time")
         sequence.SetIndexUnit("s")
-        volume = self.studio.volume()
+        volume = self.builder.volume()
         for value in values:
             sequence.SetDataNodeAtValue(volume, value)
         self.browser.AddSynchronizedSequenceNode(sequence)
@@ -39,46 +39,46 @@ class Series:
         return self.browser.GetProxyNode(sequence)
 
 
-def test_a_volume_of_its_own_has_none(studio):
-    assert time_point_of(studio.volume()) is None
+def test_a_volume_of_its_own_has_none(builder):
+    assert time_point_of(builder.volume()) is None
 
 
-def test_a_volume_beside_a_sequence_has_none(studio):
-    Series(studio)
-    assert time_point_of(studio.volume()) is None
+def test_a_volume_beside_a_sequence_has_none(builder):
+    Series(builder)
+    assert time_point_of(builder.volume()) is None
 
 
-def test_a_deleted_volume_has_none(studio):
-    volume = studio.volume()
-    studio.scene.RemoveNode(volume)
+def test_a_deleted_volume_has_none(builder):
+    volume = builder.volume()
+    builder.scene.RemoveNode(volume)
     assert time_point_of(volume) is None
 
 
 @pytest.mark.parametrize("item", [0, 1, 2])
-def test_it_is_the_one_that_is_shown(studio, item):
-    series = Series(studio)
+def test_it_is_the_one_that_is_shown(builder, item):
+    series = Series(builder)
     series.browser.SetSelectedItemNumber(item)
     value = ("0", "2.5", "5")[item]
     expected = TimePoint("CT perfusion", item + 1, 3, value, "time", "s")
     assert time_point_of(series.proxy) == expected
 
 
-def test_it_is_told_in_words(studio):
-    series = Series(studio)
+def test_it_is_told_in_words(builder):
+    series = Series(builder)
     series.browser.SetSelectedItemNumber(1)
     assert time_point_of(series.proxy).text == "2 of 3 (time 2.5 s) of CT perfusion"
 
 
-def test_a_second_sequence_of_the_browser_has_the_same_time(studio):
-    series = Series(studio)
+def test_a_second_sequence_of_the_browser_has_the_same_time(builder):
+    series = Series(builder)
     mask = series.add(("0", "2.5", "5"), "Registered CT")
     proxy = series.show(mask)
     series.browser.SetSelectedItemNumber(2)
     assert time_point_of(proxy) == TimePoint("Registered CT", 3, 3, "5", "time", "s")
 
 
-def test_an_empty_sequence_shows_none(studio):
-    series = Series(studio)
+def test_an_empty_sequence_shows_none(builder):
+    series = Series(builder)
     series.sequence.RemoveAllDataNodes()
     assert time_point_of(series.proxy) is None
 

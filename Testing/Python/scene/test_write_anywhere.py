@@ -9,8 +9,8 @@ from SAMSegmentLib.core.prediction import Prediction
 from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.studio import (
-    Studio,
+from SlicerHost.scene_builder import (
+    SceneBuilder,
     affine,
     geometry_of,
     mask_positions,
@@ -44,9 +44,9 @@ class TestAnyGeometry:
     @settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
     @given(grid=matrices(), volume_parent=matrices(), segmentation_parent=matrices())
     def test_the_same_grid_gets_the_same_voxels(self, grid, volume_parent, segmentation_parent):
-        studio = Studio(HeadlessScene())
-        volume = studio.volume(grid, volume_parent, shape=(9, 11, 10))
-        segmentation = studio.segmentation(volume, segmentation_parent)
+        builder = SceneBuilder(HeadlessScene())
+        volume = builder.volume(grid, volume_parent, shape=(9, 11, 10))
+        segmentation = builder.segmentation(volume, segmentation_parent)
         prediction = block(volume, (2, 3, 1), (5, 6, 7))
         segment_id = write(SegmentationWriter(list), segmentation, prediction, volume)
         mask = segment_mask(segmentation, segment_id, geometry_of(volume), world_of(volume))
@@ -59,8 +59,8 @@ class TestAnyGeometry:
     @settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
     @given(grid=matrices(), turn=st.tuples(angles, angles, angles), size=st.floats(0.5, 1.2))
     def test_another_grid_gets_the_same_place(self, grid, turn, size):
-        studio = Studio(HeadlessScene())
-        volume = studio.volume(grid, shape=(12, 12, 12))
+        builder = SceneBuilder(HeadlessScene())
+        volume = builder.volume(grid, shape=(12, 12, 12))
         center = geometry_of(volume).to_ras([5.5, 5.5, 5.5])
         spacing = size * geometry_of(volume).spacing.min()
         # Large enough for the turned volume.
@@ -68,7 +68,7 @@ class TestAnyGeometry:
         side = min(side, 150)
         linear = rotation(*turn) * spacing
         other = affine(linear, center - linear @ np.full(3, (side - 1) / 2))
-        segmentation = studio.on_grid(studio.segmentation(), other, (side,) * 3)
+        segmentation = builder.on_grid(builder.segmentation(), other, (side,) * 3)
         prediction = block(volume, (3, 3, 3), (6, 6, 6))
         segment_id = write(SegmentationWriter(list), segmentation, prediction, volume)
         written = world_positions(segmentation, segment_id).mean(axis=0)

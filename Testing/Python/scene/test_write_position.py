@@ -10,7 +10,7 @@ from SAMSegmentLib.scene.grid import reference_grid
 from SAMSegmentLib.scene.modification import Modification
 from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.writer import SegmentationWriter
-from SlicerHost.studio import (
+from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
     SHEAR,
@@ -47,53 +47,53 @@ def same_points(a: np.ndarray, b: np.ndarray) -> bool:
 class TestOnTheVolumesGrid:
     @pytest.mark.parametrize("grid", GRIDS)
     @pytest.mark.parametrize("parent", PARENTS)
-    def test_every_voxel_is_at_its_world_position(self, studio, writer, grid, parent):
-        volume = studio.volume(GRIDS[grid], PARENTS[parent])
-        segmentation = studio.segmentation(volume)
+    def test_every_voxel_is_at_its_world_position(self, builder, writer, grid, parent):
+        volume = builder.volume(GRIDS[grid], PARENTS[parent])
+        segmentation = builder.segmentation(volume)
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
         written = world_positions(segmentation, segment_id)
         assert same_points(written, mask_positions(prediction, volume))
 
     @pytest.mark.parametrize("parent", ["translated", "rotated", "sheared"])
-    def test_the_segmentation_may_have_a_transform_of_its_own(self, studio, writer, parent):
-        volume = studio.volume(GRIDS["oblique"], PARENTS["sheared"])
-        segmentation = studio.segmentation(volume, parent=PARENTS[parent])
+    def test_the_segmentation_may_have_a_transform_of_its_own(self, builder, writer, parent):
+        volume = builder.volume(GRIDS["oblique"], PARENTS["sheared"])
+        segmentation = builder.segmentation(volume, parent=PARENTS[parent])
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
         written = world_positions(segmentation, segment_id)
         assert same_points(written, mask_positions(prediction, volume))
 
-    def test_slicer_exports_the_same_mask(self, studio, writer):
-        volume = studio.volume(GRIDS["LPS order"])
-        segmentation = studio.segmentation(volume)
+    def test_slicer_exports_the_same_mask(self, builder, writer):
+        volume = builder.volume(GRIDS["LPS order"])
+        segmentation = builder.segmentation(volume)
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
         exported = segment_array(segmentation, segment_id, volume)
         np.testing.assert_array_equal(exported, prediction.mask())
 
-    def test_the_threshold_is_a_probability(self, studio, writer):
-        volume = studio.volume()
-        segmentation = studio.segmentation(volume)
+    def test_the_threshold_is_a_probability(self, builder, writer):
+        volume = builder.volume()
+        segmentation = builder.segmentation(volume)
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume, threshold=0.9)
         exported = segment_array(segmentation, segment_id, volume)
         np.testing.assert_array_equal(exported, prediction.mask(0.9))
         assert exported.sum() < prediction.mask().sum()
 
-    def test_a_mask_may_touch_every_face(self, studio, writer):
-        volume = studio.volume(GRIDS["oblique"])
-        segmentation = studio.segmentation(volume)
+    def test_a_mask_may_touch_every_face(self, builder, writer):
+        volume = builder.volume(GRIDS["oblique"])
+        segmentation = builder.segmentation(volume)
         everything = Prediction(np.ones((22, 30, 26), np.float32), (0, 0, 0), geometry_of(volume))
         segment_id = write(writer, segmentation, everything, volume)
         assert segment_array(segmentation, segment_id, volume).all()
 
-    def test_a_segmentation_with_a_shifted_extent(self, studio, writer):
-        volume = studio.volume(GRIDS["oblique"])
+    def test_a_segmentation_with_a_shifted_extent(self, builder, writer):
+        volume = builder.volume(GRIDS["oblique"])
         shift = np.array([7, -3, 5])
         matrix = GRIDS["oblique"].copy()
         matrix[:3, 3] -= matrix[:3, :3] @ shift
-        segmentation = studio.on_grid(studio.segmentation(), matrix, (22, 30, 26), (5, -3, 7))
+        segmentation = builder.on_grid(builder.segmentation(), matrix, (22, 30, 26), (5, -3, 7))
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
         written = world_positions(segmentation, segment_id)
@@ -103,10 +103,10 @@ class TestOnTheVolumesGrid:
 class TestOnAnotherGrid:
     @pytest.mark.parametrize("grid", GRIDS)
     @pytest.mark.parametrize("parent", ["none", "sheared"])
-    def test_the_centre_and_the_size_stay(self, studio, writer, grid, parent):
-        volume = studio.volume(GRIDS["oblique"], PARENTS["rotated"], name="CT")
+    def test_the_centre_and_the_size_stay(self, builder, writer, grid, parent):
+        volume = builder.volume(GRIDS["oblique"], PARENTS["rotated"], name="CT")
         around = world_of(volume) @ np.append(geometry_of(volume).to_ras([13, 15, 11]), 1)
-        segmentation = self.segmentation_around(studio, around[:3], GRIDS[grid], PARENTS[parent])
+        segmentation = self.segmentation_around(builder, around[:3], GRIDS[grid], PARENTS[parent])
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
 
@@ -121,19 +121,19 @@ class TestOnAnotherGrid:
         )
         assert len(written) * voxel == pytest.approx(len(meant) * meant_voxel, rel=0.1)
 
-    def segmentation_around(self, studio, center, grid, parent):
-        segmentation = studio.segmentation(parent=parent)
+    def segmentation_around(self, builder, center, grid, parent):
+        segmentation = builder.segmentation(parent=parent)
         shape = np.array([60, 70, 64])
         to_node = np.linalg.inv(world_of(segmentation))
         matrix = grid.copy()
         middle = (to_node @ np.append(center, 1))[:3]
         matrix[:3, 3] = middle - matrix[:3, :3] @ (shape[::-1] / 2)
-        return studio.on_grid(segmentation, matrix, tuple(shape))
+        return builder.on_grid(segmentation, matrix, tuple(shape))
 
     @pytest.mark.parametrize("factor", [2, 3])
-    def test_an_oversampled_segmentation_gets_a_smooth_mask(self, studio, writer, factor):
-        volume = studio.volume(GRIDS["anisotropic"])
-        segmentation = studio.segmentation(volume)
+    def test_an_oversampled_segmentation_gets_a_smooth_mask(self, builder, writer, factor):
+        volume = builder.volume(GRIDS["anisotropic"])
+        segmentation = builder.segmentation(volume)
         self.oversample(segmentation, volume, factor)
         prediction = ball(volume, radius_mm=6)
         segment_id = write(writer, segmentation, prediction, volume)
@@ -159,10 +159,12 @@ class TestOnAnotherGrid:
         logic.CalculateOutputGeometry()
         logic.SetReferenceImageGeometryInSegmentationNode()
 
-    def test_flipped_axes_give_the_very_same_voxels(self, studio, writer):
-        volume = studio.volume(GRIDS["oblique"])
+    def test_flipped_axes_give_the_very_same_voxels(self, builder, writer):
+        volume = builder.volume(GRIDS["oblique"])
         flip = affine(np.diag([-1, 1, -1]), (25, 0, 21))
-        segmentation = studio.on_grid(studio.segmentation(), GRIDS["oblique"] @ flip, (22, 30, 26))
+        segmentation = builder.on_grid(
+            builder.segmentation(), GRIDS["oblique"] @ flip, (22, 30, 26)
+        )
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
         written = world_positions(segmentation, segment_id)
@@ -170,9 +172,9 @@ class TestOnAnotherGrid:
 
 
 class TestPartlyOutside:
-    def test_what_fits_is_written_and_the_rest_is_told(self, studio, writer):
-        volume = studio.volume()
-        segmentation = studio.on_grid(studio.segmentation(), GRIDS["axis-aligned"], (11, 30, 26))
+    def test_what_fits_is_written_and_the_rest_is_told(self, builder, writer):
+        volume = builder.volume()
+        segmentation = builder.on_grid(builder.segmentation(), GRIDS["axis-aligned"], (11, 30, 26))
         prediction = ball(volume)
         result = writer.write(segmentation, prediction, world_of(volume))
         positions = world_positions(segmentation, result.segment_id)
@@ -181,29 +183,29 @@ class TestPartlyOutside:
         share = 1 - len(positions) / len(inside)
         assert f"{share:.0%} of the result lies outside" in result.warnings[0]
 
-    def test_on_another_grid_it_is_told_as_well(self, studio, writer):
-        volume = studio.volume()
+    def test_on_another_grid_it_is_told_as_well(self, builder, writer):
+        volume = builder.volume()
         grid = GRIDS["axis-aligned"] @ affine(rotation(0, 0, 20))
-        segmentation = studio.on_grid(studio.segmentation(), grid, (11, 60, 60))
+        segmentation = builder.on_grid(builder.segmentation(), grid, (11, 60, 60))
         result = writer.write(segmentation, ball(volume), world_of(volume))
         assert "outside the segmentation's geometry" in result.warnings[0]
 
     @pytest.mark.parametrize("far", [affine(offset=(500, 0, 0)), affine(SHEAR, (500, 0, 0))])
-    def test_nothing_inside_is_an_error(self, studio, writer, far):
-        volume = studio.volume()
-        segmentation = studio.on_grid(studio.segmentation(), far, (20, 20, 20))
+    def test_nothing_inside_is_an_error(self, builder, writer, far):
+        volume = builder.volume()
+        segmentation = builder.on_grid(builder.segmentation(), far, (20, 20, 20))
         with pytest.raises(WriteError, match="outside the segmentation's geometry"):
             write(writer, segmentation, ball(volume), volume)
         assert segments_of(segmentation) == {}
 
-    def test_inside_there_is_nothing_to_tell(self, studio, writer):
-        volume = studio.volume()
-        segmentation = studio.segmentation(volume)
+    def test_inside_there_is_nothing_to_tell(self, builder, writer):
+        volume = builder.volume()
+        segmentation = builder.segmentation(volume)
         assert writer.write(segmentation, ball(volume), world_of(volume)).warnings == ()
 
 
 class TestCropping:
-    def test_only_the_masks_box_is_given_to_slicer(self, studio, writer, monkeypatch):
+    def test_only_the_masks_box_is_given_to_slicer(self, builder, writer, monkeypatch):
         extents = []
         original = Modification.set
 
@@ -212,16 +214,16 @@ class TestCropping:
             original(self, segmentation, segment_id, labelmap)
 
         monkeypatch.setattr(Modification, "set", listen)
-        volume = studio.volume()
-        segmentation = studio.segmentation(volume)
+        volume = builder.volume()
+        segmentation = builder.segmentation(volume)
         prediction = ball(volume)
         write(writer, segmentation, prediction, volume)
         k, j, i = np.nonzero(prediction.mask())
         assert extents == [(i.min(), i.max(), j.min(), j.max(), k.min(), k.max())]
 
-    def test_what_the_segment_had_elsewhere_is_replaced(self, studio, writer):
-        volume = studio.volume()
-        segmentation = studio.segmentation(volume)
+    def test_what_the_segment_had_elsewhere_is_replaced(self, builder, writer):
+        volume = builder.volume()
+        segmentation = builder.segmentation(volume)
         old, new = ball(volume, (0.3, 0.3, 0.3), 5), ball(volume, (0.7, 0.7, 0.7), 5)
         segment_id = write(writer, segmentation, old, volume)
         write(writer, segmentation, new, volume, segmentId=segment_id)
@@ -231,19 +233,19 @@ class TestCropping:
 class TestLabelmapOffTheReferenceGrid:
     """`Set` would stamp the wrong grid on the segment's labelmap, and resample its neighbours."""
 
-    def prepared(self, studio):
-        volume = studio.volume(GRIDS["anisotropic"])
-        segmentation = studio.segmentation(volume)
+    def prepared(self, builder):
+        volume = builder.volume(GRIDS["anisotropic"])
+        segmentation = builder.segmentation(volume)
         writer = SegmentationWriter(open_editors=list)
         first = write(writer, segmentation, ball(volume, (0.3, 0.3, 0.3), 4), volume)
         second = write(writer, segmentation, ball(volume, (0.7, 0.7, 0.7), 4), volume)
         segmentation.GetSegmentation().CollapseBinaryLabelmaps()
-        other = studio.volume(GRIDS["oblique"] @ affine(offset=(-9, 3, 2)), shape=(40, 40, 40))
+        other = builder.volume(GRIDS["oblique"] @ affine(offset=(-9, 3, 2)), shape=(40, 40, 40))
         segmentation.SetReferenceImageGeometryParameterFromVolumeNode(other)
         return writer, volume, segmentation, first, second
 
-    def test_an_old_segment_is_replaced_and_its_neighbour_kept(self, studio):
-        writer, volume, segmentation, first, second = self.prepared(studio)
+    def test_an_old_segment_is_replaced_and_its_neighbour_kept(self, builder):
+        writer, volume, segmentation, first, second = self.prepared(builder)
         kept = world_positions(segmentation, second)
         prediction = ball(volume)
         write(writer, segmentation, prediction, volume, segmentId=first)
@@ -251,16 +253,16 @@ class TestLabelmapOffTheReferenceGrid:
         meant = mask_positions(prediction, volume).mean(axis=0)
         assert np.abs(world_positions(segmentation, first).mean(axis=0) - meant).max() < 0.5
 
-    def test_a_new_segment_leaves_the_others_alone(self, studio):
-        writer, volume, segmentation, first, second = self.prepared(studio)
+    def test_a_new_segment_leaves_the_others_alone(self, builder):
+        writer, volume, segmentation, first, second = self.prepared(builder)
         before = segments_of(segmentation)
         new = write(writer, segmentation, ball(volume), volume)
         after = segments_of(segmentation)
         assert {key: after[key] for key in (first, second)} == before
         assert new in after
 
-    def test_undo_brings_the_old_labelmap_back(self, studio):
-        writer, volume, segmentation, first, _ = self.prepared(studio)
+    def test_undo_brings_the_old_labelmap_back(self, builder):
+        writer, volume, segmentation, first, _ = self.prepared(builder)
         before = segments_of(segmentation)
         write(writer, segmentation, ball(volume), volume, segmentId=first)
         writer.undo()
@@ -268,27 +270,27 @@ class TestLabelmapOffTheReferenceGrid:
 
 
 class TestSegmentMask:
-    def test_it_reads_back_what_was_written(self, studio, writer):
-        volume = studio.volume(GRIDS["gantry tilt"], PARENTS["sheared"])
-        segmentation = studio.segmentation(volume, PARENTS["rotated"])
+    def test_it_reads_back_what_was_written(self, builder, writer):
+        volume = builder.volume(GRIDS["gantry tilt"], PARENTS["sheared"])
+        segmentation = builder.segmentation(volume, PARENTS["rotated"])
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
         mask = segment_mask(segmentation, segment_id, geometry_of(volume), world_of(volume))
         np.testing.assert_array_equal(mask, prediction.mask())
 
-    def test_on_another_grid_it_lies_at_the_same_place(self, studio, writer):
-        volume = studio.volume(GRIDS["oblique"])
-        segmentation = studio.segmentation(volume)
+    def test_on_another_grid_it_lies_at_the_same_place(self, builder, writer):
+        volume = builder.volume(GRIDS["oblique"])
+        segmentation = builder.segmentation(volume)
         prediction = ball(volume)
         segment_id = write(writer, segmentation, prediction, volume)
-        other = studio.volume(GRIDS["oblique"] @ affine(np.diag([0.5] * 3)), shape=(44, 60, 52))
+        other = builder.volume(GRIDS["oblique"] @ affine(np.diag([0.5] * 3)), shape=(44, 60, 52))
         mask = segment_mask(segmentation, segment_id, geometry_of(other))
         center = geometry_of(other).to_ras(np.argwhere(mask)[:, ::-1]).mean(axis=0)
         assert np.abs(center - mask_positions(prediction, volume).mean(axis=0)).max() < 0.3
 
-    def test_shared_labelmaps_are_told_apart(self, studio, writer):
-        volume = studio.volume()
-        segmentation = studio.segmentation(volume)
+    def test_shared_labelmaps_are_told_apart(self, builder, writer):
+        volume = builder.volume()
+        segmentation = builder.segmentation(volume)
         predictions = [ball(volume, (0.3,) * 3, 4), ball(volume, (0.7,) * 3, 4)]
         ids = [write(writer, segmentation, p, volume) for p in predictions]
         segmentation.GetSegmentation().CollapseBinaryLabelmaps()
@@ -296,13 +298,13 @@ class TestSegmentMask:
             mask = segment_mask(segmentation, segment_id, geometry_of(volume))
             np.testing.assert_array_equal(mask, prediction.mask())
 
-    def test_an_empty_segment_is_empty(self, studio):
-        volume = studio.volume()
-        segmentation = studio.segmentation(volume)
+    def test_an_empty_segment_is_empty(self, builder):
+        volume = builder.volume()
+        segmentation = builder.segmentation(volume)
         segment_id = segmentation.GetSegmentation().AddEmptySegment()
         assert not segment_mask(segmentation, segment_id, geometry_of(volume)).any()
 
-    def test_an_unknown_segment_is_refused(self, studio):
-        volume = studio.volume()
+    def test_an_unknown_segment_is_refused(self, builder):
+        volume = builder.volume()
         with pytest.raises(InputError, match="no segments"):
-            segment_mask(studio.segmentation(volume), "Tumor", geometry_of(volume))
+            segment_mask(builder.segmentation(volume), "Tumor", geometry_of(volume))

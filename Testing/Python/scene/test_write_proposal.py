@@ -9,8 +9,7 @@ from SAMSegmentLib.core.proposal import Proposal
 from SAMSegmentLib.scene.grid import target_geometry
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.writer import SegmentationWriter
-from SlicerHost.desk import Desk
-from SlicerHost.studio import (
+from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
     affine,
@@ -21,14 +20,15 @@ from SlicerHost.studio import (
     world_of,
     world_positions,
 )
+from SlicerHost.user import User
 
 pytestmark = pytest.mark.mrml
 
 
 class Case:
-    def __init__(self, studio, grid="oblique", volume="rotated", segmentation="translated"):
-        self.volume = studio.volume(GRIDS[grid], PARENTS[volume])
-        self.segmentation = studio.segmentation(self.volume, PARENTS[segmentation])
+    def __init__(self, builder, grid="oblique", volume="rotated", segmentation="translated"):
+        self.volume = builder.volume(GRIDS[grid], PARENTS[volume])
+        self.segmentation = builder.segmentation(self.volume, PARENTS[segmentation])
         self.prediction = ball(self.volume, radius_mm=6)
         self.proposal = proposal_of(self.prediction, self.volume, self.segmentation)
         self.writer = SegmentationWriter(open_editors=list)
@@ -40,8 +40,8 @@ class Case:
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "translated")])
-def test_it_gives_what_the_prediction_gives(studio, grid, parents):
-    case = Case(studio, grid, *parents)
+def test_it_gives_what_the_prediction_gives(builder, grid, parents):
+    case = Case(builder, grid, *parents)
     first = case.write(case.prediction).segment_id
     second = case.write().segment_id
     expected, written = (world_positions(case.segmentation, s) for s in (first, second))
@@ -50,24 +50,24 @@ def test_it_gives_what_the_prediction_gives(studio, grid, parents):
 
 
 @pytest.mark.parametrize("threshold", [0.05, 0.5, 0.9])
-def test_the_threshold_is_followed(studio, threshold):
-    case = Case(studio)
+def test_the_threshold_is_followed(builder, threshold):
+    case = Case(builder)
     result = case.write(threshold=threshold)
     assert result.voxel_count == np.count_nonzero(case.proposal.box_mask(threshold))
 
 
-def test_it_is_one_undo_step_with_tags(studio):
-    desk = Desk(studio)
-    segment_id = desk.write(0.4)
-    before = desk.state
-    proposal = proposal_of(ball(desk.volume), desk.volume, desk.segmentation)
-    made = Provenance(Prompts(), desk.volume, "m", "1", "")
-    desk.writer.write(
-        desk.segmentation, proposal, world_of(desk.volume), segment_id, provenance=made
+def test_it_is_one_undo_step_with_tags(builder):
+    user = User(builder)
+    segment_id = user.write(0.4)
+    before = user.state
+    proposal = proposal_of(ball(user.volume), user.volume, user.segmentation)
+    made = Provenance(Prompts(), user.volume, "m", "1", "")
+    user.writer.write(
+        user.segmentation, proposal, world_of(user.volume), segment_id, provenance=made
     )
-    assert desk.state != before
-    desk.writer.undo()
-    assert desk.state == before
+    assert user.state != before
+    user.writer.undo()
+    assert user.state == before
 
 
 class TestRefused:
@@ -77,32 +77,32 @@ class TestRefused:
             case.write()
         assert segments_of(case.segmentation) == before
 
-    def test_after_the_segmentation_got_another_grid(self, studio):
-        case = Case(studio)
-        other = studio.volume(GRIDS["anisotropic"], name="Other")
+    def test_after_the_segmentation_got_another_grid(self, builder):
+        case = Case(builder)
+        other = builder.volume(GRIDS["anisotropic"], name="Other")
         case.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(other)
         self.refused(case)
 
-    def test_after_its_grid_was_cut(self, studio):
-        case = Case(studio, segmentation="none", volume="none")
-        studio.on_grid(case.segmentation, GRIDS["oblique"], (10, 30, 26))
+    def test_after_its_grid_was_cut(self, builder):
+        case = Case(builder, segmentation="none", volume="none")
+        builder.on_grid(case.segmentation, GRIDS["oblique"], (10, 30, 26))
         self.refused(case)
 
     @pytest.mark.parametrize("node", ["volume", "segmentation"])
-    def test_after_a_transform_was_moved(self, studio, node):
-        case = Case(studio)
+    def test_after_a_transform_was_moved(self, builder, node):
+        case = Case(builder)
         transform = getattr(case, node).GetParentTransformNode()
         transform.SetMatrixTransformToParent(vtk_matrix(affine(offset=(0, 0, 1))))
         self.refused(case)
 
-    def test_not_for_less_than_a_hundredth_of_a_voxel(self, studio):
-        case = Case(studio, "axis-aligned", "none", "none")
-        studio.under(case.segmentation, affine(offset=(0.005, 0, 0)))
+    def test_not_for_less_than_a_hundredth_of_a_voxel(self, builder):
+        case = Case(builder, "axis-aligned", "none", "none")
+        builder.under(case.segmentation, affine(offset=(0.005, 0, 0)))
         assert case.write().voxel_count > 50
 
 
-def test_an_empty_proposal_says_what_to_do(studio):
-    case = Case(studio)
+def test_an_empty_proposal_says_what_to_do(builder):
+    case = Case(builder)
     geometry = target_geometry(case.segmentation, world_of(case.volume))
     for levels in (np.zeros((0, 0, 0), np.int8), np.full((3, 3, 3), -40, np.int8)):
         with pytest.raises(WriteError, match="lower it"):

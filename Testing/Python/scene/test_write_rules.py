@@ -11,7 +11,7 @@ from SAMSegmentLib.core.errors import InputError, WriteError
 from SAMSegmentLib.core.prediction import Prediction
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import EditorWidget
-from SlicerHost.studio import (
+from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
     affine,
@@ -51,15 +51,15 @@ class Case:
     but "hidden" are visible.
     """
 
-    def __init__(self, studio, grid="axis-aligned", parent="none", layers="shared") -> None:
-        self.studio = studio
-        self.volume = studio.volume(GRIDS[grid], PARENTS[parent])
+    def __init__(self, builder, grid="axis-aligned", parent="none", layers="shared") -> None:
+        self.builder = builder
+        self.volume = builder.volume(GRIDS[grid], PARENTS[parent])
         self.new = ball(self.volume, (0.5, 0.5, 0.5), 7)
         self.ours, self.theirs = (self.segmentation(name, layers) for name in ("ours", "theirs"))
         self.writer = SegmentationWriter(open_editors=list)
 
     def segmentation(self, name, layers):
-        node = self.studio.segmentation(self.volume, PARENTS["rotated"], name)
+        node = self.builder.segmentation(self.volume, PARENTS["rotated"], name)
         contents = {
             "target": ball(self.volume, (0.4, 0.45, 0.4), 6),
             "seen": ball(self.volume, (0.75, 0.6, 0.6), 5),
@@ -67,14 +67,14 @@ class Case:
         }
         for segment_id, content in contents.items():
             node.GetSegmentation().AddEmptySegment(segment_id, segment_id)
-            by_hand(node, segment_id, content.mask(), self.studio.editor_node(node))
+            by_hand(node, segment_id, content.mask(), self.builder.editor_node(node))
         if layers == "shared":
             node.GetSegmentation().CollapseBinaryLabelmaps(False)
         node.GetDisplayNode().SetSegmentVisibility("hidden", False)
         return node
 
     def editor_node(self, segmentation, overwrite, mask, intensities):
-        node = self.studio.editor_node(segmentation, self.volume)
+        node = self.builder.editor_node(segmentation, self.volume)
         node.SetSelectedSegmentID("target")
         node.SetOverwriteMode(OVERWRITE[overwrite])
         node.SetMaskMode(MASKS[mask])
@@ -120,29 +120,29 @@ class TestAsSlicerByHand:
     @pytest.mark.parametrize(
         "rules", list(itertools.product(OVERWRITE, MASKS, RANGES)), ids="-".join
     )
-    def test_all_combinations(self, studio, rules):
-        Case(studio).compare(*rules)
+    def test_all_combinations(self, builder, rules):
+        Case(builder).compare(*rules)
 
     @pytest.mark.parametrize("layers", ["shared", "separate"])
     @pytest.mark.parametrize("overwrite", OVERWRITE)
-    def test_in_shared_and_separate_labelmaps(self, studio, overwrite, layers):
-        Case(studio, layers=layers).compare(overwrite, "EditAllowedEverywhere", "any intensity")
+    def test_in_shared_and_separate_labelmaps(self, builder, overwrite, layers):
+        Case(builder, layers=layers).compare(overwrite, "EditAllowedEverywhere", "any intensity")
 
     @pytest.mark.parametrize("grid", GRIDS)
     @pytest.mark.parametrize("parent", PARENTS)
-    def test_in_any_geometry(self, studio, grid, parent):
+    def test_in_any_geometry(self, builder, grid, parent):
         rules = ("OverwriteVisibleSegments", "EditAllowedOutsideVisibleSegments", "bright only")
-        Case(studio, grid, parent).compare(*rules)
+        Case(builder, grid, parent).compare(*rules)
 
 
 class TestIntensityRange:
-    def test_on_another_grid_intensities_are_interpolated_as_slicer_does(self, studio):
-        volume = studio.volume(GRIDS["oblique"], PARENTS["translated"])
+    def test_on_another_grid_intensities_are_interpolated_as_slicer_does(self, builder):
+        volume = builder.volume(GRIDS["oblique"], PARENTS["translated"])
         grid = PARENTS["translated"] @ GRIDS["oblique"] @ affine(rotation(0, 0, 10) * 0.8)
         written = []
         for by_us in (True, False):
-            segmentation = studio.on_grid(studio.segmentation(), grid, (30, 30, 30))
-            node = studio.editor_node(segmentation, volume)
+            segmentation = builder.on_grid(builder.segmentation(), grid, (30, 30, 30))
+            node = builder.editor_node(segmentation, volume)
             node.SetSourceVolumeIntensityMask(True)
             node.SetSourceVolumeIntensityMaskRange(150, 1000)
             segment_id = segmentation.GetSegmentation().AddEmptySegment()
@@ -158,12 +158,12 @@ class TestIntensityRange:
         assert 1000 < len(written[0]) < 26000
         assert written[0] == written[1]
 
-    def test_the_volume_meant_is_the_editors(self, studio):
-        volume = studio.volume()
-        other = studio.volume(voxels=np.zeros((22, 30, 26), np.int16), name="Mask")
+    def test_the_volume_meant_is_the_editors(self, builder):
+        volume = builder.volume()
+        other = builder.volume(voxels=np.zeros((22, 30, 26), np.int16), name="Mask")
         slicer.util.arrayFromVolume(other)[:, :, :13] = 10
-        segmentation = studio.segmentation(volume)
-        node = studio.editor_node(segmentation, other)
+        segmentation = builder.segmentation(volume)
+        node = builder.editor_node(segmentation, other)
         node.SetSourceVolumeIntensityMask(True)
         node.SetSourceVolumeIntensityMaskRange(5, 20)
         prediction = ball(volume)
@@ -186,15 +186,15 @@ def sure_block(volume) -> Prediction:
 class TestWhoseRules:
     """Without a segment editor node: the visible editor's; without one, nothing else is hurt."""
 
-    def setup_case(self, studio):
-        case = Case(studio)
+    def setup_case(self, builder):
+        case = Case(builder)
         node = case.editor_node(
             case.ours, "OverwriteAllSegments", "EditAllowedInsideSingleSegment", "any intensity"
         )
         return case, node
 
-    def test_a_script_overwrites_nothing_and_edits_everywhere(self, studio):
-        case, _ = self.setup_case(studio)
+    def test_a_script_overwrites_nothing_and_edits_everywhere(self, builder):
+        case, _ = self.setup_case(builder)
         before = case.masks(case.ours)
         case.writer.write(case.ours, case.new, world_of(case.volume), "target")
         after = case.masks(case.ours)
@@ -203,28 +203,28 @@ class TestWhoseRules:
             np.testing.assert_array_equal(after[neighbour], before[neighbour])
 
     @pytest.mark.parametrize("visible", [True, False])
-    def test_an_open_editor_counts_only_if_it_is_seen(self, studio, visible):
-        case, node = self.setup_case(studio)
-        editor = EditorWidget(studio.scene, node, visible=visible)
+    def test_an_open_editor_counts_only_if_it_is_seen(self, builder, visible):
+        case, node = self.setup_case(builder)
+        editor = EditorWidget(builder.scene, node, visible=visible)
         writer = SegmentationWriter(lambda: [editor])
         before = case.masks(case.ours)
         writer.write(case.ours, case.new, world_of(case.volume), "target")
         eaten = (case.masks(case.ours)["seen"] != before["seen"]).any()
         assert eaten == visible
 
-    def test_an_editor_that_shows_something_else_does_not_count(self, studio):
-        case, node = self.setup_case(studio)
+    def test_an_editor_that_shows_something_else_does_not_count(self, builder):
+        case, node = self.setup_case(builder)
         node.SetAndObserveSegmentationNode(case.theirs)
-        writer = SegmentationWriter(lambda: [EditorWidget(studio.scene, node)])
+        writer = SegmentationWriter(lambda: [EditorWidget(builder.scene, node)])
         before = case.masks(case.ours)
         writer.write(case.ours, case.new, world_of(case.volume), "target")
         np.testing.assert_array_equal(case.masks(case.ours)["seen"], before["seen"])
 
-    def test_a_given_node_comes_before_the_editors(self, studio):
-        case, node = self.setup_case(studio)
-        given = studio.editor_node(case.ours)
+    def test_a_given_node_comes_before_the_editors(self, builder):
+        case, node = self.setup_case(builder)
+        given = builder.editor_node(case.ours)
         given.SetOverwriteMode(OVERWRITE["OverwriteNone"])
-        writer = SegmentationWriter(lambda: [EditorWidget(studio.scene, node)])
+        writer = SegmentationWriter(lambda: [EditorWidget(builder.scene, node)])
         before = case.masks(case.ours)
         writer.write(case.ours, case.new, world_of(case.volume), "target", segmentEditorNode=given)
         np.testing.assert_array_equal(case.masks(case.ours)["seen"], before["seen"])
@@ -232,22 +232,22 @@ class TestWhoseRules:
 
 class TestNothingElseChanges:
     @pytest.mark.parametrize("rules", list(itertools.product(["OverwriteNone"], MASKS, RANGES)))
-    def test_a_write_touches_only_the_segmentation(self, studio, rules):
-        case = Case(studio)
+    def test_a_write_touches_only_the_segmentation(self, builder, rules):
+        case = Case(builder)
         node = case.editor_node(case.ours, *rules)
         but = [case.ours, case.ours.GetDisplayNode()]
-        item = studio.host.hierarchy.GetItemByDataNode(case.ours)
-        hierarchy_parent = studio.host.hierarchy.GetItemParent(item)
-        before = snapshot(studio.scene, but)
+        item = builder.host.hierarchy.GetItemByDataNode(case.ours)
+        hierarchy_parent = builder.host.hierarchy.GetItemParent(item)
+        before = snapshot(builder.scene, but)
         case.writer.write(
             case.ours, case.new, world_of(case.volume), "target", segmentEditorNode=node
         )
-        assert snapshot(studio.scene, but) == before
-        assert studio.host.hierarchy.GetItemParent(item) == hierarchy_parent
+        assert snapshot(builder.scene, but) == before
+        assert builder.host.hierarchy.GetItemParent(item) == hierarchy_parent
 
-    def test_the_segmentation_stays_in_its_folder(self, studio):
-        case = Case(studio)
-        hierarchy = studio.host.hierarchy
+    def test_the_segmentation_stays_in_its_folder(self, builder):
+        case = Case(builder)
+        hierarchy = builder.host.hierarchy
         folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Results")
         hierarchy.SetItemParent(hierarchy.GetItemByDataNode(case.ours), folder)
         node = case.editor_node(case.ours, "OverwriteNone", "EditAllowedEverywhere", "bright only")
@@ -256,8 +256,8 @@ class TestNothingElseChanges:
         )
         assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(case.ours)) == folder
 
-    def test_visibility_of_segments_stays(self, studio):
-        case = Case(studio)
+    def test_visibility_of_segments_stays(self, builder):
+        case = Case(builder)
         case.writer.write(case.ours, case.new, world_of(case.volume))
         display = case.ours.GetDisplayNode()
         assert [display.GetSegmentVisibility(i) for i in ("target", "seen", "hidden")] == [
@@ -268,21 +268,21 @@ class TestNothingElseChanges:
 
 
 class TestNothingEditable:
-    def test_no_voxel_in_the_range(self, studio):
-        case = Case(studio)
+    def test_no_voxel_in_the_range(self, builder):
+        case = Case(builder)
         node = case.editor_node(
             case.ours, "OverwriteAllSegments", "EditAllowedEverywhere", "bright only"
         )
         node.SetSourceVolumeIntensityMaskRange(10000, 20000)
-        before = snapshot(studio.scene)
+        before = snapshot(builder.scene)
         with pytest.raises(WriteError, match="None of the result may be edited"):
             case.writer.write(
                 case.ours, case.new, world_of(case.volume), "target", segmentEditorNode=node
             )
-        assert snapshot(studio.scene) == before
+        assert snapshot(builder.scene) == before
 
-    def test_a_mask_segment_that_is_not_there(self, studio):
-        case = Case(studio)
+    def test_a_mask_segment_that_is_not_there(self, builder):
+        case = Case(builder)
         node = case.editor_node(
             case.ours, "OverwriteNone", "EditAllowedInsideSingleSegment", "any intensity"
         )
@@ -290,8 +290,8 @@ class TestNothingEditable:
         with pytest.raises(InputError, match=r"inside one segment \(gone\)"):
             case.writer.check_writable(case.ours, "target", node)
 
-    def test_no_mask_segment_chosen(self, studio):
-        case = Case(studio)
+    def test_no_mask_segment_chosen(self, builder):
+        case = Case(builder)
         node = case.editor_node(
             case.ours, "OverwriteNone", "EditAllowedInsideSingleSegment", "any intensity"
         )
@@ -299,17 +299,17 @@ class TestNothingEditable:
         with pytest.raises(InputError, match="none chosen"):
             case.writer.check_writable(case.ours, "target", node)
 
-    def test_a_range_without_a_volume(self, studio):
-        case = Case(studio)
+    def test_a_range_without_a_volume(self, builder):
+        case = Case(builder)
         node = case.editor_node(case.ours, "OverwriteNone", "EditAllowedEverywhere", "bright only")
         node.SetAndObserveSourceVolumeNode(None)
         with pytest.raises(InputError, match="no source volume"):
             case.writer.check_writable(case.ours, "target", node)
 
-    def test_visible_segments_without_a_display(self, studio):
-        volume = studio.volume()
-        segmentation = studio.segmentation(volume)
-        node = studio.editor_node(segmentation)
+    def test_visible_segments_without_a_display(self, builder):
+        volume = builder.volume()
+        segmentation = builder.segmentation(volume)
+        node = builder.editor_node(segmentation)
         node.SetMaskMode(MASKS["EditAllowedInsideVisibleSegments"])
         segmentation.RemoveAllDisplayNodeIDs()
         with pytest.raises(InputError, match="no display node"):

@@ -13,7 +13,7 @@ from monai.metrics import compute_dice
 from safetensors.torch import load_file
 from torch import distributed as dist
 
-from SAMSegmentLib.networks.samsegment3d import PromptTensors, SAMSegment3D
+from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D
 from Training.config import read_config
 from Training.losses import dice, mask_losses, total_loss
 from Training.standardised import plain_tensors, standardise, start_from

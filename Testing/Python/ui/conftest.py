@@ -30,7 +30,7 @@ def voxels() -> np.ndarray:
     return grey
 
 
-class EffectDesk:
+class EffectUser:
     """An open Segment Editor in which the effect was chosen, and what a user does with it.
 
     Attributes:
@@ -39,13 +39,13 @@ class EffectDesk:
         editor: the qMRMLSegmentEditorWidget.
     """
 
-    def __init__(self, application, studio, matrix=None, parent=None, modality=None) -> None:
-        self.application, self.studio, self.scene = application, studio, application.scene
-        self.volume = studio.volume(
+    def __init__(self, application, builder, matrix=None, parent=None, modality=None) -> None:
+        self.application, self.builder, self.scene = application, builder, application.scene
+        self.volume = builder.volume(
             GRID.ijk_to_ras if matrix is None else matrix, parent, voxels=voxels()
         )
         self.set_modality(modality)
-        self.segmentation = studio.segmentation(self.volume, parent)
+        self.segmentation = builder.segmentation(self.volume, parent)
         segments = self.segmentation.GetSegmentation()
         self.first = segments.AddEmptySegment("", "Lesion")
         self.second = segments.AddEmptySegment("", "Other")
@@ -134,7 +134,7 @@ class EffectDesk:
 
     def preview_mask(self):
         """The preview on the volume's grid: boolean (k, j, i); None if nothing is shown."""
-        from SlicerHost.studio import segment_array
+        from SlicerHost.scene_builder import segment_array
 
         node = self.preview
         if node is None or node.GetSegmentation().GetNumberOfSegments() == 0:
@@ -144,13 +144,13 @@ class EffectDesk:
 
     def mask(self, segment_id=None):
         """A segment on the volume's grid: boolean (k, j, i)."""
-        from SlicerHost.studio import segment_array
+        from SlicerHost.scene_builder import segment_array
 
         return segment_array(self.segmentation, segment_id or self.first, self.volume) > 0
 
     def mask_is_there(self, segment_id=None) -> bool:
         """Whether a segment has voxels, on whatever grid."""
-        from SlicerHost.studio import world_positions
+        from SlicerHost.scene_builder import world_positions
 
         return len(world_positions(self.segmentation, segment_id or self.first)) > 0
 
@@ -170,7 +170,7 @@ def own_model_store():
     """Slicer's store of models is another in each test; it is made when it is first asked for."""
     yield
     # Not imported before: there is no Qt without a test's application.
-    module = sys.modules.get("SAMSegmentLib.ui.model_store")
+    module = sys.modules.get("SAMSegmentLib.ui.models.model_store")
     if module is not None:
         module.close_shared_model_store()
 
@@ -187,7 +187,7 @@ def quick_worker():
 @pytest.fixture
 def service(application, quick_worker, monkeypatch):
     """The shared worker service of the effect; its process outlives the test."""
-    from SAMSegmentLib.ui import worker_service
+    from SAMSegmentLib.ui.common import worker_service
 
     service = worker_service.WorkerService(lambda device: quick_worker)
     monkeypatch.setattr(worker_service, "_shared", service)
@@ -196,29 +196,29 @@ def service(application, quick_worker, monkeypatch):
 
 
 @pytest.fixture
-def make_desk(application, service):
-    """Makes an EffectDesk: `make_desk(matrix=..., parent=..., modality=...)`."""
+def make_user(application, service):
+    """Makes an EffectUser: `make_user(matrix=..., parent=..., modality=...)`."""
     from SlicerHost import own_effects
-    from SlicerHost.studio import Studio
+    from SlicerHost.scene_builder import SceneBuilder
 
     own_effects.register()
     assert application.register_effect(EFFECT)
 
-    def make(**options) -> EffectDesk:
-        desk = EffectDesk(application, Studio(application), **options)
+    def make(**options) -> EffectUser:
+        user = EffectUser(application, SceneBuilder(application), **options)
         # Most users come from another effect, which is the editor's active one a moment longer.
-        desk.choose_effect("Paint")
-        desk.choose_effect()
-        return desk
+        user.choose_effect("Paint")
+        user.choose_effect()
+        return user
 
     yield make
     assert application.errors == []
 
 
 @pytest.fixture
-def desk(make_desk):
-    """An EffectDesk with the effect chosen; afterwards, Slicer's log must hold no error."""
-    return make_desk()
+def user(make_user):
+    """An EffectUser with the effect chosen; afterwards, Slicer's log must hold no error."""
+    return make_user()
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def make_panel(application):
     """Opens a ModulePanel on a service, at a width; afterwards Slicer's log must hold no error."""
     import qt
 
-    from SAMSegmentLib.ui.module_panel import ModulePanel
+    from SAMSegmentLib.ui.module.module_panel import ModulePanel
 
     panels, areas = [], []
 

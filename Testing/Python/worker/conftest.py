@@ -16,8 +16,8 @@ import pytest
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.worker.events import Answer, PredictionRequest, Progress, Ready
-from SAMSegmentLib.worker.process_client import WorkerClient
+from SAMSegmentLib.worker.client.process_client import WorkerClient
+from SAMSegmentLib.worker.protocol.events import Answer, PredictionRequest, Progress, Ready
 from TestSupport.phantoms import ct_with_ball, grid
 
 MODEL = model_entry("litemedsam")

@@ -1,0 +1,1 @@
+"""LiteMedSAM: a 2D network that takes boxes."""

@@ -1,0 +1,99 @@
+"""SAM-Med3D's image encoder: a vision transformer on a cube of 8^3 tokens.
+
+Source: SAM-Med3D (Wang et al. 2023), `vit_b_ori`, the variant of all published weights. Attribute
+names follow the published weight files.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..shared_layers.layers import ChannelNorm
+from .attention import CubeAttention
+
+IMAGE_SIZE = 128
+PATCH_SIZE = 16
+GRID = IMAGE_SIZE // PATCH_SIZE
+EMBEDDING_CHANNELS = 384
+_WIDTH, _HEADS, _DEPTH = 768, 12, 12
+_WINDOW = 14
+_GLOBAL_BLOCKS = (2, 5, 8, 11)
+_EPSILON = 1e-6
+
+
+class SAMMed3DEncoder(nn.Module):
+    """Turns a volume into an embedding of one vector for 16^3 voxels."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch_embed = PatchEmbedding()
+        self.pos_embed = nn.Parameter(torch.zeros(1, GRID, GRID, GRID, _WIDTH))
+        self.blocks = nn.ModuleList(
+            Block(GRID if index in _GLOBAL_BLOCKS else _WINDOW) for index in range(_DEPTH)
+        )
+        self.neck = nn.Sequential(
+            nn.Conv3d(_WIDTH, EMBEDDING_CHANNELS, kernel_size=1, bias=False),
+            ChannelNorm(EMBEDDING_CHANNELS),
+            nn.Conv3d(EMBEDDING_CHANNELS, EMBEDDING_CHANNELS, kernel_size=3, padding=1, bias=False),
+            ChannelNorm(EMBEDDING_CHANNELS),
+        )
+
+    def forward(
+        self, images: torch.Tensor, between_blocks: Callable[[], None] = lambda: None
+    ) -> torch.Tensor:
+        """Embeddings (B, 384, 8, 8, 8) of (B, 1, 128, 128, 128).
+
+        Args:
+            between_blocks: called before each block; what it raises ends the pass.
+        """
+        tokens = self.patch_embed(images) + self.pos_embed.flatten(1, 3)
+        for block in self.blocks:
+            between_blocks()
+            tokens = block(tokens)
+        between_blocks()
+        return self.neck(tokens.transpose(1, 2).unflatten(2, (GRID,) * 3))
+
+
+class PatchEmbedding(nn.Module):
+    """A token for each cube of 16^3 voxels."""
+
+    def __init__(self):
+        super().__init__()
+        self.proj = nn.Conv3d(1, _WIDTH, kernel_size=PATCH_SIZE, stride=PATCH_SIZE)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Tokens (B, 8^3, 768) of (B, 1, 128, 128, 128)."""
+        # The kernel equals the stride: a plain matrix product, several times as fast as conv3d.
+        cubes = images.view(-1, *(GRID, PATCH_SIZE) * 3).permute(0, 1, 3, 5, 2, 4, 6)
+        cubes = cubes.reshape(len(images), GRID**3, PATCH_SIZE**3)
+        return F.linear(cubes, self.proj.weight.flatten(1), self.proj.bias)
+
+
+class Block(nn.Module):
+    """Attention, then a perceptron; each adds to its normalised input."""
+
+    def __init__(self, window: int):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(_WIDTH, eps=_EPSILON)
+        self.attn = CubeAttention(_WIDTH, _HEADS, GRID, window)
+        self.norm2 = nn.LayerNorm(_WIDTH, eps=_EPSILON)
+        self.mlp = GeluMlp(_WIDTH, 4 * _WIDTH)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, tokens, 768), same shape."""
+        tokens = tokens + self.attn(self.norm1(tokens))
+        return tokens + self.mlp(self.norm2(tokens))
+
+
+class GeluMlp(nn.Module):
+    """Two-layer perceptron with GELU."""
+
+    def __init__(self, channels: int, hidden: int):
+        super().__init__()
+        self.lin1 = nn.Linear(channels, hidden)
+        self.lin2 = nn.Linear(hidden, channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.lin2(F.gelu(self.lin1(x)))

@@ -1,0 +1,1 @@
+"""SAMSegment 3D: the 3D network that was trained for this extension."""

@@ -1,0 +1,100 @@
+"""What SAMSegment 3D gets to see of a window: grey levels as they are, and by rank.
+
+As they are, they keep the distances between tissues; by rank, what fills little of the range of
+intensities, such as soft tissue in a CT with air and bone, still gets its share of the grey levels.
+Neither needs to know the modality. Training and use call the same function.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.errors import InputError
+
+#: The channels.
+LINEAR, RANKED = 0, 1
+#: Percentiles of a window's intensities shown black and white.
+PERCENTILES = (0.5, 99.5)
+#: Bins between them in which intensities are counted for their ranks.
+BINS = 256
+#: What lies outside the volume, in both channels: black.
+OUTSIDE = -1.0
+#: Of a window without contrast.
+ONE_INTENSITY = (
+    "All voxels around the prompt have the same intensity: there is nothing to segment. "
+    "Check the volume there, or set a wider intensity range."
+)
+# Intensities are counted in at most so many voxels, evenly spread.
+_MOST_SAMPLES = 2**18
+# Ranks are read from a table of so many steps from black to white.
+_STEPS = 2**12
+
+
+def picture_of(
+    values: np.ndarray,
+    outside: np.ndarray | None = None,
+    intensity_range: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """The picture of a window, from -1 (black) to 1 (white).
+
+    Args:
+        values: intensities, float32 (D, H, W); finite inside the volume.
+        outside: boolean (D, H, W), the voxels that are not in the volume; None: there are none.
+        intensity_range: to which intensities are cut first; None: not at all.
+
+    Returns:
+        float32 (2, D, H, W). Channel 0: linear between the percentiles. Channel 1: by the share of
+        the volume's voxels that are darker, with half of those in the same bin; between the middles
+        of bins, linear. Outside the volume, both are OUTSIDE.
+
+    Raises:
+        InputError: if the window holds one intensity only, or nothing of the volume.
+    """
+    counted, black, white = _counted(values, outside, intensity_range)
+    picture = np.empty((2, *values.shape), dtype=np.float32)
+    linear, ranked = picture
+    np.clip(values, np.float32(black), np.float32(white), out=linear)
+    linear -= np.float32(black)
+    linear *= np.float32(1 / (white - black))
+    np.minimum(linear, 1, out=linear)  # rounding
+    steps = np.multiply(linear, np.float32(_STEPS - 1), out=ranked).astype(np.uint16)
+    np.take(_ranks(counted, black, white), steps, out=ranked, mode="clip")
+    linear *= 2
+    linear -= 1
+    if outside is not None:
+        picture[:, outside] = OUTSIDE
+    return picture
+
+
+def _counted(
+    values: np.ndarray,
+    outside: np.ndarray | None,
+    intensity_range: tuple[float, float] | None,
+) -> tuple[np.ndarray, float, float]:
+    """The intensities that are counted, and those shown black and white."""
+
+    def every(step: int) -> np.ndarray:
+        chosen = (slice(None, None, step),) * values.ndim
+        some = values[chosen] if outside is None else values[chosen][~outside[chosen]]
+        some = some.ravel()
+        return some if intensity_range is None else np.clip(some, *intensity_range)
+
+    counted = every(int(np.ceil((values.size / _MOST_SAMPLES) ** (1 / values.ndim))))
+    if counted.size:
+        black, white = np.percentile(counted, PERCENTILES)
+        if black < white:
+            return counted, float(black), float(white)
+    # Almost all may be background of one value, or outside.
+    counted = every(1)
+    if not counted.size or counted.min() == counted.max():
+        raise InputError(ONE_INTENSITY)
+    return counted, float(counted.min()), float(counted.max())
+
+
+def _ranks(counted: np.ndarray, black: float, white: float) -> np.ndarray:
+    """Ranks from -1 to 1 of intensities at even steps from black to white, float32 (_STEPS,)."""
+    cut = np.clip((counted - np.float64(black)) / (white - black), 0.0, 1.0)
+    counts = np.bincount(np.minimum(cut * BINS, BINS - 1).astype(np.intp), minlength=BINS)
+    ranks = (np.cumsum(counts) - counts / 2) / counted.size
+    middles = (np.arange(BINS) + 0.5) / BINS
+    return (2 * np.interp(np.linspace(0, 1, _STEPS), middles, ranks) - 1).astype(np.float32)

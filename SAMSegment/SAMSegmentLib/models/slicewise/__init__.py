@@ -1,0 +1,1 @@
+"""2D networks, carried to 3D slice by slice."""

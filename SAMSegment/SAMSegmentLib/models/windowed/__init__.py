@@ -1,0 +1,1 @@
+"""3D networks that look at a volume through a window."""

@@ -1,0 +1,341 @@
+"""The widgets of the effect: they draw a `PanelState` and report what the user does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..common.connections import Connections
+from ..common.delay import Delay
+from ..common.device_selector import DeviceSelector
+from ..common.icons import REDO, UNDO, icon
+from ..common.status_style import say
+from ..models.model_offer import ModelOffer
+from ..models.model_store import shared_model_store
+from .panel_state import NEGATIVE, POSITIVE, ROI, PanelState
+
+UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "SegmentEditorEffect.ui"
+PROGRESS_STEPS = 1000
+# What a click places must be seen at a glance; on dark, a pressed button looks as any other.
+PLACE_STYLE = "QPushButton:checked { background-color: #1b5e96; color: white; }"
+
+
+class Commands(Protocol):
+    """What the panel asks for. Prompts are named by the keys of their rows."""
+
+    def place(self, kind: str | None) -> None: ...
+    def show_prompt(self, key: str) -> None: ...
+    def flip(self, key: str) -> None: ...
+    def delete(self, key: str) -> None: ...
+    def clear(self) -> None: ...
+    def undo(self) -> None: ...
+    def redo(self) -> None: ...
+    def next_alternative(self) -> None: ...
+    def cancel(self) -> None: ...
+    def apply(self) -> None: ...
+    def set_parameter(self, name: str, value) -> None: ...
+    def set_device(self, name: str) -> None: ...
+    def models_changed(self, names: tuple[str, ...]) -> None: ...
+
+
+class Panel:
+    """The panel of one effect.
+
+    Attributes:
+        widget: the QWidget that goes into the Segment Editor's options frame.
+
+    Args:
+        models: the ModelEntrys to choose from.
+        store: their ModelStore; Slicer's own if left out.
+    """
+
+    def __init__(self, commands: Commands, models, store=None) -> None:
+        self._commands = commands
+        self._store = store or shared_model_store()
+        self._state = PanelState()
+        self._connections = Connections()
+        self.widget = slicer.util.loadUI(str(UI_FILE))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self._models = {model.name: model for model in models}
+        self._chosen = ""
+        self._node_ids = ("", "")
+        self._nodes_soon = Delay(0, self._show_nodes)
+        self._offer = ModelOffer(self.ui, self._store)
+        self._line_tip = self.ui.lineSelector.property("toolTip")
+        self._other_mask_tip = self.ui.alternativeButton.property("toolTip")
+        self._fill_selectors()
+        self._devices = DeviceSelector(self.ui.deviceSelector, commands.set_device)
+        self._set_icons()
+        self._connect()
+        self.show(self._state)
+        self._store.add(self)
+
+    def release(self) -> None:
+        """Lets go of all widgets."""
+        self._store.drop(self)
+        self._offer.release()
+        self._devices.release()
+        self._nodes_soon.release()
+        self._connections.disconnect()
+
+    def show(self, state: PanelState) -> None:
+        """Draws a state."""
+        refused = self._state.refused
+        self._show_rows(state)
+        self._show_status(state)
+        ui = self.ui
+        ui.noteLabel.setText(state.note)
+        ui.noteLabel.setVisible(bool(state.note))
+        for button, kind in self._place_buttons():
+            _set_quietly(button, "setChecked", state.placing == kind)
+            button.setEnabled(state.can_place)
+        ui.undoPromptButton.setEnabled(state.can_undo)
+        ui.redoPromptButton.setEnabled(state.can_redo)
+        ui.clearButton.setEnabled(bool(state.rows))
+        ui.applyButton.setEnabled(state.can_apply)
+        ui.cancelButton.setEnabled(state.can_cancel)
+        ui.alternativeButton.setEnabled(not state.no_other_mask)
+        ui.alternativeButton.setToolTip(state.no_other_mask or self._other_mask_tip)
+        self._state = state
+        self._enable_edit_buttons()
+        if state.refused != refused:
+            self._show_refused(state.refused)
+
+    def on_model_progress(self) -> None:
+        """See model_store.Listener; the offer shows it."""
+
+    def on_models_changed(self, names: tuple[str, ...]) -> None:
+        """See model_store.Listener."""
+        self._show_models(self._chosen)
+        self._commands.models_changed(names)
+
+    def show_parameters(self, parameters) -> None:
+        """Draws the parameters of the parameter node, see ui.parameters."""
+        ui = self.ui
+        _set_quietly(ui.thresholdSlider, "setValue", parameters.threshold)
+        _set_quietly(ui.opacitySlider, "setValue", parameters.opacity)
+        _set_quietly(ui.keepOutBox, "setChecked", parameters.keep_out)
+        _set_quietly(ui.fillHolesBox, "setChecked", parameters.fill_holes)
+        _select_data(ui.modelSelector, parameters.model)
+        self._choose_model(parameters.model)
+        _select_data(ui.startSelector, parameters.start_from)
+        self._devices.refresh()
+        self._node_ids = (_id_of(parameters.roi), _id_of(parameters.line))
+        self._show_nodes()
+
+    def set_scene(self, scene) -> None:
+        """Where the node selectors look for nodes."""
+        for selector in self._node_selectors():
+            selector.setMRMLScene(scene)
+
+    def selected_key(self) -> str | None:
+        """The key of the row that is selected in the list of prompts."""
+        row = self._selected_row()
+        return None if row is None else row.key
+
+    def _selected_row(self):
+        index, rows = self.ui.promptList.property("currentRow"), self._state.rows
+        return rows[index] if 0 <= index < len(rows) else None
+
+    def _fill_selectors(self) -> None:
+        ui = self.ui
+        for model in self._models.values():
+            ui.modelSelector.addItem(model.title, model.name)
+        for text, value in (
+            (_("prompts alone"), "prompts"),
+            (_("segment as it is"), "content"),
+            (_("segment, refined"), "refine"),
+        ):
+            ui.startSelector.addItem(text, value)
+
+    def _choose_model(self, chosen: str) -> None:
+        self._chosen = chosen
+        self._offer.show(self._models.get(chosen))
+        self._show_models(chosen)
+
+    def _show_refused(self, name: str) -> None:
+        # Only when the worker says so anew: the file may have been replaced since.
+        if name in self._models:
+            self._store.mark_damaged(self._models[name])
+        else:
+            self._offer.show(self._models.get(self._chosen))
+
+    def _show_models(self, chosen: str) -> None:
+        """Which models are installed by now, and what the chosen one takes."""
+        ui, selector = self.ui, self.ui.modelSelector
+        for index, model in enumerate(self._models.values()):
+            # Of the chosen one, the offer below says it: there is no room here.
+            is_plain = model.is_installed or model.name == chosen
+            missing = _("{model} (not installed)").format(model=model.title)
+            selector.setItemText(index, model.title if is_plain else missing)
+        selector.view().setMinimumWidth(selector.view().sizeHintForColumn(0))
+        model = self._models.get(chosen)
+        takes_line = model is None or "line" in model.prompts
+        tip = _("{model} does not take a line: choose another model to use one.")
+        ui.lineSelector.setEnabled(takes_line)
+        ui.lineSelector.setToolTip(self._line_tip if takes_line else tip.format(model=model.title))
+
+    def _place_buttons(self):
+        ui = self.ui
+        return (
+            (ui.positiveButton, POSITIVE),
+            (ui.negativeButton, NEGATIVE),
+            (ui.roiButton, ROI),
+        )
+
+    def _set_icons(self) -> None:
+        for button, kind in self._place_buttons():
+            button.setIcon(icon(kind))
+            button.setStyleSheet(PLACE_STYLE)
+        self.ui.undoPromptButton.setIcon(icon(UNDO))
+        self.ui.redoPromptButton.setIcon(icon(REDO))
+        side = self.ui.positiveButton.fontMetrics().height()
+        self.ui.promptList.setIconSize(qt.QSize(side, side))
+
+    def _connect(self) -> None:
+        ui, commands, connect = self.ui, self._commands, self._connections.connect
+        connect(ui.positiveButton.clicked, self._on_positive)
+        connect(ui.negativeButton.clicked, self._on_negative)
+        connect(ui.roiButton.clicked, self._on_roi)
+        connect(ui.promptList.itemSelectionChanged, self._on_row_selected)
+        for button, action in (
+            (ui.flipButton, self.flip_selected),
+            (ui.deleteButton, self.delete_selected),
+            (ui.clearButton, commands.clear),
+            (ui.undoPromptButton, commands.undo),
+            (ui.redoPromptButton, commands.redo),
+            (ui.alternativeButton, commands.next_alternative),
+            (ui.cancelButton, commands.cancel),
+            (ui.applyButton, commands.apply),
+        ):
+            connect(button.clicked, _without_argument(action))
+        connect(ui.thresholdSlider.valueChanged, self._on_threshold)
+        connect(ui.opacitySlider.valueChanged, self._on_opacity)
+        connect(ui.keepOutBox.toggled, self._on_keep_out)
+        connect(ui.fillHolesBox.toggled, self._on_fill_holes)
+        connect(ui.startSelector.currentIndexChanged, self._on_start)
+        connect(ui.modelSelector.currentIndexChanged, self._on_model)
+        # Selectors turn to another node by themselves: to the next when theirs is removed, to none
+        # when a scene is read (qMRMLSceneModel::updateScene). That is nobody's choice.
+        connect(ui.roiSelector.nodeActivated, self._on_roi_node)
+        connect(ui.lineSelector.nodeActivated, self._on_line_node)
+        for selector in self._node_selectors():
+            connect(selector.currentNodeChanged, self._on_node_shown)
+            connect(selector.nodeAboutToBeRemoved, self._on_node_shown)
+
+    def flip_selected(self) -> None:
+        """Makes the selected point say the opposite."""
+        key = self.selected_key()
+        if key is not None:
+            self._commands.flip(key)
+
+    def delete_selected(self) -> None:
+        """Deletes the selected prompt."""
+        key = self.selected_key()
+        if key is not None:
+            self._commands.delete(key)
+
+    def _on_positive(self, checked=False) -> None:
+        self._commands.place(POSITIVE if checked else None)
+
+    def _on_negative(self, checked=False) -> None:
+        self._commands.place(NEGATIVE if checked else None)
+
+    def _on_roi(self, checked=False) -> None:
+        self._commands.place(ROI if checked else None)
+
+    def _on_row_selected(self) -> None:
+        self._enable_edit_buttons()
+        key = self.selected_key()
+        if key is not None:
+            self._commands.show_prompt(key)
+
+    def _on_threshold(self, value) -> None:
+        self._commands.set_parameter("Threshold", round(value, 4))
+
+    def _on_opacity(self, value) -> None:
+        self._commands.set_parameter("PreviewOpacity", round(value, 4))
+
+    def _on_keep_out(self, checked) -> None:
+        self._commands.set_parameter("KeepOut", int(bool(checked)))
+
+    def _on_fill_holes(self, checked) -> None:
+        self._commands.set_parameter("FillHoles", int(bool(checked)))
+
+    def _on_start(self, index) -> None:
+        self._commands.set_parameter("StartFrom", self.ui.startSelector.itemData(index))
+
+    def _on_model(self, index) -> None:
+        self._commands.set_parameter("Model", self.ui.modelSelector.itemData(index))
+
+    def _on_roi_node(self, node) -> None:
+        self._commands.set_parameter("ROI", node)
+
+    def _on_line_node(self, node) -> None:
+        self._commands.set_parameter("Line", node)
+
+    def _on_node_shown(self, node=None) -> None:
+        self._nodes_soon.start()  # not now: the selector is still at it
+
+    def _show_nodes(self) -> None:
+        for selector, node_id in zip(self._node_selectors(), self._node_ids, strict=True):
+            _set_quietly(selector, "setCurrentNodeID", node_id)
+
+    def _node_selectors(self):
+        return self.ui.roiSelector, self.ui.lineSelector
+
+    def _enable_edit_buttons(self) -> None:
+        chosen = self._selected_row()
+        self.ui.deleteButton.setEnabled(chosen is not None)
+        self.ui.flipButton.setEnabled(chosen is not None and chosen.is_point)
+
+    def _show_rows(self, state: PanelState) -> None:
+        if state.rows == self._state.rows:
+            return
+        chosen = self.selected_key()
+        self._state = state
+        prompts = self.ui.promptList
+        was_blocked = prompts.blockSignals(True)
+        prompts.clear()
+        for row in state.rows:
+            prompts.addItem(qt.QListWidgetItem(icon(row.kind), row.text))
+        keys = [row.key for row in state.rows]
+        if chosen in keys:
+            prompts.setCurrentRow(keys.index(chosen))
+        elif keys:
+            prompts.scrollToBottom()
+        prompts.blockSignals(was_blocked)
+
+    def _show_status(self, state: PanelState) -> None:
+        bar = self.ui.progressBar
+        say(self.ui.statusLabel, state.status, state.status_kind)
+        bar.setVisible(state.progress is not None)
+        if state.progress is not None:
+            known = state.progress >= 0
+            bar.setMaximum(PROGRESS_STEPS if known else 0)
+            bar.setValue(int(PROGRESS_STEPS * max(state.progress, 0)))
+
+
+def _without_argument(action):
+    """Buttons tell whether they are checked, also those that cannot be."""
+    return lambda *_: action()
+
+
+def _set_quietly(widget, setter: str, value) -> None:
+    was_blocked = widget.blockSignals(True)
+    getattr(widget, setter)(value)
+    widget.blockSignals(was_blocked)
+
+
+def _id_of(node) -> str:
+    return "" if node is None else node.GetID()
+
+
+def _select_data(combo, data) -> None:
+    index = combo.findData(data)
+    if index >= 0:
+        _set_quietly(combo, "setCurrentIndex", index)

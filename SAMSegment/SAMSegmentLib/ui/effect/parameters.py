@@ -1,0 +1,88 @@
+"""The effect's parameters: kept in the Segment Editor's parameter node, saved with the scene."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ...scene.masking import ANYWHERE, EditableArea, editable_area_of
+from ...weights.catalogue import DEFAULT_MODEL, catalogue
+
+#: Name -> default. What a scene or a script may hold instead is checked in `parameters_of`.
+DEFAULTS = {
+    "Model": DEFAULT_MODEL,
+    "Threshold": 0.5,
+    "PreviewOpacity": 0.25,
+    "StartFrom": "prompts",
+    "KeepOut": 1,
+    "FillHoles": 1,
+}
+#: Names of node references.
+ROI_NODE, LINE_NODE = "ROI", "Line"
+#: What a proposal starts from: the prompts alone, the segment's content, or that refined.
+STARTS = ("prompts", "content", "refine")
+LEAST_THRESHOLD, MOST_THRESHOLD = 0.05, 0.95
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters as they stand, usable whatever the node holds.
+
+    Attributes:
+        model: name in the catalogue.
+        threshold: probability, LEAST_THRESHOLD to MOST_THRESHOLD.
+        opacity: of the preview, 0 to 1.
+        start_from: one of STARTS.
+        keep_out: whether other visible segments keep their voxels.
+        fill_holes: whether small holes are filled, see core.holes.
+        area: where the Segment Editor lets the user edit.
+        roi, line: nodes of the user's that serve as prompts, or None.
+    """
+
+    model: str
+    threshold: float
+    opacity: float
+    start_from: str
+    keep_out: bool
+    fill_holes: bool
+    area: EditableArea = ANYWHERE
+    roi: object = None
+    line: object = None
+
+    @property
+    def question(self) -> tuple:
+        """What makes another proposal of the same prompts."""
+        kept_out_of = self.area if self.keep_out else None
+        return self.model, self.start_from, self.keep_out, kept_out_of, self.fill_holes
+
+
+def set_defaults(scripted_effect) -> None:
+    """Gives the parameters that the node does not have yet their defaults."""
+    for name, value in DEFAULTS.items():
+        scripted_effect.setParameterDefault(name, value)
+
+
+def parameters_of(scripted_effect) -> Parameters:
+    """The parameters in the effect's parameter node."""
+    model = scripted_effect.parameter("Model")
+    start_from = scripted_effect.parameter("StartFrom")
+    threshold = _number(scripted_effect, "Threshold")
+    return Parameters(
+        model if model in catalogue() else DEFAULT_MODEL,
+        min(max(threshold, LEAST_THRESHOLD), MOST_THRESHOLD),
+        min(max(_number(scripted_effect, "PreviewOpacity"), 0.0), 1.0),
+        start_from if start_from in STARTS else STARTS[0],
+        scripted_effect.parameter("KeepOut") != "0",
+        scripted_effect.parameter("FillHoles") != "0",
+        editable_area_of(scripted_effect.parameterSetNode()),
+        scripted_effect.nodeReference(ROI_NODE),
+        scripted_effect.nodeReference(LINE_NODE),
+    )
+
+
+def _number(scripted_effect, name: str) -> float:
+    try:
+        value = float(scripted_effect.parameter(name))
+    except (TypeError, ValueError):
+        value = math.nan
+    return value if math.isfinite(value) else float(DEFAULTS[name])

@@ -1,0 +1,1 @@
+"""The module's panel, registration and self test."""

@@ -1,0 +1,1 @@
+"""The worker's child process: torch and the engines."""

@@ -1,0 +1,161 @@
+"""The devices of this computer: which there are, which can be used, and which one is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from ...core.errors import InputError
+from ...models.precision import encoder_type
+from ..protocol.events import DeviceInfo
+from ..protocol.memory import total_bytes
+from . import probe
+from .device_troubles import first_line, has_no_memory
+
+CPU = "cpu"
+APPLE = "Apple graphics"
+A_CARD = "Graphics card"
+# What CUDA says where there is no card: nothing is wrong then.
+NO_CARD = ("no NVIDIA driver", "No CUDA GPUs", "no CUDA-capable device", "No HIP GPUs")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A device that was chosen.
+
+    Attributes:
+        device: what models run on.
+        devices: all that this computer has, the CPU last; what was tried on the way is told.
+        automatic: name of the one that "auto" stands for, as far as they were tried.
+        notice: why it is not the device that was asked for; "" if it is.
+    """
+
+    device: torch.device
+    devices: tuple[DeviceInfo, ...]
+    automatic: str
+    notice: str = ""
+
+
+def list_devices() -> tuple[DeviceInfo, ...]:
+    """All devices of this computer that PyTorch knows of, the CPU last; none is tried."""
+    return (*_cuda_cards(), *_apple(), DeviceInfo(CPU, "", total_bytes()))
+
+
+def find_device(name: str) -> Choice:
+    """Takes a device, after trying whether the networks can run there; else the next best.
+
+    Args:
+        name: "auto" for the CUDA card with the most free memory, else Apple's, else the CPU; "cpu",
+            "mps", "cuda:1"; "cuda" for the first card. Where that cannot be used, it is the CPU.
+
+    Raises:
+        InputError: if this computer has no such device.
+    """
+    known = {info.name: info for info in list_devices()}
+    wanted = _by_preference(known) if name == "auto" else [_named(name, known), CPU]
+    for taken in wanted:
+        known[taken] = _tried(known[taken])
+        if known[taken].usable:
+            break
+    notice = ""
+    if name != "auto" and taken != wanted[0]:
+        refused = known[wanted[0]]
+        notice = f"{refused.title} is not used. {refused.reason} The processor computes instead."
+    automatic = taken
+    if name != "auto":
+        automatic = next(info.name for info in known.values() if info.usable)
+    return Choice(torch.device(taken), tuple(known.values()), automatic, notice)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that `find_device` takes.
+
+    Raises:
+        InputError: if this computer has no such device.
+    """
+    return find_device(name).device
+
+
+def _named(name: str, known: dict[str, DeviceInfo]) -> str:
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in known:
+        raise InputError(f"There is no device {name!r} here: choose auto, {', '.join(known)}.")
+    return wanted
+
+
+def _by_preference(known: dict[str, DeviceInfo]) -> list[str]:
+    """Names, the one that is to be tried first in front."""
+    cards = [name for name, info in known.items() if name.startswith("cuda") and info.usable]
+    if len(cards) > 1:
+        cards.sort(key=_free_bytes, reverse=True)
+    others = [name for name, info in known.items() if name not in cards and info.usable]
+    return cards + others
+
+
+def _free_bytes(name: str) -> int:
+    try:
+        return torch.cuda.mem_get_info(torch.device(name))[0]
+    except RuntimeError:  # trying it will tell
+        return 0
+
+
+def _tried(info: DeviceInfo) -> DeviceInfo:
+    """Tries a device that nothing is known against."""
+    if info.name == CPU or not info.usable:
+        return info
+    device = torch.device(info.name)
+    try:
+        probe.probe(device, encoder_type(device))
+    except Exception as error:  # drivers have many ways to fail
+        return replace(info, usable=False, reason=_reason(error))
+    return info
+
+
+def _reason(error: Exception) -> str:
+    """In words for users."""
+    if has_no_memory(error) or (error.__cause__ is not None and has_no_memory(error.__cause__)):
+        return "It has too little free memory: close other programs that use it."
+    line = first_line(error).rstrip(".")
+    if "no kernel image" in line:
+        return f"The installed PyTorch was not made for it: install another version ({line})."
+    return f"PyTorch cannot compute on it: {line}."
+
+
+def _cuda_cards() -> list[DeviceInfo]:
+    if torch.cuda.is_available():
+        return [_cuda_card(number) for number in range(torch.cuda.device_count())]
+    reason = _why_no_cuda()
+    return [DeviceInfo("cuda:0", A_CARD, None, False, reason)] if reason else []
+
+
+def _cuda_card(number: int) -> DeviceInfo:
+    name = f"cuda:{number}"
+    try:
+        properties = torch.cuda.get_device_properties(number)
+    except Exception as error:  # a card that is not well
+        return DeviceInfo(name, A_CARD, None, False, _reason(error))
+    return DeviceInfo(name, properties.name, properties.total_memory)
+
+
+def _why_no_cuda() -> str:
+    """What is wrong, if there is a card that CUDA cannot use; "" if there is none."""
+    if not torch.backends.cuda.is_built():
+        return ""
+    try:
+        torch.cuda.init()
+    except Exception as error:
+        line = first_line(error).rstrip(".")
+        return "" if any(text in line for text in NO_CARD) else f"PyTorch cannot use it: {line}."
+    return ""
+
+
+def _apple() -> list[DeviceInfo]:
+    mps = torch.backends.mps
+    if not mps.is_built():
+        return []
+    if not mps.is_available():
+        return [DeviceInfo("mps", APPLE, None, False, "PyTorch needs a newer macOS to use it.")]
+    title = mps.get_name() if hasattr(mps, "get_name") else APPLE
+    tells_memory = hasattr(torch.mps, "recommended_max_memory")
+    return [DeviceInfo("mps", title, torch.mps.recommended_max_memory() if tells_memory else None)]

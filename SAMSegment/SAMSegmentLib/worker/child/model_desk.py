@@ -1,0 +1,163 @@
+"""The child's side of a ModelJob: carries out one order on the weights of a model.
+
+Nothing heavy is imported here before weights are installed; torch only then, to convert them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import time
+import traceback
+from pathlib import Path
+
+from ...core.errors import SAMSegmentError, WeightsError
+from ...weights.catalogue import ModelEntry
+from ...weights.folder import VARIABLE, models_folder
+from ...weights.store import install, remove, verify
+from ...weights.transfer import Transfer
+from ..protocol.channel import ChildChannel, ClosedError
+from ..protocol.messages import Trouble
+from ..protocol.model_messages import InstallModel, ModelDone, ModelFailed, ModelOrder, VerifyModel
+from ..protocol.troubles import LONGEST_MESSAGE, trouble_of
+
+# Nobody reads faster, and a look at every block would cost more than the block.
+LOOK_S = 0.1
+CONVERTING = "Converting the weights to safetensors"
+NOT_CONVERTED = (
+    "The weights are installed. They could not be converted to safetensors yet ({reason}): they "
+    "will be when the model is first used."
+)
+NO_TORCH = "PyTorch is not installed"
+NOT_COMPARED = "Without PyTorch, they were not compared with what the model's network is made of."
+NO_ROOM = "the folder has no room for it, or is in use"
+# How torch's checkpoints begin.
+_ZIP = b"PK\x03\x04"
+
+
+class ModelDesk:
+    """Takes one order, carries it out, and tells how far it is and how it ended.
+
+    To cancel, the client leaves: the process then ends at once (see `process_main`), and what was
+    downloaded lies there for the next time.
+    """
+
+    def __init__(self, channel: ChildChannel) -> None:
+        self._channel = channel
+        self._orders: queue.SimpleQueue[ModelOrder] = queue.SimpleQueue()
+        self._told = ""
+        self._told_at = 0.0
+
+    def take(self, message: ModelOrder) -> None:
+        """Takes the client's order, from any thread."""
+        self._orders.put(message)
+
+    def run(self) -> None:
+        """Waits for the order and carries it out.
+
+        Raises:
+            ClosedError: if the client is gone.
+        """
+        order = self._orders.get()
+        # Whatever folder is chosen meanwhile: this order stays where it began.
+        os.environ[VARIABLE] = str(models_folder())
+        try:
+            outcome = self._carry_out(order)
+        except ClosedError:
+            raise
+        except SAMSegmentError as error:
+            outcome = ModelFailed(trouble_of(error))
+        except Exception as error:
+            outcome = ModelFailed(_unexpected(error))
+        self._channel.send(outcome)
+
+    def _carry_out(self, order: ModelOrder) -> ModelDone:
+        match order:
+            case InstallModel(model, source):
+                return self._converted(model, self._installed(model, source))
+            case VerifyModel(model):
+                path = verify(model, self._report)
+                notes = _check_converted(model, path)
+                return ModelDone(
+                    str(path), notes, model.is_as_published(path), model.sha256_of(path) or ""
+                )
+        raise TypeError(f"{type(order).__name__} is no order.")
+
+    def _installed(self, model: ModelEntry, source: str | None) -> Path:
+        """Where the weights lie; what was converted here once, and does not fit, is replaced."""
+        place = None if source is None else Path(source)
+        path = install(model, place, self._report)
+        try:
+            _check_converted(model, path)
+        except WeightsError:
+            remove(model)
+            path = install(model, place, self._report)
+        return path
+
+    def _converted(self, model: ModelEntry, path: Path) -> ModelDone:
+        """Converts at once what can be: the model's first use is then as fast as every other."""
+        if not _is_checkpoint(path):
+            return ModelDone(str(path))
+        self._report(Transfer(CONVERTING))
+        try:
+            conversion = importlib.import_module("SAMSegmentLib.models.tensor_files.conversion")
+            converted = conversion.prepared(model)
+        except WeightsError:
+            raise
+        except Exception as error:
+            is_torch = isinstance(error, ImportError) and error.name == "torch"
+            return _not_converted(path, NO_TORCH if is_torch else _line(error))
+        if _is_checkpoint(converted):
+            return _not_converted(converted, NO_ROOM)
+        return ModelDone(str(converted))
+
+    def _report(self, look: Transfer) -> None:
+        now = time.monotonic()
+        if look.message == self._told and now - self._told_at < LOOK_S:
+            return
+        self._told, self._told_at = look.message, now
+        self._channel.send(look)
+
+
+def _check_converted(model: ModelEntry, path: Path) -> tuple[str, ...]:
+    """Of weights whose SHA-256 is not the catalogue's: whether they fit the network; notes.
+
+    Raises:
+        WeightsError: if they do not: they were never made of the published file.
+    """
+    if model.is_as_published(path):
+        return ()
+    try:
+        structures = importlib.import_module("SAMSegmentLib.models.structures")
+    except ImportError as error:
+        if error.name != "torch":
+            raise
+        return (NOT_COMPARED,)
+    structures.check_structure(model, path)
+    return ()
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """As `engines.tensor_files.checkpoints.is_checkpoint`, but without importing torch."""
+    with path.open("rb") as file:
+        return file.read(len(_ZIP)) == _ZIP
+
+
+def _not_converted(path: Path, reason: str) -> ModelDone:
+    """They are of use all the same."""
+    return ModelDone(str(path), (NOT_CONVERTED.format(reason=reason),))
+
+
+def _unexpected(error: Exception) -> Trouble:
+    """Of what nobody has thought: told as an InstallError, with its trace for the diagnostics."""
+    message = (
+        f"The weights could not be worked on ({_line(error)}). What was installed before still "
+        "is. Try again; if it fails again, please report it with the diagnostics."
+    )
+    return Trouble("InstallError", message, "".join(traceback.format_exception(error)))
+
+
+def _line(error: Exception) -> str:
+    said = " ".join(str(error).split())[:LONGEST_MESSAGE].rstrip(".")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

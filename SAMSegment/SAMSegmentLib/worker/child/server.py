@@ -1,0 +1,222 @@
+"""The side that holds torch, the engines and their embeddings."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from ...core.errors import OutOfMemoryError
+from ...core.image import Image
+from ...core.prediction import Prediction
+from ...core.progress import Watch
+from ...core.prompts import Prompts
+from ...core.voxel_prompts import VoxelPrompts
+from ...models.base import Engine
+from ...models.embedding_cache import EmbeddingCache
+from ...models.litemedsam.engine import LiteMedSAMEngine
+from ...models.sammed3d.engine import SAMMed3DEngine
+from ...models.samsegment3d.engine import SAMSegment3DEngine
+from ..protocol.memory import share_of_memory
+from .device_troubles import first_line, has_failed, has_no_memory
+from .devices import CPU, find_device
+
+ENGINES = {
+    "litemedsam": LiteMedSAMEngine,
+    "samsegment3d": SAMSegment3DEngine,
+    "sam-med3d": SAMMed3DEngine,
+    "sam-med3d-int8": partial(SAMMed3DEngine, numbers=torch.int8),
+}
+# 128 slices of LiteMedSAM, some hundred cubes of SAM-Med3D, or 56 windows of SAMSegment 3D: an
+# organ can be prompted again without encoding it again. Less where there is little memory.
+CACHE_BYTES = 512 * 2**20
+CACHE_SHARE = 1 / 8
+# How PyTorch says on the CPU that memory ran out: its allocators, and oneDNN, without room for the
+# machine code that it makes.
+OUT_OF_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "could not create a primitive",
+    "could not create a memory",
+)
+TOO_SMALL = (
+    "{card} has too little free memory: the processor computes instead, though slower. Close other "
+    "programs that use the card; to use it again, choose the processor as device, then the card."
+)
+FAILED = (
+    "{card} has failed ({line}): the processor computes instead, though slower. To use the card "
+    "again, choose the processor as device, then the card."
+)
+STARTS_AGAIN = "Starting again on the processor"
+_Result = TypeVar("_Result")
+
+
+class Predictor:
+    """Engines kept warm on one device; from a graphics card that fails, they go over to the CPU.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
+        cache_bytes: memory for embeddings; by default CACHE_BYTES or an eighth of the computer's.
+
+    Attributes:
+        device: the torch device on which they run now.
+        devices, automatic, notice: see `events.WorkerInfo`.
+        on_new_device: called when they have to run on another device.
+
+    Raises:
+        InputError: if this computer has no such device.
+    """
+
+    def __init__(self, device: str = "auto", cache_bytes: int | None = None) -> None:
+        choice = find_device(device)
+        self.device, self.devices = choice.device, choice.devices
+        self.automatic, self.notice = choice.automatic, choice.notice
+        self.on_new_device: Callable[[], None] = lambda: None
+        self._untold = choice.notice
+        if cache_bytes is None:
+            cache_bytes = share_of_memory(CACHE_SHARE, CACHE_BYTES)
+        self.cache_bytes = cache_bytes
+        self._cache = EmbeddingCache(cache_bytes)
+        self._engines: dict[tuple[str, Path], Engine] = {}
+
+    def load(self, architecture: str, weights: Path) -> None:
+        """Loads a model, if it is not loaded yet.
+
+        Raises:
+            OutOfMemoryError: if memory ran out.
+        """
+        self._with_engine(architecture, weights, lambda engine: None)
+
+    def predict(
+        self,
+        architecture: str,
+        weights: Path,
+        image: Image,
+        prompts: Prompts,
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+        voxels: VoxelPrompts | None = None,
+    ) -> Prediction:
+        """The model's answer; see Engine.predict.
+
+        If it comes from another device than was meant, the first answer warns of that.
+
+        Raises:
+            OutOfMemoryError: if memory ran out; the embeddings kept so far are given up.
+        """
+        _ = image.value_range
+        more = () if voxels is None else (voxels,)
+
+        def work(engine: Engine) -> Prediction:
+            return engine.predict(image, prompts, watch, intensity_range, *more)
+
+        prediction = self._with_engine(architecture, weights, work, watch)
+        untold, self._untold = self._untold, ""
+        return prediction.with_warnings(untold) if untold else prediction
+
+    def prepare(
+        self,
+        architecture: str,
+        weights: Path,
+        image: Image,
+        ras: Sequence[float],
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+    ) -> None:
+        """Does ahead what a click at `ras` (mm, the image's RAS) will need; see Engine.prepare.
+
+        Raises:
+            OutOfMemoryError: as `predict`.
+        """
+        _ = image.value_range
+
+        def work(engine: Engine) -> None:
+            engine.prepare(image, np.asarray(ras, dtype=float), watch, intensity_range)
+
+        self._with_engine(architecture, weights, work, watch)
+
+    def forget_answers(self) -> None:
+        """Gives up the engines' answers, and with them the voxels that those hold."""
+        for engine in self._engines.values():
+            engine.forget_answers()
+
+    def close(self) -> None:
+        """Gives models and embeddings up."""
+        self._engines.clear()
+        self._cache.clear()
+
+    def _with_engine(
+        self,
+        architecture: str,
+        weights: Path,
+        work: Callable[[Engine], _Result],
+        watch: Watch | None = None,
+    ) -> _Result:
+        """Does some work with a model; on the CPU, if a graphics card cannot."""
+        with self._out_of_memory():
+            try:
+                return work(self._engine(architecture, weights))
+            except (RuntimeError, TypeError) as error:
+                notice = self._card_trouble(error)
+                if not notice:
+                    raise
+            # Not above: until it is handled, the error holds on to all that fills the card.
+            self._go_over_to_cpu(notice)
+            if watch is not None:
+                watch.step(0, 1, STARTS_AGAIN)
+            return work(self._engine(architecture, weights))
+
+    def _card_trouble(self, error: Exception) -> str:
+        """What to tell the user, if it is because of a graphics card; else ""."""
+        if self.device.type == CPU:
+            return ""
+        titles = {info.name: info.title for info in self.devices}
+        card = titles.get(str(self.device)) or "The graphics card"
+        if has_no_memory(error):
+            return TOO_SMALL.format(card=card)
+        line = first_line(error).rstrip(".")
+        return FAILED.format(card=card, line=line) if has_failed(error) else ""
+
+    def _go_over_to_cpu(self, notice: str) -> None:
+        """For good: what was too large once will be again."""
+        card, self.device = self.device, torch.device(CPU)
+        self.notice = self._untold = notice
+        self.automatic = CPU
+        self.close()
+        gc.collect()
+        with suppress(RuntimeError):  # if it has failed, it cannot do that either
+            getattr(torch, card.type).empty_cache()
+        self.on_new_device()
+
+    @contextmanager
+    def _out_of_memory(self) -> Iterator[None]:
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            self.close()
+            raise OutOfMemoryError(
+                "There is not enough memory for this prediction. Nothing was changed. Close other "
+                "programs or volumes, make the ROI smaller, or choose the device cpu."
+            ) from error
+
+    def _engine(self, architecture: str, weights: Path) -> Engine:
+        key = (architecture, weights)
+        if key not in self._engines:
+            # Of a file that was converted or removed since, nobody will ask again.
+            self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}
+            self._engines[key] = ENGINES[architecture](weights, self.device, self._cache)
+        return self._engines[key]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    return any(message in str(error) for message in OUT_OF_MEMORY)

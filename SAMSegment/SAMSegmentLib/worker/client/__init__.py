@@ -1,0 +1,1 @@
+"""Asks the worker; without torch."""

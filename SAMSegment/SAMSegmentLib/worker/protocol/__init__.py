@@ -1,0 +1,1 @@
+"""What both processes of the worker know: the channel and its messages."""

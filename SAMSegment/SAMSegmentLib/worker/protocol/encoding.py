@@ -1,0 +1,228 @@
+"""Messages as JSON, and back: nothing is built but what an exact list of classes names.
+
+A message is [name of its class, [value, value, ...]]. Which types the values have is not said by
+the text, but by the annotations of the class; so a text can only choose a class from the list, and
+give it numbers, strings, and what these make. Each class checks its own values in `__post_init__`.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+import types
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from ...core.errors import InputError
+
+# Larger ones do not fit where numpy, torch and Qt put them.
+LARGEST_INT = 2**63 - 1
+
+
+class MessageError(Exception):
+    """Bytes that are no message."""
+
+
+class MessageLists:
+    """The exact lists of what may come over a channel.
+
+    Args:
+        to_child, to_client: classes of messages.
+
+    Attributes:
+        to_child, to_client: the same by their names.
+    """
+
+    def __init__(self, to_child: Iterable[type], to_client: Iterable[type]) -> None:
+        self.to_child = {kind.__name__: kind for kind in to_child}
+        self.to_client = {kind.__name__: kind for kind in to_client}
+
+
+def encode(message: object, kinds: Mapping[str, type]) -> bytes:
+    """A message as bytes, in ASCII.
+
+    Args:
+        kinds: the messages that may be sent, by the names of their classes.
+
+    Raises:
+        InputError: if a value in it is not of the type that its class says.
+        TypeError: if it is no message that may be sent.
+    """
+    name = type(message).__name__
+    if kinds.get(name) is not type(message):
+        raise TypeError(f"{name} is no message that can be sent here.")
+    values = _codec(type(message)).dump(message)
+    return json.dumps([name, values], allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def decode(data: bytes, kinds: Mapping[str, type]) -> object:
+    """The message that `encode` has made these bytes of.
+
+    Args:
+        kinds: the messages that may come, by the names of their classes.
+
+    Raises:
+        MessageError: if it is none of them, or a value in it is not what it should be.
+    """
+    try:
+        name, values = json.loads(data.decode("ascii"))
+        return _codec(kinds[name]).load(values)
+    # Whatever is wrong with it, also what the classes themselves have against their values.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise MessageError(f"{type(error).__name__}: {reason}") from error
+
+
+class _Codec(NamedTuple):
+    """How values of one type become what JSON knows, and come back.
+
+    Attributes:
+        dump: raises InputError.
+        load: may raise anything.
+    """
+
+    dump: Callable[[Any], Any]
+    load: Callable[[Any], Any]
+
+
+@cache
+def _codec(kind: Any) -> _Codec:
+    """The codec of a type as annotations have it."""
+    if dataclasses.is_dataclass(kind):
+        return _dataclass_codec(kind)
+    if isinstance(kind, types.UnionType):
+        # Of unions, there is only `T | None`.
+        (inner,) = (one for one in get_args(kind) if one is not types.NoneType)
+        dump, load = _codec(inner)
+        return _Codec(
+            lambda value: None if value is None else dump(value),
+            lambda value: None if value is None else load(value),
+        )
+    if get_origin(kind) is tuple:
+        return _tuple_codec(kind)
+    return _PLAIN[kind]
+
+
+def _dataclass_codec(kind: type) -> _Codec:
+    hints = get_type_hints(kind)
+    fields = [(field.name, *_codec(hints[field.name])) for field in dataclasses.fields(kind)]
+
+    def dump(value: Any) -> list:
+        if not isinstance(value, kind):
+            raise InputError(f"{value!r} is no {kind.__name__}.")
+        values = []
+        for name, dump_one, _ in fields:
+            try:
+                values.append(dump_one(getattr(value, name)))
+            except InputError as error:
+                raise InputError(f"{kind.__name__}, {name}: {error}") from error
+        return values
+
+    def load(value: Any) -> Any:
+        if type(value) is not list or len(value) != len(fields):
+            raise ValueError(f"this is no {kind.__name__}")
+        return kind(*(load_one(one) for one, (_, _, load_one) in zip(value, fields, strict=True)))
+
+    return _Codec(dump, load)
+
+
+def _tuple_codec(kind: Any) -> _Codec:
+    items = get_args(kind)
+    if items[1:] == (Ellipsis,):
+        count, codecs = None, [_codec(items[0])]
+    else:
+        count, codecs = len(items), [_codec(item) for item in items]
+
+    def codecs_of(values: Any) -> list[_Codec]:
+        return codecs * len(values) if count is None else codecs
+
+    def dump(value: Any) -> list:
+        if not isinstance(value, tuple | list | np.ndarray) or len(value) != (count or len(value)):
+            raise InputError(f"{value!r} is no {kind}.")
+        return [codec.dump(item) for codec, item in zip(codecs_of(value), value, strict=True)]
+
+    def load(value: Any) -> tuple:
+        if type(value) is not list or len(value) != (count or len(value)):
+            raise ValueError("this is no list, or one of another length")
+        return tuple(codec.load(one) for codec, one in zip(codecs_of(value), value, strict=True))
+
+    return _Codec(dump, load)
+
+
+def _exactly(kind: type) -> Callable[[Any], Any]:
+    def load(value: Any) -> Any:
+        if type(value) is not kind:
+            raise ValueError(f"this is no {kind.__name__}")
+        return value
+
+    return load
+
+
+def _dump_as(kind: type, accepted: Any) -> Callable[[Any], Any]:
+    def dump(value: Any) -> Any:
+        if not isinstance(value, accepted):
+            raise InputError(f"{value!r} is no {kind.__name__}.")
+        return kind(value)
+
+    return dump
+
+
+def _dump_int(value: Any) -> int:
+    if not isinstance(value, Integral) or not -LARGEST_INT <= value <= LARGEST_INT:
+        raise InputError(f"{value!r} is no whole number that can be used.")
+    return int(value)
+
+
+def _load_int(value: Any) -> int:
+    if type(value) is not int or not -LARGEST_INT <= value <= LARGEST_INT:
+        raise ValueError("this is no whole number")
+    return value
+
+
+def _dump_float(value: Any) -> float:
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise InputError(f"{value!r} is no finite number.")
+    return float(value)
+
+
+def _load_float(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError("this is no finite number")
+    return float(value)
+
+
+def _dump_bytes(value: Any) -> str:
+    return base64.b64encode(_dump_as(bytes, bytes)(value)).decode("ascii")
+
+
+def _load_bytes(value: Any) -> bytes:
+    return base64.b64decode(_exactly(str)(value), validate=True)
+
+
+def _dump_matrix(value: Any) -> list[float]:
+    if not isinstance(value, np.ndarray) or value.shape != (4, 4):
+        raise InputError("this is no 4x4 matrix.")
+    return [_dump_float(number) for number in value.ravel().tolist()]
+
+
+def _load_matrix(value: Any) -> np.ndarray:
+    if type(value) is not list or len(value) != 16:
+        raise ValueError("this is no 4x4 matrix")
+    return np.array([_load_float(number) for number in value]).reshape(4, 4)
+
+
+_PLAIN: dict[type, _Codec] = {
+    int: _Codec(_dump_int, _load_int),
+    float: _Codec(_dump_float, _load_float),
+    bool: _Codec(_dump_as(bool, (bool, np.bool_)), _exactly(bool)),
+    str: _Codec(_dump_as(str, str), _exactly(str)),
+    bytes: _Codec(_dump_bytes, _load_bytes),
+    # All arrays in messages are matrices; voxels travel in shared memory.
+    np.ndarray: _Codec(_dump_matrix, _load_matrix),
+}

@@ -1,0 +1,240 @@
+"""While LiteMedSAM works it can be watched and stopped; while it does not, it looks ahead."""
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.core.errors import Cancelled, InputError
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.progress import Watch
+from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+from SAMSegmentLib.models.litemedsam import engine as litemedsam
+from SAMSegmentLib.models.slicewise.intensity import GreyLevels
+from SAMSegmentLib.models.slicewise.slices import SliceStack, SliceWindow
+from SAMSegmentLib.weights.catalogue import model_entry
+from TestSupport.phantoms import ball, grid
+
+torch = pytest.importorskip("torch")
+
+GEOMETRY = grid((12, 40, 40))
+CLICK = (30.0, 30.0, 15.0)
+BALL = ball(GEOMETRY, CLICK, 10.0)
+
+
+def tissue(air: bool = False) -> Image:
+    """A CT of tissue with a ball; or one of air, in which the lung's grey levels are tried."""
+    noise = np.random.default_rng(0).normal(0, 8, GEOMETRY.shape)
+    voxels = np.where(BALL, 180, -850 if air else 20) + noise
+    return Image(voxels.astype(np.int16), GEOMETRY, modality="CT")
+
+
+@pytest.fixture
+def real_engine():
+    """An engine with the weights that ship, which has seen nothing."""
+    from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
+
+    weights = model_entry("litemedsam").verified_path()
+    return LiteMedSAMEngine(weights, torch.device("cpu"), EmbeddingCache(2**29))
+
+
+@pytest.fixture
+def engine(real_engine):
+    """The same with a network that takes no time."""
+    from TestSupport.bright_network import BrightNetwork
+
+    real_engine._network = BrightNetwork()
+    return real_engine
+
+
+class After:
+    """A flag that is set when it was looked at a number of times."""
+
+    def __init__(self, looks):
+        self.left = looks
+
+    def is_set(self):
+        self.left -= 1
+        return self.left < 0
+
+
+class Counting:
+    """A flag that is never set, and counts how often it was looked at."""
+
+    looks = 0
+
+    def is_set(self):
+        self.looks += 1
+        return False
+
+
+def click(engine, image, watch=None):
+    return engine.predict(image, Prompts(points=(Point(CLICK),)), watch or Watch())
+
+
+def test_a_click_finds_ready_what_was_prepared(engine):
+    image = tissue()
+    engine.prepare(image, np.array(CLICK), Watch())
+    # The slices through the click in three planes, and the scan's own before and after.
+    assert engine._cache.misses == 5
+    ahead = click(engine, image)
+    other = tissue()
+    unprepared = click(engine, other)
+    assert unprepared.cost.encoded - ahead.cost.encoded == 3
+    assert np.array_equal(ahead.logits, unprepared.logits)
+
+
+def test_grey_levels_are_chosen_ahead_as_a_click_would_choose_them(engine):
+    image = tissue(air=True)
+    engine.prepare(image, np.array(CLICK), Watch())
+    encoded = engine._cache.misses
+    assert encoded > 5
+    stacks_of_click = click(engine, image).cost
+    assert engine._cache.misses == encoded + stacks_of_click.encoded
+    assert len(stacks_of_click.pictures) - stacks_of_click.encoded == encoded - 2
+
+
+def test_the_same_again_is_not_prepared_again_and_beside_the_volume_nothing_is(engine):
+    image = tissue()
+    engine.prepare(image, np.array((-100.0, 0, 0)), Watch())
+    assert engine._cache.misses == 0
+    for _ in range(2):
+        engine.prepare(image, np.array(CLICK), Watch(), (-100, 100))
+    assert engine._cache.misses == 5
+    with pytest.raises(InputError, match="intensity range"):
+        engine.prepare(image, np.array(CLICK), Watch(), (5, 5))
+
+
+def test_a_picture_can_be_given_up_while_the_network_looks_at_it(real_engine):
+    engine, image, counting = real_engine, tissue(), Counting()
+    window = SliceWindow(SliceStack(image, GreyLevels(-160, 240), 256), 5)
+    with engine._watched(Watch(cancel=counting)):
+        whole = engine.encode(image, window).features
+    assert counting.looks > 10
+    engine._cache.clear()
+    with engine._watched(Watch(cancel=After(counting.looks // 2))), pytest.raises(Cancelled):
+        engine.encode(image, window)
+    assert engine._cache.nbytes == 0
+    assert torch.equal(engine.encode(image, window).features, whole)
+
+
+def test_looking_ahead_that_was_stopped_keeps_whole_pictures_only(engine):
+    image, counting = tissue(), Counting()
+    engine.prepare(image, np.array(CLICK), Watch(cancel=counting))
+    whole = set(engine._cache._kept)
+    engine._cache.clear()
+    for looks in (0, 1, counting.looks // 2):
+        with pytest.raises(Cancelled):
+            engine.prepare(image, np.array(CLICK), Watch(cancel=After(looks)))
+    assert 0 < len(engine._cache._kept) < len(whole)
+    encoded = engine._network.encoded
+    engine.prepare(image, np.array(CLICK), Watch())
+    assert set(engine._cache._kept) == whole
+    assert engine._network.encoded - encoded < len(whole)
+
+
+def test_a_click_stopped_anywhere_leaves_no_trace_in_the_next_answer(engine):
+    image, counting = tissue(), Counting()
+    expected = click(engine, image, Watch(cancel=counting))
+    rng = np.random.default_rng(0)
+    for looks in (1, 5, *rng.integers(10, counting.looks, 3)):
+        engine._cache.clear()
+        engine._answers.clear()
+        with pytest.raises(Cancelled):
+            click(engine, image, Watch(cancel=After(int(looks))))
+    assert np.array_equal(click(engine, image).logits, expected.logits)
+
+
+def test_an_answer_outlives_the_flag_of_the_request_for_which_it_was_made(engine):
+    image, flag = tissue(), After(10**9)
+    click(engine, image, Watch(cancel=flag))
+    flag.left = 0
+    further = Prompts(points=(Point(CLICK), Point((30, 30, 21), False)))
+    assert not engine.predict(image, further, Watch()).mask()[7, 20, 20]
+
+
+def test_a_click_shows_its_section_first_and_then_more_and_more(engine):
+    image, seen = tissue(), []
+    plain = click(engine, image)
+    engine._answers.clear()
+    watched = click(engine, image, Watch(preview=lambda make: seen.append(make().mask())))
+    assert np.array_equal(watched.logits, plain.logits)
+    first = np.argwhere(seen[0])
+    assert len(np.unique(first[:, 0])) == 1 and first[0, 0] == 5
+    assert np.count_nonzero(seen[0]) < np.count_nonzero(seen[-1])
+    assert any(len(np.unique(np.argwhere(mask)[:, 0])) > 2 for mask in seen[:-1])
+
+
+@pytest.mark.parametrize("air", [False, True], ids=["tissue", "air, in two grey levels"])
+@pytest.mark.parametrize("kind", ["ROI", "point", "line"])
+def test_after_the_first_picture_there_is_something_to_see(engine, kind, air):
+    prompts = {
+        "ROI": Prompts(Roi.from_box(CLICK, (26, 26, 26))),
+        "point": Prompts(points=(Point(CLICK),)),
+        "line": Prompts(line=Line((20.0, 30, 15), (40.0, 30, 15))),
+    }[kind]
+    shown = []
+
+    def look(make):
+        shown.append((engine._network.encoded, np.count_nonzero(make().mask() & BALL)))
+
+    engine.predict(tissue(air), prompts, Watch(preview=look))
+    pictures, voxels = shown[0]
+    assert pictures == 1 and voxels > 50
+
+
+def test_an_roi_shows_the_middle_of_the_plane_in_view_then_others_then_more(engine):
+    image, roi = tissue(), Roi.from_box(CLICK, (26, 26, 26))
+    for axis in range(3):
+        seen = []
+        watch = Watch(
+            preview=lambda make, seen=seen: seen.append(make().mask()),
+            facing=tuple(GEOMETRY.directions[:, 2 - axis]),
+        )
+        engine.forget_answers()
+        engine.predict(image, Prompts(roi), watch)
+        sides = np.ptp(np.argwhere(seen[0]), axis=0) + 1
+        assert sides[axis] == 1
+        counts = [np.count_nonzero(mask & BALL) for mask in seen]
+        assert max(counts[:12]) > 3 * counts[0]
+        assert counts[-1] > 0.9 * np.count_nonzero(BALL)
+
+
+@pytest.mark.parametrize("plane", [0, 1, 2])
+def test_the_slice_in_which_the_user_looks_is_shown_first_and_the_answer_is_the_same(engine, plane):
+    image, prompts = tissue(), Prompts(points=(Point(CLICK),))
+    facing = tuple(-GEOMETRY.directions[:, 2 - plane])
+    thickness = []
+    watch = Watch(preview=lambda make: thickness.append(make().logits.shape), facing=facing)
+    answer = engine.predict(image, prompts, watch)
+    assert thickness[0][plane] == 1
+    plain = engine.predict(tissue(), prompts, Watch())
+    assert answer.start == plain.start and np.array_equal(answer.logits, plain.logits)
+
+
+def test_a_thousand_clicks_are_answered_and_those_that_agree_ask_nothing(engine, monkeypatch):
+    image, asked = tissue(), []
+    first = engine.predict(image, Prompts(points=(Point(CLICK),)), Watch())
+    monkeypatch.setattr(engine, "encode", lambda *_: asked.append(1))
+    places = np.add(CLICK, np.linspace(-3, 3, 1000)[:, None] * (1, 0.7, 0))
+    clicks = [Point(CLICK), *(Point(tuple(place)) for place in places)]
+    last = engine.predict(image, Prompts(points=tuple(clicks)), Watch())
+    assert np.array_equal(last.mask(), first.mask()) and asked == []
+    assert len(engine._answers) <= litemedsam.KEPT_ANSWERS
+
+
+def test_the_reading_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypatch):
+    from SAMSegmentLib.models.slicewise.answers import Answer, Field
+
+    first = engine.predict(tissue(), Prompts(points=(Point(CLICK),)), Watch())
+    mask = Field(first.logits, first.start)
+    other = Field(first.logits - 100, first.start)
+    (first_answer,) = engine._answers._answers.values()
+    views = first_answer.views
+    monkeypatch.setattr(engine, "_first_answer", lambda *_: Answer(mask, views, (other,)))
+    image, points = tissue(), (Point(CLICK),)
+    read = engine.predict(image, Prompts(points=points, reading=1), Watch())
+    assert np.array_equal(read.logits, other.logits)
+    assert np.array_equal(read.alternatives[0].logits, mask.logits)
+    far = (CLICK[0] + 15, *CLICK[1:])
+    corrected = engine.predict(image, Prompts(points=(*points, Point(far)), reading=1), Watch())
+    assert corrected.mask().sum() < first.mask().sum()

@@ -1,0 +1,139 @@
+"""SAMSegment 3D's engine with the real network, small and with random weights."""
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.core.errors import InputError, WeightsError
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.progress import Watch
+from SAMSegmentLib.core.prompts import Point, Prompts, Roi
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+from TestSupport.phantoms import ball, ct_with_ball, grid, middle_of
+
+torch = pytest.importorskip("torch")
+
+from safetensors.torch import save_file  # noqa: E402
+
+from SAMSegmentLib.models.samsegment3d.engine import SAMSegment3DEngine  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D, unfolded  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.pictured_window import PicturedWindow  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.window_network import load_network, sizes_of  # noqa: E402
+from SAMSegmentLib.models.windowed.windows import WindowFrame  # noqa: E402
+
+CPU = torch.device("cpu")
+SIZES = {"widths": (8, 8, 16, 16), "decoder_widths": (8, 8, 8, 8), "heads": (1, 1)}
+GEOMETRY = grid((20, 40, 50), (1.5, 1.5, 3))
+CLICK = Point(tuple(middle_of(GEOMETRY)))
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(3)
+    return SAMSegment3D(**SIZES)
+
+
+@pytest.fixture(scope="module")
+def weights(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "samsegment3d.safetensors"
+    save_file({name: tensor.half() for name, tensor in network.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture
+def engine(weights):
+    return SAMSegment3DEngine(weights, CPU, EmbeddingCache(2**28), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return ct_with_ball(GEOMETRY, CLICK.ras, 12)
+
+
+def predict(engine, image, *points, roi=None, **more):
+    return engine.predict(image, Prompts(roi, points), Watch(), **more)
+
+
+def test_a_network_of_any_size_is_built_from_its_tensors(network, weights):
+    assert sizes_of(network.state_dict()) == SIZES
+    loaded = load_network(weights, CPU, torch.float32)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor.half().float())
+    assert sizes_of({}) == {}
+
+
+def test_the_weights_of_another_network_are_refused(network, tmp_path):
+    tensors = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    more = {**tensors, "encoder.more": torch.zeros(3)}
+    less = {name: tensor for name, tensor in tensors.items() if "quality" not in name}
+    none = {"encoder.stem.weight": torch.zeros(3)}
+    for number, wrong in enumerate((more, less, none)):
+        path = tmp_path / f"{number}.safetensors"
+        save_file(wrong, path)
+        with pytest.raises(WeightsError, match="not the weights of SAMSegment 3D"):
+            load_network(path, CPU, torch.float32)
+
+
+def test_prompts_give_a_mask_that_heeds_each_click(engine, image):
+    clicks = CLICK, Point(tuple(np.add(CLICK.ras, (20, 0, 0))), False)
+    for count in (1, 2):
+        mask = predict(engine, image, *clicks[:count]).mask()
+        for click in clicks[:count]:
+            k, j, i = np.rint(GEOMETRY.to_ijk(np.array(click.ras))[::-1]).astype(int)
+            assert bool(mask[k, j, i]) == click.positive
+    roi = Roi.from_box(CLICK.ras, (24, 24, 24))
+    assert not predict(engine, image, roi=roi).mask()[~roi.contains_voxels(GEOMETRY)].any()
+
+
+def test_the_best_mask_is_the_networks_own(engine, weights, image):
+    window = WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
+    pictured = PicturedWindow(image, window)
+    found = engine.decode(engine.encode(image, pictured), Prompts(points=(CLICK,)))
+    assert found.shape == window.shape and found.dtype == np.float32
+    loaded = load_network(weights, CPU, torch.float32)
+    half = torch.zeros(1, 1, *(n // 2 for n in window.shape))
+    clicks = torch.tensor(window.place(np.array(CLICK.ras)), dtype=torch.float32)[None, None]
+    with torch.inference_mode():
+        features = loaded.encode(torch.from_numpy(pictured.picture())[None])
+        masks, quality = loaded.decode(
+            features, PromptTensors(clicks, torch.ones(1, 1), half, half)
+        )
+    expected = unfolded(masks[0, quality[0].argmax()]).numpy()
+    assert np.abs(found - expected).max() < 1e-3
+
+
+def test_features_from_the_cache_give_the_same_as_fresh_ones_but_for_half_precision(engine, image):
+    window = PicturedWindow(image, WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5))
+    other = PicturedWindow(image, window.window, (-100.0, 200.0))
+    prompts = Prompts(points=(CLICK,))
+    fresh = engine.decode(engine.encode(image, window), prompts)
+    engine.encode(image, other)
+    kept = engine.decode(engine.encode(image, window), prompts)
+    assert engine._cache.misses == 2
+    assert np.abs(kept - fresh).max() < 0.02 * np.abs(fresh).max()
+
+
+def test_the_previous_mask_and_the_roi_reach_the_network(engine, image):
+    window = PicturedWindow(image, WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5))
+    embedding = engine.encode(image, window)
+    roi = Roi.from_box(CLICK.ras, (20, 20, 20))
+    plain = engine.decode(embedding, Prompts(points=(CLICK,)))
+    within = engine.decode(embedding, Prompts(roi, (CLICK,)))
+    after = engine.decode(embedding, Prompts(points=(CLICK,)), plain)
+    assert not np.allclose(plain, within) and not np.allclose(plain, after)
+    with pytest.raises(InputError, match="needs a positive point"):
+        engine.decode(embedding, Prompts())
+
+
+def test_a_window_of_one_intensity_and_a_volume_with_holes_are_refused(engine):
+    flat = np.full(GEOMETRY.shape, 7, np.int16)
+    with pytest.raises(InputError, match="same intensity"):
+        predict(engine, Image(flat, GEOMETRY), CLICK)
+    holes = ball(GEOMETRY, CLICK.ras, 9).astype(np.float32)
+    holes[3, 3, 3] = np.nan
+    with pytest.raises(InputError, match="NaN or infinite"):
+        predict(engine, Image(holes, GEOMETRY), CLICK)
+
+
+def test_it_also_computes_in_bfloat16(weights, image):
+    engine = SAMSegment3DEngine(weights, CPU, EmbeddingCache(2**28), torch.bfloat16)
+    assert predict(engine, image, CLICK).mask().any()

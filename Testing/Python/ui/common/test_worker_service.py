@@ -1,0 +1,150 @@
+"""One worker for all Segment Editors: who asks is answered, and nobody else."""
+
+import pytest
+
+from SAMSegmentLib.core.errors import Cancelled
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.prompts import Point, Prompts
+from SAMSegmentLib.weights.catalogue import model_entry
+from SAMSegmentLib.worker.protocol.events import Answer, Failed, PredictionRequest, Progress
+from TestSupport.quick_engine import SLOW
+
+from ..conftest import BALL, GRID, PATIENCE_S, voxels
+
+pytestmark = pytest.mark.mrml
+
+
+class Panel:
+    """Somebody who asks."""
+
+    def __init__(self) -> None:
+        self.events = []
+
+    def on_worker_event(self, event) -> None:
+        self.events.append(event)
+
+    def heard(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def panel():
+    return Panel()
+
+
+def request(modality="CT"):
+    image = Image(voxels(), GRID, modality)
+    return PredictionRequest(model_entry("litemedsam"), image, Prompts(points=(Point(BALL),)), GRID)
+
+
+def test_who_asks_is_answered(application, service, panel):
+    number = service.ask(panel, request())
+    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
+    assert panel.heard(Answer)[0].number == number
+    assert panel.heard(Answer)[0].proposal.patch() is not None
+
+
+def test_another_panels_request_ends_the_first_one(application, service, panel):
+    service.ask(panel, request(SLOW))
+    assert application.wait(lambda: panel.heard(Progress), PATIENCE_S)
+    other = Panel()
+    service.ask(other, request())
+    assert isinstance(panel.heard(Failed)[0].error, Cancelled)
+    assert application.wait(lambda: other.heard(Answer), PATIENCE_S)
+    assert not panel.heard(Answer)
+
+
+def test_after_a_cancel_nothing_is_heard(application, service, panel):
+    service.ask(panel, request(SLOW))
+    assert application.wait(lambda: panel.heard(Progress), PATIENCE_S)
+    service.cancel(panel)
+    heard = len(panel.events)
+    application.wait(seconds=0.2)
+    assert len(panel.events) == heard
+
+
+def test_one_panels_cancel_does_not_disturb_the_other(application, service, panel):
+    other = Panel()
+    service.acquire(other)
+    service.ask(panel, request())
+    service.cancel(other)
+    service.release(other)
+    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
+
+
+def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
+    application, service, panel, caplog
+):
+    class Broken(Panel):
+        def on_worker_event(self, event) -> None:
+            raise ValueError("broken panel")
+
+    service.ask(Broken(), request())
+    assert application.wait(lambda: "broken panel" in caplog.text, PATIENCE_S)
+    service.ask(panel, request())
+    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
+
+
+def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, panel):
+    import gc
+    import weakref
+
+    asked = request()
+    watched = weakref.ref(asked.image)
+    service.ask(panel, asked)
+    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
+    del asked
+    service.release(panel)
+    gc.collect()
+    assert watched() is None
+
+
+def test_another_device_means_another_worker(application, monkeypatch):
+    from SAMSegmentLib.ui.common import settings, worker_service
+    from SAMSegmentLib.worker.client.process_client import WorkerClient
+
+    made = []
+
+    def make(device):
+        made.append((device, WorkerClient("cpu", engines="TestSupport.quick_engine:ENGINES")))
+        return made[-1][1]
+
+    monkeypatch.setattr(settings, "device", lambda: "auto")
+    service = worker_service.WorkerService(make)
+    service.acquire(Panel())
+    monkeypatch.setattr(settings, "device", lambda: "cpu")
+    service.restart_if_device_changed()
+    service.restart_if_device_changed()
+    assert [device for device, _ in made] == ["auto", "cpu"]
+    assert made[0][1].state.value == "off"
+    service.close()
+    assert made[1][1].state.value == "off"
+
+
+def test_a_worker_that_cannot_start_fails_the_request_with_what_to_do(application, panel):
+    from SAMSegmentLib.ui.common.worker_service import WorkerService
+    from SAMSegmentLib.worker.client.process_client import WorkerClient
+
+    service = WorkerService(lambda device: WorkerClient(device, ["no-such-python"]))
+    service.ask(panel, request())
+    assert application.wait(lambda: panel.heard(Failed), PATIENCE_S)
+    assert "could not be started" in str(panel.heard(Failed)[0].error)
+    service.close()
+
+
+def test_where_drawing_is_slow_and_somebody_waits_a_poll_copies_more(service, panel, monkeypatch):
+    from SAMSegmentLib.ui.common import worker_service
+
+    now, budgets = [100.0], []
+    monkeypatch.setattr(worker_service.time, "monotonic", lambda: now[0])
+    service.acquire(panel)
+    monkeypatch.setattr(service.client, "poll", lambda budget: budgets.append(budget) or [])
+    for asking in (None, panel):
+        service._asking = asking
+        for seconds in (0.015, 0.1, 5.0):
+            service._poll()
+            now[0] += seconds
+        service._poll()
+    service._asking = None
+    assert budgets[:4] == [0.004] * 4
+    assert budgets[5:] == pytest.approx([0.004, 0.02, 0.03])

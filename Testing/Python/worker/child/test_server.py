@@ -1,0 +1,145 @@
+"""The side that holds torch: what it makes of errors that come out of an engine."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.core.errors import InputError, OutOfMemoryError
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.progress import Watch
+from SAMSegmentLib.core.prompts import Prompts, Roi
+from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
+from SAMSegmentLib.worker.child import server
+from SAMSegmentLib.worker.protocol import memory
+from TestSupport.phantoms import ct_with_ball, grid
+
+IMAGE = ct_with_ball(grid((8, 16, 16)), (8, 8, 4), 3)
+PROMPTS = Prompts(roi=Roi.from_box((8, 8, 4), (8, 8, 8)))
+
+
+def predict_with(monkeypatch, error):
+    """A prediction by an engine that fails."""
+
+    class Failing:
+        def __init__(self, *_):
+            pass
+
+        def predict(self, *_):
+            raise error
+
+    monkeypatch.setitem(server.ENGINES, "failing", Failing)
+    return server.Predictor("cpu").predict("failing", Path(), IMAGE, PROMPTS, Watch())
+
+
+class Recording:
+    """An engine that remembers what it was asked."""
+
+    made = 0
+
+    def __init__(self, *_):
+        Recording.made += 1
+        self.calls = []
+
+    def predict(self, *what):
+        self.calls.append(what)
+
+    def prepare(self, *what):
+        self.calls.append(what)
+
+    def forget_answers(self):
+        self.calls.append("forget")
+
+
+@pytest.fixture
+def recording(monkeypatch):
+    """A Predictor whose engine records, and what that recorded."""
+    monkeypatch.setitem(server.ENGINES, "recording", Recording)
+    monkeypatch.setattr(Recording, "made", 0)
+    predictor = server.Predictor("cpu")
+    predictor.load("recording", Path())
+    (engine,) = predictor._engines.values()
+    return predictor, engine.calls
+
+
+def test_masks_and_the_intensity_range_reach_the_engine(recording):
+    predictor, calls = recording
+    voxels, watch = VoxelPrompts(refine=True), Watch()
+    predictor.predict("recording", Path(), IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)
+    assert calls == [(IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)]
+    assert Recording.made == 1
+
+
+def test_clicks_to_come_are_prepared_by_the_engine(recording):
+    predictor, calls = recording
+    watch = Watch()
+    predictor.prepare("recording", Path(), IMAGE, (1, 2, 3), watch, (0.0, 9.0))
+    ((image, ras, told, intensity_range),) = calls
+    assert (image, told, intensity_range) == (IMAGE, watch, (0.0, 9.0))
+    assert ras.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("work", ["predict", "prepare"])
+def test_a_volume_without_content_does_not_reach_the_engine(recording, work):
+    predictor, calls = recording
+    image = Image(np.zeros(IMAGE.voxels.shape), IMAGE.geometry)
+    prompts = PROMPTS if work == "predict" else (8, 8, 4)
+    with pytest.raises(InputError, match="nothing to segment"):
+        getattr(predictor, work)("recording", Path(), image, prompts, Watch())
+    assert calls == []
+
+
+def test_forgetting_answers_keeps_the_models(recording):
+    predictor, calls = recording
+    predictor.forget_answers()
+    predictor.load("recording", Path())
+    assert calls == ["forget"]
+    assert Recording.made == 1
+
+
+def test_a_model_whose_file_is_gone_is_not_kept_beside_its_successor(monkeypatch, tmp_path):
+    monkeypatch.setitem(server.ENGINES, "recording", Recording)
+    predictor = server.Predictor("cpu")
+    old, other, new = (tmp_path / name for name in ("a.pth", "b.pth", "a.pth.safetensors"))
+    old.touch(), other.touch(), new.touch()
+    predictor.load("recording", old)
+    predictor.load("recording", other)
+    old.unlink()
+    predictor.load("recording", new)
+    assert [path for _, path in predictor._engines] == [other, new]
+
+
+def test_embeddings_take_an_eighth_of_a_small_memory(monkeypatch):
+    monkeypatch.setattr(memory, "total_bytes", lambda: 2 * 2**30)
+    assert server.Predictor("cpu").cache_bytes == 256 * 2**20
+    monkeypatch.setattr(memory, "total_bytes", lambda: 64 * 2**30)
+    assert server.Predictor("cpu").cache_bytes == server.CACHE_BYTES
+    monkeypatch.setattr(memory, "total_bytes", lambda: None)
+    assert server.Predictor("cpu").cache_bytes == server.CACHE_BYTES
+
+
+def test_the_computer_tells_its_memory():
+    assert memory.total_bytes() > 2**28
+    available = memory.available_bytes()
+    assert available is None or 0 < available <= memory.total_bytes()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes."),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes."),
+        RuntimeError("could not create a primitive"),
+    ],
+    ids=str,
+)
+def test_however_torch_says_that_memory_ran_out_the_user_is_told_so(monkeypatch, error):
+    with pytest.raises(OutOfMemoryError, match="Nothing was changed"):
+        predict_with(monkeypatch, error)
+
+
+def test_any_other_error_is_not_taken_for_a_lack_of_memory(monkeypatch):
+    with pytest.raises(RuntimeError, match="shapes") as caught:
+        predict_with(monkeypatch, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not isinstance(caught.value, OutOfMemoryError)

@@ -1,0 +1,171 @@
+"""How volumes get to the worker: in small steps, once, and not too many of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from SAMSegmentLib.core.errors import OutOfMemoryError
+from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.patch import Patch
+from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
+from SAMSegmentLib.worker.client.process_client import Answer
+from SAMSegmentLib.worker.client.stock import MOST_VOLUMES, Stock, Wanted
+from SAMSegmentLib.worker.protocol.messages import Drop, MakeRoom
+from SAMSegmentLib.worker.protocol.shared_array import CHUNK_BYTES
+
+RANDOM = np.random.default_rng(1)
+
+
+def image_of(voxels):
+    return Image(voxels, Geometry(np.diag([1.5, 1.5, 3, 1]), voxels.shape))
+
+
+@pytest.fixture
+def pump(shared_pump):
+    """The shared one, without the images of other tests."""
+    shared_pump.client.forget_images()
+    return shared_pump
+
+
+class TestOnTheirWay:
+    def test_no_poll_copies_more_than_its_time_allows(self, pump):
+        image = image_of(RANDOM.integers(-1000, 1000, (60, 300, 400), dtype=np.int16))
+        number = pump.ask(image)
+        stock, polls = pump.client._stock, 0
+        before = stock.copied
+        events = []
+        while stock.copied < before + image.voxels.nbytes:
+            copied = stock.copied
+            events += pump.client.poll(budget_s=0)
+            assert stock.copied - copied <= CHUNK_BYTES
+            polls += stock.copied > copied
+        assert polls >= image.voxels.nbytes / CHUNK_BYTES
+        handed = [e for e in events if e.message == "Handing the volume to the model"]
+        shares = [event.done / event.total for event in handed]
+        assert shares == sorted(set(shares)) and shares[0] == 0 and shares[-1] > 0.9
+        assert [e.message for e in events[len(handed) :]] in ([], ["Preparing the model"])
+        told = json.loads(pump.until(Answer, number).proposal.warnings[0])
+        assert told["sum"] == image.voxels.sum(dtype=np.int64)
+
+    @pytest.mark.parametrize("dtype", ["<i2", ">i2", "u1", "?", "<f4", ">f8", "<i8", "<f2"])
+    def test_voxels_of_any_type_arrive_as_they_are(self, pump, dtype):
+        voxels = RANDOM.integers(0, 2 if dtype == "?" else 120, (5, 40, 50)).astype(dtype)
+        told = pump.told(image_of(voxels))
+        assert told["sum"] == voxels.sum(dtype=np.int64)
+        assert told["dtype"] == np.dtype(dtype).newbyteorder("=").str
+
+    def test_so_do_voxels_in_any_order(self, pump):
+        whole = RANDOM.integers(-50, 50, (70, 80, 80), dtype=np.int16)
+        for voxels in (whole.T, whole[::-1, :, ::-1], whole[::3, ::2], np.asfortranarray(whole)):
+            assert pump.told(image_of(voxels))["sum"] == voxels.sum(dtype=np.int64)
+
+    def test_an_answer_lies_where_the_voxels_are(self, pump):
+        voxels = np.zeros((30, 60, 70), dtype=np.float32)
+        voxels[7, 21, 33] = 500
+        patch = pump.answer(image_of(voxels), target=image_of(voxels).geometry).patch()
+        assert patch.start == (7, 21, 33) and patch.mask.shape == (1, 1, 1)
+
+
+class TestInTheWorker:
+    def test_a_volume_is_copied_once(self, pump):
+        stock, image = pump.client._stock, pump.image()
+        before = stock.copied
+        first, second = pump.told(image), pump.told(image)
+        assert stock.copied - before == image.voxels.nbytes
+        assert first["images"] == second["images"] == 1
+
+    def test_one_whose_voxels_changed_is_copied_anew(self, pump):
+        image = pump.image()
+        first = pump.told(image)
+        changed = pump.told(pump.image(voxels=image.voxels + 1))
+        assert changed["sum"] == first["sum"] + image.voxels.size
+
+    def test_one_that_moved_is_another_image_but_is_not_copied_again(self, pump):
+        image = pump.image()
+        pump.told(image)
+        copied = pump.client._stock.copied
+        moved = Geometry(np.eye(4, k=3) + image.geometry.ijk_to_ras, image.geometry.shape)
+        assert pump.told(Image(image.voxels, moved, key=image.key))["images"] == 2
+        assert pump.client._stock.copied == copied
+
+    def test_only_the_last_volumes_are_kept(self, pump):
+        images = [pump.image() for _ in range(3)]
+        stock = pump.client._stock
+        pump.told(images[0])
+        pump.told(images[1])
+        pump.told(images[0])
+        copied = stock.copied
+        # The second was used longest ago. The engine's memory of the others goes with it.
+        assert pump.told(images[2])["images"] == 1
+        pump.told(images[0])
+        assert stock.copied == copied + images[2].voxels.nbytes
+        pump.told(images[1])
+        assert stock.copied == copied + 2 * images[2].voxels.nbytes
+        assert len(stock._items) == MOST_VOLUMES
+
+    def test_forgotten_ones_are_gone(self, pump):
+        image = pump.image()
+        assert pump.told(image)["asked"] == 1
+        pump.client.forget_images()
+        assert pump.client._stock._items == {}
+        assert pump.client._image is None
+        assert pump.told(image)["asked"] == 1
+
+    def test_a_mask_that_stays_the_same_is_copied_once_and_others_are_dropped(self, pump):
+        image, stock = pump.image(), pump.client._stock
+        mask = Patch((1, 1, 1), np.ones((2, 2, 2), dtype=bool))
+        pump.told(image, voxels=VoxelPrompts(occupied=mask))
+        copied = stock.copied
+        pump.told(image, voxels=VoxelPrompts(mask, occupied=mask))
+        assert stock.copied == copied
+        pump.told(image)
+        assert len(stock._items) == 1
+
+
+class TestTheStock:
+    """Without a worker: what is asked of it."""
+
+    def wanted(self, key, count):
+        return Wanted(key, np.zeros((2, 2, count), dtype=np.uint8), is_volume=True)
+
+    def test_keeps_volumes_within_its_bytes_but_always_the_one_in_use(self):
+        sent = []
+        stock = Stock(sent.append)
+        stock._most_bytes = 100
+        for key, count in (("a", 20), ("b", 10), ("c", 200)):
+            stock.provide([self.wanted(key, count)], lambda: True)
+        assert sent == [
+            MakeRoom(1, (2, 2, 20), "|u1"),
+            Drop(1),
+            MakeRoom(2, (2, 2, 10), "|u1"),
+            Drop(2),
+            MakeRoom(3, (2, 2, 200), "|u1"),
+        ]
+
+    def test_tells_once_that_there_is_no_room_and_then_tries_again(self):
+        sent = []
+        stock = Stock(sent.append)
+        wanted = [self.wanted("a", 20)]
+        assert not stock.provide(wanted, lambda: False)
+        stock.room_refused(1, OutOfMemoryError("no"))
+        with pytest.raises(OutOfMemoryError):
+            stock.provide(wanted, lambda: False)
+        assert not stock.provide(wanted, lambda: False)
+        assert sent[-1] == MakeRoom(2, (2, 2, 20), "|u1")
+
+    def test_lets_go_of_the_voxels_when_they_are_copied(self):
+        stock = Stock(lambda message: None)
+        wanted = [self.wanted("a", 20)]
+        stock.provide(wanted, lambda: False)
+        stock.room_made(1, np.empty((2, 2, 20), dtype=np.uint8))
+        assert stock.provide(wanted, lambda: False)
+        assert stock._items["a"].source is None
+
+    def test_does_not_mind_room_for_what_was_dropped(self):
+        stock = Stock(lambda message: None)
+        stock.provide([self.wanted("a", 20)], lambda: False)
+        stock.drop_all()
+        stock.room_made(1, np.empty((2, 2, 20), dtype=np.uint8))
+        assert not stock.provide([self.wanted("a", 20)], lambda: False)

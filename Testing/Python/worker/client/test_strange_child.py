@@ -1,0 +1,66 @@
+"""A child that says what is no message: told as a crash, and nothing of it is built or run."""
+
+import queue
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from SAMSegmentLib.worker.child import process_main
+from SAMSegmentLib.worker.protocol.channel import NO_MESSAGE, ClientChannel
+from SAMSegmentLib.worker.protocol.events import Crashed, WorkerState
+from SAMSegmentLib.worker.protocol.handshake import ClientHandshake
+from SAMSegmentLib.worker.protocol.message_lists import PREDICTION_MESSAGES
+from SAMSegmentLib.worker.protocol.messages import Stopped
+
+KEY = b"k" * 32
+
+
+@pytest.mark.parametrize(
+    "saying", ["a pickle", "another class", "a string where an array should be"]
+)
+def test_what_is_no_message_is_one_clear_error(new_pump, tmp_path, saying):
+    script = Path(__file__).with_name("strange_child.py")
+    made = tmp_path / "made"
+    pump = new_pump(python=[sys.executable, str(script), saying, str(made)])
+    pump.client.start()
+    crash = pump.until(Crashed)
+    assert "ended unexpectedly" in crash.message and "\n" not in crash.message
+    pump.wait(lambda: pump.client.last_error is not None)
+    assert NO_MESSAGE in pump.client.last_error
+    pump.wait(lambda: pump.client.state is WorkerState.FAILED)
+    assert not made.exists()
+
+
+def test_a_client_that_is_busy_hears_nothing_before_the_handshake(monkeypatch):
+    class Work:
+        def __init__(self, channel):
+            channel.send(Stopped(1))
+
+        def take(self, message):
+            pass
+
+        def run(self):
+            pass
+
+    ours, theirs = socket.socketpair()
+    left = queue.SimpleQueue()
+    monkeypatch.setattr(process_main, "_work", lambda settings: Work)
+    monkeypatch.setattr(process_main, "_leave", left.put)
+    child = threading.Thread(target=process_main._run, args=(theirs, {"key": KEY.hex()}))
+    child.start()
+    ours.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        ours.recv(1)
+    handshake = ClientHandshake(ours, KEY)
+    while not handshake.advance():
+        pass
+    channel = ClientChannel(ours, PREDICTION_MESSAGES)
+    while (received := channel.receive()) is None:
+        pass
+    assert received == (Stopped(1), None)
+    child.join()
+    channel.close()
+    assert left.get() == 0
