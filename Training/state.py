@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from SAMSegmentLib.core.whole_file import write_whole
+from SAMSegmentLib.core.outputs import write_whole
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 
 from .config import Config

@@ -11,8 +11,8 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
+from Accuracy.summary import ObjectScores, mean_of, objects_of
 from SAMSegmentLib.evaluation.protocol import ROI_STEP
-from SAMSegmentLib.evaluation.summary import ObjectScores, mean_of, objects_of
 
 # Okabe and Ito's colours, which the colour-blind tell apart.
 COLORS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")

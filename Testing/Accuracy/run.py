@@ -22,6 +22,7 @@ from Accuracy.clicks_plot import save_clicks_plot
 from Accuracy.contenders import CACHE_BYTES, PLAIN_RULE, Contender, contenders
 from Accuracy.kept import RESULTS, compare, keep, kept_rows
 from Accuracy.structures import ScoredCase, Structure, chosen, scored_cases, truth_of
+from Accuracy.summary import objects_of, summary
 from Accuracy.worst import Finished, Worst
 from SAMSegmentLib import __version__
 from SAMSegmentLib.core.errors import InputError, SAMSegmentError
@@ -36,7 +37,6 @@ from SAMSegmentLib.evaluation.report import (
     number,
     rows_of,
 )
-from SAMSegmentLib.evaluation.summary import objects_of, summary
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import DEFAULT_MODEL, model_entry
 from TestSupport.cases import DATA

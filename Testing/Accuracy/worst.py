@@ -16,9 +16,9 @@ from matplotlib.patheffects import withStroke
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.patch import bounding_box
 from SAMSegmentLib.core.prompts import Point, Roi
 from SAMSegmentLib.core.resample import resample_linear
-from SAMSegmentLib.evaluation.boxes import bounding_box
 from SAMSegmentLib.evaluation.protocol import Step
 from SAMSegmentLib.evaluation.simulated_user import next_click
 from TestSupport.anatomical_planes import PLANES, finish_plane, plane_through

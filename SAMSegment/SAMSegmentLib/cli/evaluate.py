@@ -22,9 +22,9 @@ from ..evaluation.protocol import (
     Protocol,
     Step,
     run,
+    scores,
 )
 from ..evaluation.report import Subject, markdown_table, measured, number, rows_of, write_rows
-from ..evaluation.scores import scores
 from ..weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ..worker.client.client import InProcessClient
 from .console import hushed_libraries, mention, print_result, remark

@@ -16,8 +16,7 @@ from .file_kinds import Kind, kind_of
 from .geometry import Geometry
 from .image import Image
 from .itk_files import read_meta_image, read_nrrd, read_picture, write_with_itk
-from .nifti import nibabel_package, read_nifti, write_nifti
-from .nifti_forms import NiftiForms
+from .nifti import NiftiForms, nibabel_package, read_nifti, write_nifti
 from .outputs import check_new_file, replaced_when_whole
 from .paths import existing_path
 

@@ -15,7 +15,7 @@ from .errors import InputError, NotScalarError
 from .geometry import Geometry
 
 if TYPE_CHECKING:
-    from .nifti_forms import NiftiForms
+    from .nifti import NiftiForms
 
 # SimpleITK works in LPS, Slicer and this library in RAS.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

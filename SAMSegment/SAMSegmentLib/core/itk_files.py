@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .c_locale import decimal_point
 from .errors import InputError, has_no_memory, reason_of
 from .file_kinds import HEAD_BYTES, READABLE, incomplete
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
 from .paths import named_in_utf8
+from .process_state import decimal_point
 from .text_headers import check_meta_image, check_nrrd
 
 #: How files begin in which a part that is missing or damaged is an error of ITK's, or of ours.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +13,12 @@ from pathlib import Path
 from .errors import InputError, WriteError, reason_of
 from .file_kinds import DICOM_MARK_AT, Kind, kind_of
 from .text_headers import named_files
-from .whole_file import new_file
 
 PREFIX = ".samsegment-"
 # A NIfTI image in two files.
 _PAIR = (".hdr", ".img")
+# Eight random bytes never repeat by chance, but somebody may repeat them on purpose.
+_TRIES = 100
 
 
 def check_new_file(
@@ -85,6 +88,43 @@ def replaced_when_whole(
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file in one step, by way of a temporary one beside it (NAME.*.tmp).
+
+    Raises:
+        OSError: if it cannot be written; what was there before still is.
+    """
+    descriptor, temporary = new_file(path.parent, f"{path.name}.", ".tmp")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def new_file(folder: Path, prefix: str, suffix: str) -> tuple[int, str]:
+    """A new, empty file with a name of its own: its descriptor, open for writing, and its path.
+
+    As `tempfile.mkstemp`, but with the access rights that every new file of this process gets
+    there. To give them afterwards, one would have to know the process's file mode mask, which can
+    only be read by setting it, for all threads.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    for _ in range(_TRIES):
+        path = os.path.join(folder, f"{prefix}{secrets.token_hex(8)}{suffix}")
+        with suppress(FileExistsError):
+            return os.open(path, flags, 0o666), path
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
 
 
 def _move(unfinished: Path, path: Path, overwrite: bool) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
@@ -47,27 +47,6 @@ def absolute(path: str | os.PathLike) -> str:
             f"{path} cannot be found: the folder that you work in was deleted or cannot be reached "
             f"any more ({error.strerror}). Give the whole path, or change to another folder."
         ) from error
-
-
-@contextmanager
-def existing_working_folder() -> Iterator[None]:
-    """If the folder that this process works in was deleted, it works in another one meanwhile.
-
-    Intel's MKL ends a process that loads it in a folder that is gone.
-    """
-    try:
-        os.getcwd()
-    except OSError:
-        with ExitStack() as after:
-            # Also of a deleted folder; relative paths will then fail as they did before.
-            with suppress(OSError):
-                folder = os.open(os.curdir, os.O_RDONLY)
-                after.callback(os.close, folder)
-                after.callback(os.fchdir, folder)
-            os.chdir(os.path.abspath(os.sep))
-            yield
-        return
-    yield
 
 
 @contextmanager

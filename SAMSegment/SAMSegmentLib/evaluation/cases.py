@@ -15,7 +15,7 @@ from ..core.errors import InputError, NotScalarError
 from ..core.files import read_image
 from ..core.geometry import Geometry
 from ..core.image import Image, sitk_from_array
-from .boxes import bounding_box
+from ..core.patch import bounding_box
 from .simulated_user import NEIGHBOURS_26
 
 #: Grids that differ by less than this part of a voxel place every label in its own voxel.

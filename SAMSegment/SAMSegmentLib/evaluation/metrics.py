@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from ..core.errors import InputError, MissingPackageError
-from .boxes import bounding_box
+from ..core.patch import bounding_box
 
 #: Distance between two surfaces that counts as none, mm. Source: CVPR 2025 challenge on
 #: interactive 3D segmentation (JunMa11/CVPR-MedSegFMCompetition).

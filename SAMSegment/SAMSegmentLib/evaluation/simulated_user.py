@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from ..core.errors import InputError
 from ..core.geometry import Geometry
+from ..core.patch import bounding_box
 from ..core.prompts import Point, Roi
-from .boxes import bounding_box
 
 #: mm by which people draw a box larger than the object.
 ROI_MARGIN_MM = 5.0

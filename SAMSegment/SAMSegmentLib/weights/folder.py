@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..core.errors import InstallError
+from ..core.outputs import write_whole
 from ..core.paths import absolute
-from ..core.whole_file import write_whole
 
 #: Environment variable that names another folder, such as one on a disk with more room.
 VARIABLE = "SAMSEGMENT_MODELS"

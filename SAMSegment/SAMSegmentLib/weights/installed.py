@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
-from ..core.whole_file import write_whole
+from ..core.outputs import write_whole
 from .folder import models_folder
 
 if TYPE_CHECKING:

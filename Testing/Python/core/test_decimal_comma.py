@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from SAMSegmentLib.core.c_locale import decimal_point
 from SAMSegmentLib.core.files import MASK_SUFFIXES, read_image, write_mask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import sitk_from_array
+from SAMSegmentLib.core.process_state import decimal_point
 from TestSupport.decimal_comma import decimal_comma
 
 MATRIX = np.diag([-1.5, -1.5, 2.5, 1.0])

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from SAMSegmentLib.core import paths
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.files import MASK_SUFFIXES, read_image, write_mask
-from SAMSegmentLib.core.paths import absolute, existing_path, existing_working_folder, named_in_utf8
+from SAMSegmentLib.core.paths import absolute, existing_path, named_in_utf8
 from TestSupport.cases import DATA
 from TestSupport.phantoms import grid
 
@@ -131,17 +131,3 @@ class TestAWorkingFolderThatWasDeleted:
 
     def test_does_not_matter_to_whole_paths(self, tmp_path):
         assert absolute(tmp_path / "a" / ".." / "b") == str(tmp_path / "b")
-
-    def test_is_left_for_a_moment_and_relative_names_fail_afterwards_as_before(self):
-        with existing_working_folder():
-            assert os.path.isdir(os.getcwd())
-        with pytest.raises(FileNotFoundError):
-            os.getcwd()
-        with pytest.raises(FileNotFoundError), open("mask.seg.nrrd", "w"):
-            pass
-
-
-def test_a_working_folder_that_is_there_is_not_left(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with existing_working_folder():
-        assert os.getcwd() == os.path.realpath(tmp_path)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from SAMSegmentLib.core.errors import InputError, MissingPackageError
-from SAMSegmentLib.evaluation.boxes import bounding_box
+from SAMSegmentLib.core.patch import bounding_box
 from SAMSegmentLib.evaluation.metrics import check_packages, dsc, nsd
 from TestSupport.geometries import geometries
 from TestSupport.phantoms import ball, grid

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.errors import InputError
 from ...core.image import Image
-from ...core.sampling import sample_linear
+from ...core.resample import sample_linear
 from ..samsegment3d.picture import ONE_INTENSITY
 from ..slicewise.intensity import PERCENTILES, is_ct
 from .cubes import Cube

@@ -14,7 +14,7 @@ import numpy as np
 from ...core.geometry import Geometry
 from ...core.patch import Patch
 from ...core.prompts import Point, Roi
-from ...core.sampling import sample_linear
+from ...core.resample import sample_linear
 from .cube_growth import MOST_CUBES, grown
 from .cube_masks import CubeMask, on_cube
 from .cubes import CUBE_MM, ROUNDING_MM, Cube, CubeFrame

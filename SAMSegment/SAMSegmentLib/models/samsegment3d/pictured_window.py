@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.image import Image
-from ...core.sampling import sample_linear
+from ...core.resample import sample_linear
 from ..windowed.single_slice import gone_on
 from ..windowed.windows import Window3D
 from .picture import picture_of

@@ -12,7 +12,7 @@ from ...core.geometry import Geometry
 from ...core.patch import bounding_box
 from ...core.prediction import BACKGROUND_LOGIT
 from ...core.prompts import Roi
-from ...core.sampling import sample_linear
+from ...core.resample import sample_linear
 from ..slicewise.answers import Field
 from ..slicewise.regions import REACHED
 from ..slicewise.slices import at_least_a_voxel

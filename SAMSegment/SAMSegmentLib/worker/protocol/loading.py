@@ -6,8 +6,7 @@ import importlib
 from pathlib import Path
 
 from ...core.errors import MissingPackageError, reason_of
-from ...core.interrupts import interrupted_afterwards
-from ...core.paths import existing_working_folder
+from ...core.process_state import delayed_interrupts, existing_working_folder
 from ...weights.catalogue import ModelEntry
 
 
@@ -43,7 +42,7 @@ def prepared_weights(model: ModelEntry) -> Path:
 def _server():
     """The server's module, by name: whoever predicts pays for torch, nobody else."""
     try:
-        with interrupted_afterwards(), existing_working_folder():
+        with delayed_interrupts(), existing_working_folder():
             return importlib.import_module("SAMSegmentLib.worker.child.server")
     except (ImportError, OSError) as error:
         if (missing := getattr(error, "name", None) or "").startswith(__package__.split(".")[0]):

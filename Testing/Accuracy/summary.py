@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
-from .protocol import ROI_STEP
-from .report import markdown_table, number
-from .scores import area_under_clicks
+from SAMSegmentLib.evaluation.protocol import ROI_STEP, area_under_clicks
+from SAMSegmentLib.evaluation.report import markdown_table, number
 
 SMALL_ML, LARGE_ML = 5.0, 100.0
 THIN_MM, MEDIUM_MM = 2.0, 4.0
@@ -40,7 +39,7 @@ class ObjectScores:
         return next((row[metric] for row in self.rows if row["step"] == step), None)
 
     def auc(self, metric: str) -> float | None:
-        """See scores.area_under_clicks."""
+        """See evaluation.protocol.area_under_clicks."""
         return area_under_clicks([r[metric] for r in self.rows if r["step"] != ROI_STEP])
 
 
