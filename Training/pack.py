@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from SAMSegmentLib.core.outputs import replaced_when_whole
+from SAMSegmentLib.core.outputs import atomic_output
 from SAMSegmentLib.weights.catalogue import file_sha256
 
 from . import pseudo_labels
@@ -206,7 +206,7 @@ def write_pack(path: Path, cases) -> None:
         if case.image is not None:
             arrays[f"image_{n}"] = case.image
         told.append({"name": case.name, "spacing": list(case.spacing), "ct": case.ct})
-    with replaced_when_whole(path) as unfinished:
+    with atomic_output(path) as unfinished:
         np.savez_compressed(unfinished, about=np.array(json.dumps(told)), **arrays)
 
 

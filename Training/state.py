@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from SAMSegmentLib.core.outputs import write_whole
+from SAMSegmentLib.core.outputs import write_atomically
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 
 from .config import Config
@@ -96,7 +96,7 @@ class State:
         for n, start in enumerate(range(0, len(data), PIECE_BYTES)):
             piece = folder / f"{NAME}-{self.step:07d}.part{n:02d}"
             piece.write_bytes(data[start : start + PIECE_BYTES])
-        write_whole(folder / f"{NAME}.latest", f"{self.step} {len(data)}\n")
+        write_atomically(folder / f"{NAME}.latest", f"{self.step} {len(data)}\n")
         for old in before:
             if f"-{self.step:07d}." not in old.name:
                 old.unlink()

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from .core import arguments
 from .core.checks import check_prompts_in_volume, size_with_thickness
-from .core.errors import SAMSegmentError, memory_told
+from .core.errors import SAMSegmentError, out_of_memory_as_error
 from .core.files import read_image
 from .core.image import Image, image_from_sitk, sitk_from_array
 from .core.prediction import NOTHING_FOUND, Prediction
@@ -47,7 +47,7 @@ class Segmenter:
         OutOfMemoryError: if the image does not fit into memory.
     """
 
-    @memory_told()
+    @out_of_memory_as_error()
     def __init__(
         self,
         image: str | os.PathLike | sitk.Image,
@@ -114,7 +114,7 @@ class Segmenter:
         """Puts back the prompt that was taken back last. False if there is none."""
         return self._history.redo()
 
-    @memory_told()
+    @out_of_memory_as_error()
     def mask(self, threshold: float = 0.5) -> sitk.Image:
         """UInt8 mask (0 or 1) on the image's own grid: where the probability exceeds `threshold`.
 
@@ -132,12 +132,12 @@ class Segmenter:
             warnings.warn(f"The mask is empty. {NOTHING_FOUND}", stacklevel=3)
         return self._like_input(mask)
 
-    @memory_told()
+    @out_of_memory_as_error()
     def probability(self) -> sitk.Image:
         """Float32 probability (0 to 1) on the image's own grid. Raises as `mask`."""
         return self._like_input(self._told().probability())
 
-    @memory_told()
+    @out_of_memory_as_error()
     def alternatives(self, threshold: float = 0.5) -> list[sitk.Image]:
         """Masks of what else the prompts may mean, the likeliest first. Raises as `mask`.
 
@@ -146,7 +146,7 @@ class Segmenter:
         """
         return [self._like_input(other.mask(threshold)) for other in self._told().alternatives]
 
-    @memory_told()
+    @out_of_memory_as_error()
     def prediction(self) -> Prediction:
         """The model's answer to the present prompts: logits on a part of the grid, and warnings."""
         if self._client is None:

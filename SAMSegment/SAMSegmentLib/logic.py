@@ -9,7 +9,7 @@ import numpy as np
 
 from . import __version__
 from .core import arguments
-from .core.errors import memory_told
+from .core.errors import out_of_memory_as_error
 from .core.progress import CancelFlag, ProgressCallback
 from .scene.editors import OpenEditors, slicer_editors
 from .scene.filling import filled_steps
@@ -64,7 +64,7 @@ class SAMSegmentLogic:
         self._client = WaitingInProcess(device) if inProcess else WaitingClient(device)
         self._writer = SegmentationWriter(openEditors)
 
-    @memory_told()
+    @out_of_memory_as_error()
     def segment(
         self,
         volumeNode,

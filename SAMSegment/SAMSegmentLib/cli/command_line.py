@@ -10,7 +10,14 @@ from pathlib import Path
 
 from .. import __version__
 from ..core import arguments
-from ..core.errors import Cancelled, InputError, SAMSegmentError, WriteError, memory_told, reason_of
+from ..core.errors import (
+    Cancelled,
+    InputError,
+    SAMSegmentError,
+    WriteError,
+    out_of_memory_as_error,
+    reason_of,
+)
 from ..core.files import MASK_SUFFIXES, check_output, format_warnings, write_mask
 from ..core.prediction import NOTHING_FOUND, Prediction
 from ..weights.catalogue import DEFAULT_MODEL, model_entry
@@ -25,7 +32,7 @@ def run(given: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     try:
         options = _parser().parse_args(given)
-        with memory_told():
+        with out_of_memory_as_error():
             return options.run(options)
     except SystemExit as end:  # argparse's, after --help and --version
         return int(end.code or DONE)

@@ -1,7 +1,7 @@
-"""Arguments of public functions: of the kind that is needed, or one sentence that names them.
+"""Checks arguments of public functions, with one sentence that names the argument if it is wrong.
 
-Each function gives the value back as what it means, or raises InputError. numpy's numbers are
-numbers; truth values and text are none, even if Python could make some of them.
+Each function returns the value, converted to its proper type, or raises InputError. NumPy's numbers
+are accepted as numbers; booleans and text are not, even where Python could convert them.
 """
 
 from __future__ import annotations
@@ -9,23 +9,20 @@ from __future__ import annotations
 import numbers as abstract
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import InputError
 
-# No length in mm and no intensity is that large, and squares of larger numbers overflow.
+if TYPE_CHECKING:
+    from .progress import CancelFlag
+
+# No length in mm and no intensity is this large, and squares of larger numbers overflow.
 _LARGEST = 1e30
-# Longer ones are cut in messages.
+# Characters of a value in a message; longer values are cut.
 _LONGEST = 60
-
-
-def number(value: object, name: str) -> float:
-    """A finite number."""
-    if _is_number(value) and abs(value) < _LARGEST:
-        return float(value)
-    raise _wrong(name, "a finite number is needed", value)
 
 
 def whole_number(value: object, name: str) -> int:
@@ -44,11 +41,11 @@ def whole_number(value: object, name: str) -> int:
 def array(
     value: object, shape: tuple[int, ...], name: str, needs: str = "", finite: bool = True
 ) -> np.ndarray:
-    """Numbers in an array of that shape, such as a position.
+    """An array of numbers of a given shape, such as a position.
 
     Args:
+        needs: for the message, such as "three finite numbers are needed"; by default the shape.
         finite: whether NaN and infinity are refused.
-        needs: what to say, such as "three finite numbers are needed"; by default how many.
     """
     found = _numbers_in(value)
     if (
@@ -97,7 +94,7 @@ def truth(value: object, name: str) -> bool:
 
 
 def text(value: object, name: str) -> str:
-    """Text in one line that can be kept in a file: without control characters, in UTF-8."""
+    """One line of text that can be stored in a file: UTF-8, without control characters."""
     if not isinstance(value, str):
         raise _wrong(name, "text is needed", value)
     if value.isprintable() or not any(_is_unfit(character) for character in value):
@@ -111,20 +108,20 @@ def optional_text(value: object, name: str) -> str | None:
 
 
 def path(value: object, name: str) -> str | os.PathLike:
-    """A path; whether something is there is another question."""
+    """A path; whether the file exists is not checked."""
     if isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str):
         return value
     raise _wrong(name, "a path is needed", value)
 
 
-def callback(value: object, name: str):
+def callback(value: object, name: str) -> Callable | None:
     """Something that can be called, or None."""
     if value is None or callable(value):
         return value
     raise _wrong(name, "a function or None is needed", value)
 
 
-def cancel_flag(value: object, name: str):
+def cancel_flag(value: object, name: str) -> CancelFlag | None:
     """Something with `is_set()`, or None."""
     if value is None or callable(getattr(value, "is_set", None)):
         return value
@@ -147,7 +144,7 @@ def _numbers_in(value: object) -> np.ndarray | None:
 
 
 def _is_unfit(character: str) -> bool:
-    """Control characters end lines in headers of files; lone surrogates are no UTF-8."""
+    """Whether it is a control character, which may end a header's line, or a lone surrogate."""
     return (
         ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or "\ud800" <= character <= "\udfff"
     )

@@ -1,6 +1,8 @@
-"""Whether prompts fit a volume: cheap, so asked before a slow model is started."""
+"""Checks of prompts against a volume: cheap, so done before a slow model is started."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +17,7 @@ ROI_OUTSIDE = (
 
 
 def check_prompts_in_volume(prompts: Prompts, geometry: Geometry) -> None:
-    """Finds prompts that cannot mean anything in a volume; both in one RAS.
+    """Refuses prompts that lie outside a volume; both in the same RAS.
 
     Raises:
         InputError: if a point or an end of the line lies outside, or no part of the ROI lies in the
@@ -31,11 +33,11 @@ def check_prompts_in_volume(prompts: Prompts, geometry: Geometry) -> None:
 
 
 def _overlaps(roi: Roi, geometry: Geometry) -> bool:
-    """Whether an ROI and a volume have more in common than a face, an edge or a corner.
+    """Whether an ROI and a volume share more than a face, an edge or a corner.
 
     By the separating axis theorem (S. Gottschalk, OBBTree, SIGGRAPH 1996), in voxel indices, where
-    the volume is a box along the axes and the ROI a parallelepiped: if they are apart, they are so
-    along the normal of a face of one, or across an edge of each.
+    the volume is a box along the axes and the ROI a parallelepiped: if they are separate, then
+    along a face normal of either of them, or along the cross product of an edge of each.
     """
     size = np.array(geometry.shape[::-1], dtype=float)
     edges = (geometry.ras_to_ijk[:3, :3] @ roi.box_to_ras[:3, :3]).T
@@ -44,7 +46,7 @@ def _overlaps(roi: Roi, geometry: Geometry) -> bool:
     across = [np.cross(axis, edge) for axis in np.eye(3) for edge in edges]
     for direction in (*np.eye(3), *normals, *across):
         length = np.linalg.norm(direction)
-        if length == 0:  # two edges that run the same way
+        if length == 0:  # parallel edges
             continue
         reach = np.abs(direction) @ size / 2 + np.abs(edges @ direction).sum() / 2
         if abs(direction @ between) >= reach - BORDER_TOLERANCE * length:
@@ -52,8 +54,10 @@ def _overlaps(roi: Roi, geometry: Geometry) -> bool:
     return True
 
 
-def size_with_thickness(size, axes, geometry: Geometry):
-    """The size of an ROI drawn on a single slice; as thick as that, if it has no thickness.
+def size_with_thickness(
+    size: Sequence[float], axes: Sequence[Sequence[float]] | None, geometry: Geometry
+) -> Sequence[float]:
+    """The size of an ROI; one drawn on a single slice without a thickness becomes as thick as it.
 
     Args:
         size: edge lengths, mm.

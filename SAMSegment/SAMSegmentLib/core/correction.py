@@ -1,9 +1,10 @@
-"""A click that corrects a mask: locally, and only in the direction that it says.
+"""Corrects a mask by a click: locally, and only in the direction of the click.
 
-A positive click adds voxels and removes none, a negative one the other way round. What changes lies
-within a radius of the click, and nearer to it than to any click that says the opposite; so clicks
-never undo each other. There, it is what a model takes for the object under the click, what it
-doubted as much as the voxel clicked on, and what looks alike nearest to the click.
+A positive click adds voxels and removes none; a negative click does the reverse. The changes lie
+within a radius of the click, and nearer to it than to any click of the opposite sign, so clicks
+never undo each other. Within that region, three things change: what a model takes for the object
+under the click, voxels about which it was as uncertain as about the clicked one, and voxels of
+similar intensity next to the click.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from scipy.spatial import cKDTree
 from .errors import InputError
 from .prediction import BACKGROUND_LOGIT
 
-#: Logit of a voxel that a click decided: certain, whatever the threshold.
+#: Logit of a voxel that was decided by a click: certain at every threshold.
 DECIDED_LOGIT = -BACKGROUND_LOGIT
-# The error around a click reaches at least to the nearest voxel that is as it should be; changes
-# reach this many times as far, but not less than LEAST_RADIUS_MM.
+# The error around a click extends at least to the nearest voxel that is already right; changes
+# extend this many times as far, but not less than LEAST_RADIUS_MM.
 REACH = 2.0
 LEAST_RADIUS_MM = 5.0
-# How large an error is taken for where nothing is as it should be: a positive click, an empty mask.
+# Assumed size of the error where no voxel is right: a positive click on an empty mask.
 ALONE_MM = 10.0
-# Around the click itself, even if a model proposes less.
+# Radius around the click in which voxels of similar intensity change even if a model disagrees.
 SURE_MM = 4.0
-# Speed, relative to that within the object, at which the front passes the strongest intensity step.
+# Speed, relative to that within the object, at which the front crosses the strongest edge.
 SLOWEST = 0.02
-# A model doubts a voxel whose logit is nearer to zero than DOUBT. A click on a doubt settles it for
-# those around, too, that are as doubtful, or less sure still, up to DOUBT_STEP.
+# A model is uncertain about a voxel whose logit is nearer to zero than DOUBT. A click on such a
+# voxel also decides those around it that are as uncertain, or less certain by up to DOUBT_STEP.
 DOUBT, DOUBT_STEP = 3.5, 0.2
 
 Voxel = tuple[int, int, int]
@@ -44,15 +45,16 @@ def apply_click(
     spacing: np.ndarray,
     opposite: np.ndarray,
 ) -> np.ndarray:
-    """The logits after a click; the array given is not changed.
+    """The logits after a click; the given array is not changed.
 
     Args:
         logits: float32, (k, j, i).
-        voxel: of the click, within the array.
-        proposed: boolean, what a model takes for the object under the click; None: nothing known.
+        voxel: the clicked voxel, within the array.
+        positive: the sign of the click.
+        proposed: boolean, what a model takes for the object under the click; None if unknown.
         values: intensities, same shape.
         spacing: mm along (k, j, i).
-        opposite: (N, 3) voxels of earlier clicks that say the opposite; they may lie outside the
+        opposite: (N, 3) voxels of earlier clicks of the opposite sign; they may lie outside the
             array.
 
     Raises:
@@ -77,7 +79,7 @@ def apply_click(
     changed |= _as_doubtful(logits[box], own, positive)
     changed &= free & (mask[box] != positive)
     changed[own] = True
-    changed = _piece(changed, own)
+    changed = _component(changed, own)
     result = logits.copy()
     part = result[box]
     decided = np.float32(DECIDED_LOGIT if positive else -DECIDED_LOGIT)
@@ -88,9 +90,9 @@ def apply_click(
 
 
 def distance_to_right(mask: np.ndarray, voxel: Voxel, positive: bool, spacing: np.ndarray) -> float:
-    """mm from a click to the nearest voxel that is as the click wants it; 0 if it is itself.
+    """mm from a click to the nearest voxel that is right: in the mask for a positive click.
 
-    Where there is none (a positive click and an empty mask), ALONE_MM.
+    0 if the clicked voxel is right already; ALONE_MM if no voxel is.
     """
     right = mask if positive else ~mask
     if not right.any():
@@ -113,18 +115,18 @@ def distance_to_right(mask: np.ndarray, voxel: Voxel, positive: bool, spacing: n
 
 
 def radius_of(size: float) -> float:
-    """mm around a click in which its change may lie, from `distance_to_right`."""
+    """Radius of the changes of a click in mm, from `distance_to_right`."""
     return max(REACH * size, LEAST_RADIUS_MM)
 
 
 def geodesic_ball(
     values: np.ndarray, voxel: Voxel, radius: float, spacing: np.ndarray
 ) -> np.ndarray:
-    """Voxels within `radius` mm of a voxel along paths of like intensity, boolean.
+    """Voxels within `radius` mm of a voxel along paths of similar intensity, boolean.
 
-    A front runs at full speed where intensities are like those at the click, and is slowed down
-    where they differ: in plain tissue this is a ball, at a border it stops. By SimpleITK's fast
-    marching (Sethian 1996).
+    A front moves at full speed where intensities are similar to those at the click, and is slowed
+    down where they differ: in homogeneous tissue the result is a ball, and it stops at a border. By
+    SimpleITK's fast marching (Sethian 1996).
     """
     smooth = ndimage.gaussian_filter(values.astype(np.float32), 0.5)
     around = tuple(slice(max(n - 1, 0), n + 2) for n in voxel)
@@ -142,7 +144,7 @@ def geodesic_ball(
 
 
 def _as_doubtful(logits: np.ndarray, voxel: Voxel, positive: bool) -> np.ndarray:
-    """Where a model was about to say what the click says, as much as at the click itself."""
+    """Where a model was as uncertain as at the clicked voxel, or tended more to what it says."""
     here = logits[voxel]
     if abs(here) >= DOUBT or (here > 0) == positive:
         return np.zeros(logits.shape, dtype=bool)
@@ -156,7 +158,7 @@ def _nearer(
     radius: float,
     spacing: np.ndarray,
 ) -> np.ndarray:
-    """Voxels within `radius` of a voxel, and nearer to it than to any of the others (N, 3)."""
+    """Voxels within `radius` mm of a voxel, and nearer to it than to any of the others (N, 3)."""
     grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
     distance = (((grid - voxel) * spacing) ** 2).sum(-1)
     free = distance <= radius**2
@@ -169,9 +171,10 @@ def _nearer(
     return free
 
 
-def _piece(mask: np.ndarray, voxel: Voxel) -> np.ndarray:
-    pieces, _ = ndimage.label(mask)
-    return pieces == pieces[tuple(voxel)]
+def _component(mask: np.ndarray, voxel: Voxel) -> np.ndarray:
+    """The connected component of a mask that holds a voxel."""
+    labels, _ = ndimage.label(mask)
+    return labels == labels[tuple(voxel)]
 
 
 def _box_around(

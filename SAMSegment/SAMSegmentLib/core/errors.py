@@ -1,6 +1,6 @@
-"""What can go wrong, sorted by whose turn it is to act.
+"""The errors that SAMSegment raises, by what the user can do about them.
 
-Every message says what is wrong and what to do about it; it is shown to the user as it stands.
+Every message says what is wrong and what to do about it, and is shown to the user unchanged.
 """
 
 from __future__ import annotations
@@ -49,32 +49,32 @@ class WriteError(SAMSegmentError):
 
 
 def reason_of(error: Exception) -> str:
-    """The last telling line of an error's message, without ITK's C++ file name."""
+    """The last line of an error's message that is not empty, without ITK's C++ file name."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1].split("ERROR: ")[-1] if lines else "unknown reason"
     return text if text.endswith(".") else f"{text}."
 
 
-def has_no_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out, in Python's, the system's or ITK's words."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, the system or ITK means that memory ran out."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 @contextmanager
-def memory_told() -> Iterator[None]:
-    """Makes an OutOfMemoryError of all that means it; also as a decorator.
+def out_of_memory_as_error() -> Iterator[None]:
+    """Converts every error that means so to OutOfMemoryError; also usable as a decorator.
 
     Raises:
-        OutOfMemoryError: if memory runs out within.
+        OutOfMemoryError: if memory runs out in the block.
     """
     try:
         yield
     except OutOfMemoryError:
         raise
     except (MemoryError, OSError, RuntimeError) as error:
-        if not has_no_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             "There is not enough memory for this. Nothing was changed. Close other programs or "

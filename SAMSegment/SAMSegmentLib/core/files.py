@@ -1,4 +1,4 @@
-"""Volumes from files, and masks into files."""
+"""Reads volumes from files and writes masks."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 from . import arguments
 from .dicom import is_dicom, read_dicom
 from .errors import InputError, reason_of
-from .file_kinds import Kind, kind_of
+from .file_formats import Kind, kind_of
 from .geometry import Geometry
 from .image import Image
 from .itk_files import read_meta_image, read_nrrd, read_picture, write_with_itk
 from .nifti import NiftiForms, nibabel_package, read_nifti, write_nifti
-from .outputs import check_new_file, replaced_when_whole
+from .outputs import atomic_output, check_new_file
 from .paths import existing_path
 
 SEGMENTATION_SUFFIX = ".seg.nrrd"
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
 MASK_SUFFIXES = (SEGMENTATION_SUFFIX, ".nrrd", *NIFTI_SUFFIXES, ".mha")
-# A mask that comes back moved by more than this part of a voxel is not the one that was written.
+# A mask that reads back displaced by more than this part of a voxel was not written correctly.
 SAME_PLACE_VOXELS = 0.1
 _READERS = {
     Kind.NIFTI: read_nifti,
@@ -36,10 +36,10 @@ _READERS = {
 def read_image(path: str | os.PathLike) -> Image:
     """A volume from a file, or from a folder with a DICOM series.
 
-    What a file is, is told by its content, not by its name.
+    The format is recognised by the content of the file, not by its name.
 
     Raises:
-        InputError: if there is no such file, a part of it is missing or damaged, or it is neither a
+        InputError: if there is no such file, it is partly missing or damaged, or it is neither a
             scalar volume nor a single slice.
         MissingPackageError: if it is NIfTI and nibabel is not installed.
     """
@@ -60,24 +60,24 @@ def write_mask(
 ) -> None:
     """Writes a mask (k, j, i) of 0 and 1.
 
-    An existing file is replaced once the new one lies on the disk and was read back.
+    An existing file is replaced only once the new one is on the disk and was read back.
 
     Args:
-        name: the segment's name, kept by .seg.nrrd files.
+        name: the segment's name, stored in .seg.nrrd files.
         nifti: how the volume's own file places its voxels (`Image.nifti`), for NIfTI masks.
         overwrite, inputs: see `check_output`.
 
     Raises:
-        InputError: if the folder, the file format or the name is not usable, or something is there
-            that is not to be replaced.
+        InputError: if the folder, the file format or the name is not usable, or the file exists and
+            must not be replaced.
         WriteError: if writing fails.
-        MissingPackageError: if it is to be NIfTI and nibabel is not installed.
+        MissingPackageError: if the format is NIfTI and nibabel is not installed.
     """
     path = Path(path)
     check_output(path, overwrite, inputs)
     mask = mask.astype(np.uint8, copy=False)
     suffix = _mask_suffix(path)
-    with replaced_when_whole(path, overwrite, inputs, suffix) as unfinished:
+    with atomic_output(path, overwrite, inputs, suffix) as unfinished:
         if suffix in NIFTI_SUFFIXES:
             write_nifti(unfinished, mask, nifti or NiftiForms.placing(geometry))
         else:
@@ -94,7 +94,7 @@ def write_mask(
 
 
 def format_warnings(path: str | os.PathLike, geometry: Geometry) -> tuple[str, ...]:
-    """What the user should know about a mask of that grid in the format that the name says."""
+    """What the user should know about a mask on this grid in the format of the file name."""
     if _mask_suffix(Path(path)) in NIFTI_SUFFIXES and geometry.is_sheared():
         return (
             f"The mask's slices are tilted against each other, as the image's are. Slicer does not "
@@ -108,16 +108,16 @@ def check_output(
     overwrite: bool = True,
     inputs: Iterable[str | os.PathLike] = (),
 ) -> None:
-    """Finds out before the work whether its result can be written.
+    """Checks before the computation whether its result can be written.
 
     Args:
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
         inputs: files and folders that are read; their files are never replaced.
 
     Raises:
-        InputError: if the folder is missing or read-only, the format is unknown, or something is
-            there that is not to be replaced.
-        MissingPackageError: if it is to be NIfTI and nibabel is not installed.
+        InputError: if the folder is missing or read-only, the format is unknown, or the file exists
+            and must not be replaced.
+        MissingPackageError: if the format is NIfTI and nibabel is not installed.
     """
     path = Path(path)
     if not path.name:
@@ -137,10 +137,10 @@ def _mask_suffix(path: Path) -> str | None:
 
 
 def _check_written(path: Path, mask: np.ndarray, geometry: Geometry) -> None:
-    """Reads a mask back: a full disk does not always tell while it is written.
+    """Reads a mask back, since a full disk is not always reported while writing.
 
     Raises:
-        OSError: if it is not what was written.
+        OSError: if it differs from what was written.
     """
     try:
         back = read_image(path)

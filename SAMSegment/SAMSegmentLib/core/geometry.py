@@ -1,21 +1,23 @@
-"""The voxel grid of a volume, and the ways between voxel indices and RAS."""
+"""The voxel grid of a volume, and conversions between voxel indices and RAS."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from .errors import InputError
 
-# Microscopy is the smallest and a whole-body scout the largest that the field uses.
+# Microscopy has the smallest spacings of the field and whole-body scouts the largest.
 SMALLEST_SPACING_MM = 1e-5
 LARGEST_SPACING_MM = 1e3
-# Voxels; a position on the outer border is inside, whatever the rounding.
+# Voxels; a position on the outer border counts as inside despite rounding.
 BORDER_TOLERANCE = 1e-6
 # Below this, the unit axes span (nearly) a plane and the grid cannot be inverted safely.
 SMALLEST_UNIT_VOLUME = 1e-3
-# What DICOM's and ITK's readers also take a single image for.
+# DICOM's and ITK's readers assume the same for a single image.
 UNKNOWN_THICKNESS_MM = 1.0
 # Cosine between two axes above which a grid counts as sheared.
 ORTHOGONAL_TOLERANCE = 1e-5
@@ -26,7 +28,7 @@ class Geometry:
     """A grid of voxel centres in space.
 
     Any affine grid is allowed: oblique, flipped, anisotropic, or sheared by gantry tilt. A single
-    slice whose thickness is not known (NaN or 0) is taken for UNKNOWN_THICKNESS_MM thick.
+    slice of unknown thickness (NaN or 0) is assumed to be UNKNOWN_THICKNESS_MM thick.
 
     Attributes:
         ijk_to_ras: 4x4, maps (i, j, k, 1) of a voxel centre to (R, A, S, 1) in mm.
@@ -44,7 +46,7 @@ class Geometry:
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         _check_shape(self.shape)
         if self.slice_axis is not None and matrix.shape == (4, 4):
-            _give_thickness(matrix, 2 - self.slice_axis)
+            _set_unknown_thickness(matrix, 2 - self.slice_axis)
         matrix.flags.writeable = False
         object.__setattr__(self, "ijk_to_ras", matrix)
         _check_matrix(matrix)
@@ -59,7 +61,7 @@ class Geometry:
 
     @property
     def slice_axis(self) -> int | None:
-        """The array axis (0, 1, 2: k, j, i) across a single slice; None for a volume."""
+        """The array axis (0, 1, 2: k, j, i) perpendicular to a single slice; None for a volume."""
         single = [axis for axis, count in enumerate(self.shape) if count == 1]
         return single[0] if len(single) == 1 else None
 
@@ -79,7 +81,7 @@ class Geometry:
         return self.ijk_to_ras[:3, :3] / self.spacing
 
     def is_sheared(self, tolerance: float = ORTHOGONAL_TOLERANCE) -> bool:
-        """Whether a cosine between two axes exceeds `tolerance`: they are not orthogonal."""
+        """Whether the cosine between any two axes exceeds `tolerance`: they are not orthogonal."""
         off_axis = self.directions.T @ self.directions - np.eye(3)
         return bool(np.abs(off_axis).max() > tolerance)
 
@@ -104,15 +106,14 @@ class Geometry:
 
     def corners(self) -> np.ndarray:
         """RAS in mm, (8, 3), of the outer corners of the grid's voxels."""
-        ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in self.shape[::-1]]), axis=-1)
-        return self.to_ras(ends.reshape(-1, 3))
+        return self.to_ras(corners_between((-0.5,) * 3, np.array(self.shape[::-1]) - 0.5))
 
     def transformed(self, matrix: np.ndarray) -> Geometry:
-        """This grid moved by a 4x4 matrix that maps its RAS to another RAS."""
+        """This grid transformed by a 4x4 matrix that maps its RAS to another RAS."""
         return Geometry(np.asarray(matrix, dtype=float) @ self.ijk_to_ras, self.shape)
 
     def crop(self, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Geometry:
-        """The part of this grid that starts at voxel `start` (k, j, i)."""
+        """The part of this grid that starts at voxel `start` (k, j, i), which may lie outside."""
         matrix = self.ijk_to_ras.copy()
         matrix[:3, 3] = self.to_ras(np.array(start[::-1], dtype=float))
         return Geometry(matrix, shape)
@@ -122,6 +123,11 @@ class Geometry:
         return self.shape == other.shape and bool(
             np.allclose(self.corners(), other.corners(), rtol=0, atol=tolerance_mm)
         )
+
+
+def corners_between(low: Sequence[float], high: Sequence[float]) -> np.ndarray:
+    """The eight corners of a box along the axes, (8, 3), in binary order."""
+    return np.array(list(product(*zip(low, high, strict=True))), dtype=float)
 
 
 def apply_matrix(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -136,8 +142,8 @@ def _check_shape(shape: tuple[int, ...]) -> None:
         raise InputError("The volume is empty: it has no voxels along at least one axis.")
 
 
-def _give_thickness(matrix: np.ndarray, axis: int) -> None:
-    """Puts a column of a matrix right that says nothing of a single slice's thickness."""
+def _set_unknown_thickness(matrix: np.ndarray, axis: int) -> None:
+    """Fills in the column of a matrix that gives no thickness for a single slice."""
     column = matrix[:3, axis]
     if np.isfinite(column).all() and np.linalg.norm(column) > 0:
         return

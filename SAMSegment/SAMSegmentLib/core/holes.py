@@ -1,14 +1,14 @@
-"""Small holes in a mask: noise of a network's answer, which nobody means.
+"""Fills small holes in a mask, which are noise of a network and not anatomy.
 
-A hole is background that mask encloses: from none of its voxels a way leads out over voxels that
-share a face. It is small if it fits into a cube of MOST_MM along the grid's axes; where voxels are
-larger than that, if it is one voxel thick. So vessels and airways that lead out of an organ are no
-holes, and cysts or lesions that are worth measuring are no small ones.
+A hole is background that is enclosed by the mask: no path over voxels that share a face leads from
+it to the outside. It is small if it fits into a cube of MOST_MM along the grid's axes, or, where
+voxels are larger than that, if it is one voxel thick. Vessels and airways that lead out of an organ
+are therefore not holes, and cysts or lesions that are large enough to be measured are not small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,23 +18,23 @@ from scipy.sparse.csgraph import connected_components
 from .geometry import Geometry
 from .patch import Index
 
-# Half of what RECIST 1.1 takes for measurable (10 mm), and two of the slices, 2.5 mm apart, that
-# LiteMedSAM is shown.
+# Half of what RECIST 1.1 regards as measurable (10 mm), and the distance of two of the slices,
+# 2.5 mm apart, that LiteMedSAM gets.
 MOST_MM = 5.0
-# About a millisecond of looking for edges.
+# About a millisecond of searching for edges.
 VOXELS_PER_STEP = 500_000
 _NEAR = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 @dataclass(frozen=True, eq=False)
 class SmallHoles:
-    """Which holes of masks on a box of a grid are filled.
+    """Which holes are filled in masks on a box of a grid.
 
     Attributes:
-        most: voxels along k, j, i that a small hole has at most.
-        closed: axes along which nothing leads out, for the grid has but one voxel there.
-        kept: voxels (k, j, i) of the box: a hole at one of them, or beside it, stays.
-        taken: boolean, on the box: these voxels stay as they are; None: all may change.
+        most: the largest size of a small hole, voxels along (k, j, i).
+        closed: axes along which no path leads outside, because the grid has a single voxel there.
+        kept: voxels (k, j, i) of the box; a hole at or next to one of them is not filled.
+        taken: boolean, on the box: voxels that do not change; None: all may change.
     """
 
     most: Index
@@ -50,12 +50,12 @@ class SmallHoles:
         kept_ras: Sequence[Sequence[float]] = (),
         taken: np.ndarray | None = None,
     ) -> SmallHoles:
-        """For a box of a grid.
+        """The rules for a box of a grid.
 
         Args:
             start: first voxel (k, j, i) of the box.
-            kept_ras: positions, mm in the grid's RAS: holes there stay.
-            taken: see above.
+            kept_ras: positions at which holes are not filled, mm in the grid's RAS.
+            taken: see the attribute.
         """
         spacing = geometry.spacing[::-1]
         most = np.maximum(1, np.floor(MOST_MM / spacing + 1e-6)).astype(int)
@@ -69,7 +69,7 @@ class SmallHoles:
 
     def filling(self, mask: np.ndarray) -> Iterator[None]:
         """Fills a boolean mask (k, j, i) in place, in steps of about a millisecond."""
-        # Rows along an axis of several voxels, where the grid has one.
+        # Rows run along an axis with several voxels, if the grid has one.
         if mask.size == 0:
             return
         order = sorted(range(3), key=lambda axis: not self.closed[axis])
@@ -94,14 +94,8 @@ class SmallHoles:
         yield
 
 
-def fill_small_holes(mask: np.ndarray, geometry: Geometry) -> None:
-    """Fills the small holes of a boolean mask (k, j, i) on a grid, in place."""
-    for _ in SmallHoles.of(geometry).filling(mask):
-        pass
-
-
-def _short_gaps(mask: np.ndarray, most: int) -> Iterator[None]:
-    """Gaps in rows: (N, 2) of first voxel (flat index) and length, in ascending order."""
+def _short_gaps(mask: np.ndarray, most: int) -> Generator[None, None, np.ndarray]:
+    """Gaps in rows, (N, 2): first voxel (flat index) and length, in ascending order."""
     found = [np.zeros((0, 2), dtype=np.int64)]
     length = mask.shape[2]
     per_step = max(1, VOXELS_PER_STEP // (mask.shape[1] * length))
@@ -119,11 +113,11 @@ def _short_gaps(mask: np.ndarray, most: int) -> Iterator[None]:
 
 
 class _Gaps:
-    """Short gaps in the rows of a mask, and how they hang together.
+    """Short gaps in the rows of a mask, and how they are connected.
 
     Attributes:
         voxels: flat indices of their voxels, ascending.
-        gap_of: the gap to which each belongs.
+        gap_of: the gap to which each voxel belongs.
     """
 
     def __init__(self, found: np.ndarray, shape: Index) -> None:
@@ -136,12 +130,12 @@ class _Gaps:
         self.voxels = self._first[self.gap_of] + offset
 
     def gap_at(self, voxels: np.ndarray) -> np.ndarray:
-        """The gaps that hold voxels; -1 for those in none."""
+        """The gap to which each voxel belongs; -1 for none."""
         place = np.searchsorted(self.voxels, voxels).clip(max=len(self.voxels) - 1)
         return np.where(self.voxels[place] == voxels, self.gap_of[place], -1)
 
-    def links(self, mask: np.ndarray, closed: Sequence[bool]) -> Iterator[None]:
-        """Pairs (N, 2) of gaps side by side; with -1 where a gap leads out."""
+    def links(self, mask: np.ndarray, closed: Sequence[bool]) -> Generator[None, None, np.ndarray]:
+        """Pairs of neighbouring gaps, (N, 2); the second is -1 where a gap leads outside."""
         pairs = [np.zeros((0, 2), dtype=np.int64)]
         _, width, length = self._shape
         places = self.voxels // (width * length), self.voxels // length % width
@@ -161,7 +155,7 @@ class _Gaps:
         return np.concatenate(pairs)
 
     def holes(self, pairs: np.ndarray, most: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The hole of each gap, and which of the holes are enclosed and small."""
+        """The hole to which each gap belongs, and which of the holes are enclosed and small."""
         count = len(self._first)
         joined = pairs[pairs[:, 1] >= 0]
         graph = coo_array((np.ones(len(joined), bool), joined.T), shape=(count, count))

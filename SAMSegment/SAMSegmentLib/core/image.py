@@ -1,4 +1,4 @@
-"""A scalar volume: voxels and where they are."""
+"""A scalar volume: its voxels and their grid."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A scalar volume, shared and never changed by anyone who is handed it.
+    """A scalar volume; it may be shared, and must not be changed.
 
     Attributes:
         voxels: intensities, (k, j, i), any real dtype.
         geometry: the grid of the voxels.
-        modality: "CT", "MR", ... if the file or the scene says so.
-        key: names these voxels in caches; changes whenever they change.
-        owner: what the voxels came from, such as a SimpleITK image; kept alive with them.
-        warnings: what the user should know about where the voxels are, in full sentences.
-        nifti: how the NIfTI file that it came from places its voxels, for masks in that format.
+        modality: "CT", "MR", ... if the file or the scene gives it.
+        key: identifies these voxels in caches; different whenever the voxels are.
+        owner: the source of the voxels, such as a SimpleITK image; kept alive with them.
+        warnings: what the user should know about the position of the voxels, in full sentences.
+        nifti: how the NIfTI file places the voxels, for masks in that format; None without one.
 
     Raises:
-        InputError: if this is not a 3D scalar volume, or an image of one slice.
+        InputError: if this is neither a 3D scalar volume nor a single slice.
     """
 
     voxels: np.ndarray
@@ -76,7 +76,7 @@ class Image:
 
 
 def image_from_sitk(source: sitk.Image) -> Image:
-    """The image as SimpleITK holds it, without a copy; a 2D one as a single slice at z = 0.
+    """An image that shares SimpleITK's voxels; a 2D one becomes a single slice at z = 0.
 
     Raises:
         InputError: if it is not a 3D or 2D scalar image.
@@ -104,7 +104,7 @@ def geometry_of_sitk(source: sitk.Image) -> Geometry:
 def sitk_from_array(voxels: np.ndarray, geometry: Geometry) -> sitk.Image:
     """A SimpleITK image with the voxels (k, j, i) on the grid.
 
-    SimpleITK keeps a sheared grid as well: only its readers of NIfTI and of DICOM series do not.
+    SimpleITK supports sheared grids; only its readers of NIfTI and of DICOM series do not.
     """
     image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
     ijk_to_lps = LPS_TO_RAS @ geometry.ijk_to_ras
@@ -115,21 +115,21 @@ def sitk_from_array(voxels: np.ndarray, geometry: Geometry) -> sitk.Image:
 
 
 class _SharedVoxels:
-    """Voxels of a SimpleITK image for numpy, whose arrays then keep them alive and unchanged.
+    """Voxels of a SimpleITK image for NumPy, whose arrays keep them alive and unchanged.
 
-    SimpleITK's own view shows freed memory once the image is gone or has got other voxels. So the
-    voxels are shared with an image of ours: if somebody changes theirs, SimpleITK gives them a
-    copy to change.
+    SimpleITK's own view would show freed memory once the image is deleted or gets other voxels. The
+    voxels are therefore shared with a second image: when the caller's image is changed, SimpleITK
+    copies its voxels first.
     """
 
     def __init__(self, source: sitk.Image) -> None:
-        # In this order: a view of an image that shares its voxels would make a copy of them.
+        # The view comes first: a view of an image whose voxels are shared would copy them.
         self.__array_interface__ = sitk.GetArrayViewFromImage(source).__array_interface__
         self.image = sitk.Image(source)
 
 
 def check_components(count: int) -> None:
-    """Refuses voxels that are not one number each, before they are read."""
+    """Refuses voxels with several components, before they are read."""
     if count != 1:
         raise NotScalarError(
             f"The image has {count} components per voxel (colour, vector or time series): extract "
@@ -138,7 +138,7 @@ def check_components(count: int) -> None:
 
 
 def check_dimensions(count: int) -> None:
-    """Refuses what is no volume, before it is read."""
+    """Refuses images that are not 3D, before they are read."""
     if count != 3:
         raise (NotScalarError if count > 3 else InputError)(
             f"The image has {count} dimensions; a 3D scalar volume is needed. "

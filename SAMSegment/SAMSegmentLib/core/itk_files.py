@@ -1,4 +1,4 @@
-"""Files that ITK reads and writes, with numbers and errors put right."""
+"""Files read and written by ITK, with checks and error messages that ITK lacks."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import InputError, has_no_memory, reason_of
-from .file_kinds import HEAD_BYTES, READABLE, incomplete
+from .errors import InputError, is_out_of_memory, reason_of
+from .file_formats import HEAD_BYTES, READABLE, incomplete
 from .geometry import Geometry
 from .image import Image, image_from_sitk, sitk_from_array
 from .paths import named_in_utf8
 from .process_state import decimal_point
 from .text_headers import check_meta_image, check_nrrd
 
-#: How files begin in which a part that is missing or damaged is an error of ITK's, or of ours.
+#: First bytes of the picture formats in which ITK, or a check here, finds missing parts.
 PICTURES = {
     b"\x89PNG\r\n\x1a\n": "PNGImageIO",
     b"\xff\xd8\xff": "JPEGImageIO",
@@ -40,25 +40,25 @@ def read_meta_image(path: Path) -> Image:
 def read_picture(path: Path) -> Image:
     """The one slice of a PNG or JPEG file.
 
-    Of ITK's other formats (VTK, GIPL, MINC, MRC, TIFF, BMP) a part may be missing or zero without a
-    word, so they are refused.
+    ITK's other formats (VTK, GIPL, MINC, MRC, TIFF, BMP) are refused, because ITK does not report
+    when a part of such a file is missing or zero.
 
     Raises:
-        InputError: if it is another file or incomplete, or no scalar volume.
+        InputError: if the file has another format, is incomplete, or is not a scalar volume.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     format_name = next((name for mark, name in PICTURES.items() if head.startswith(mark)), None)
     if format_name is None:
-        raise _no_picture(path)
-    # ITK fills a JPEG that breaks off with grey.
+        raise _unsupported_format(path)
+    # ITK fills the missing end of a JPEG with grey.
     if format_name == "JPEGImageIO" and not path.read_bytes().rstrip(b"\0").endswith(JPEG_END):
         raise incomplete(path, "it breaks off")
     return _read(path, format_name)
 
 
-def _no_picture(path: Path) -> InputError:
-    # Good for a hint only: with x.png.nii beside it, ITK takes x.png for NIfTI.
+def _unsupported_format(path: Path) -> InputError:
+    # Only for the message: with x.png.nii beside it, ITK takes x.png for NIfTI.
     with named_in_utf8(path) as readable:
         format_name = sitk.ImageFileReader.GetImageIOFromFileName(str(readable))
     if not format_name:
@@ -75,7 +75,7 @@ def _read(path: Path, format_name: str) -> Image:
         with named_in_utf8(path) as readable, decimal_point():
             source = sitk.ReadImage(str(readable), imageIO=format_name)
     except RuntimeError as error:
-        if has_no_memory(error):
+        if is_out_of_memory(error):
             raise
         raise InputError(
             f"{path} is not an image that can be read: {reason_of(error)} {READABLE}"
@@ -86,7 +86,7 @@ def _read(path: Path, format_name: str) -> Image:
 def write_with_itk(
     path: Path, mask: np.ndarray, geometry: Geometry, fields: dict[str, str]
 ) -> None:
-    """Writes a mask (k, j, i), with further fields of its header, as the name's ending says.
+    """Writes a mask (k, j, i), with additional header fields, in the format of the file's ending.
 
     Raises:
         RuntimeError: if ITK cannot write it.

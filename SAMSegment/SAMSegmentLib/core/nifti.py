@@ -1,7 +1,7 @@
-"""NIfTI volumes and masks, by nibabel's header and with every byte accounted for.
+"""NIfTI volumes and masks, read with nibabel's header and checks that every byte is there.
 
-ITK reads a NIfTI file that breaks off as if zeros followed, says of a full disk that all went well,
-knows no NIfTI-2 and refuses sheared volumes. nibabel does not look at gzip's checksum.
+ITK fills the missing end of a NIfTI file with zeros, does not report a full disk, does not read
+NIfTI-2 and refuses sheared volumes. nibabel does not check gzip's checksum.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from .errors import InputError, MissingPackageError
-from .file_kinds import GZIP_MAGIC, incomplete
-from .geometry import Geometry
+from .file_formats import GZIP_MAGIC, incomplete
+from .geometry import Geometry, corners_between
 from .image import Image, check_components, check_dimensions
 
 if TYPE_CHECKING:
     from nibabel import Nifti1Header
 
 NIFTI_1_BYTES, NIFTI_2_BYTES = 348, 540
-#: NIfTI-2's magic also holds line ends, which a transfer as text would have changed.
+#: NIfTI-2's magic also contains line ends, which a transfer as text would have changed.
 NIFTI_2_MAGIC = (b"n+2\0\r\n\x1a\n", b"ni2\0\r\n\x1a\n")
 CHUNK_BYTES = 1 << 20
-#: gzip packs nothing tighter. Source: zlib's technical details.
+#: gzip's highest compression ratio. Source: zlib's technical details.
 GZIP_LIMIT = 1032
 #: The header fields that place the voxels.
 FIELDS = (
@@ -39,21 +39,21 @@ FIELDS = (
     *("srow_x", "srow_y", "srow_z"),
 )
 SCANNER = 1
-#: Millimetres per unit of length; NIfTI's codes for metres and micrometres. Others mean mm.
+#: Millimetres per unit, by NIfTI's codes for metres and micrometres; all others mean mm.
 MILLIMETRES = {1: 1000.0, 3: 0.001}
 SPACE_UNITS = 0x07
-#: ITK holds forms for equal, and axes for orthogonal, within this.
+#: ITK treats forms as equal, and axes as orthogonal, within this.
 ITK_TOLERANCE = 1e-4
-#: Forms that differ by no more than this part of a voxel leave each point in its voxel.
+#: With forms that differ by at most this part of a voxel, every point stays in its voxel.
 SAME_PLACE_VOXELS = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class NiftiForms:
-    """The placing fields of a NIfTI header, kept to be written into masks as they were read.
+    """The fields of a NIfTI header that place the voxels, kept to write them unchanged into masks.
 
     Attributes:
-        fields: name and value of each.
+        fields: values by name.
         pixdim: the handedness of the qform, and the voxel sizes in the file's unit.
     """
 
@@ -62,12 +62,12 @@ class NiftiForms:
 
     @classmethod
     def of(cls, header: Nifti1Header) -> NiftiForms:
-        """Those of a file that was read."""
+        """The fields of a header that was read."""
         return cls({name: header[name].copy() for name in FIELDS}, header["pixdim"][:4].copy())
 
     @classmethod
     def placing(cls, geometry: Geometry) -> NiftiForms:
-        """Those of a file that is new: qform and sform alike; for sheared grids the sform alone."""
+        """The fields for a new file: equal qform and sform; for a sheared grid only the sform."""
         from nibabel import Nifti1Header
 
         header = Nifti1Header()
@@ -82,7 +82,7 @@ class NiftiForms:
         """Sets the fields of a header."""
         for name, value in self.fields.items():
             header[name] = value
-        # The unit of time stays out: a mask has none.
+        # Without the unit of time, which a mask does not have.
         header["xyzt_units"] = int(self.fields["xyzt_units"]) & SPACE_UNITS
         header["pixdim"][:4] = self.pixdim
 
@@ -107,7 +107,7 @@ def read_nifti(path: Path) -> Image:
 
 
 def write_nifti(path: Path, mask: np.ndarray, forms: NiftiForms) -> None:
-    """Writes a uint8 mask (k, j, i) as NIfTI-1, packed if `path` ends in .gz.
+    """Writes a uint8 mask (k, j, i) as NIfTI-1, compressed if `path` ends in .gz.
 
     Raises:
         OSError: if writing fails.
@@ -122,7 +122,7 @@ def write_nifti(path: Path, mask: np.ndarray, forms: NiftiForms) -> None:
 
 
 def nibabel_package() -> ModuleType:
-    """nibabel, imported when it is needed: Slicer does not bring it, and the effect reads no files.
+    """nibabel, imported only when needed: it is not part of Slicer, and the effect reads no files.
 
     Raises:
         MissingPackageError: if it is not installed.
@@ -138,7 +138,7 @@ def nibabel_package() -> ModuleType:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked if they are gzip, whatever its name says."""
+    """The file's bytes, decompressed if they are gzip, whatever its name says."""
     try:
         with path.open("rb") as file:
             packed = file.read(2) == GZIP_MAGIC
@@ -163,7 +163,7 @@ def _header(stream: IO[bytes], path: Path) -> Nifti1Header:
     if first is nibabel.Nifti2Header and start[4:12] not in NIFTI_2_MAGIC:
         raise incomplete(path, "line ends in it were changed, as by a transfer as text")
     header = first(start, check=False)
-    # Handedness of the qform: 0 counts as 1 (NIfTI-1 standard), which nibabel takes only as fixed.
+    # Handedness of the qform: 0 means 1 (NIfTI-1 standard), but nibabel accepts only -1 and 1.
     header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1
     return header
 
@@ -177,7 +177,7 @@ def _data_file_of(header: Path) -> Path:
 
 
 def _voxels(stream: IO[bytes], header: Nifti1Header, position: int, path: Path) -> np.ndarray:
-    """The intensities (k, j, i), from a stream that has been read up to `position`."""
+    """The intensities (k, j, i) from a stream that was read up to byte `position`."""
     shape, stored = _shape_and_type(header, path)
     offset = float(header["vox_offset"])
     if not position <= offset < path.stat().st_size * GZIP_LIMIT:
@@ -195,7 +195,7 @@ def _voxels(stream: IO[bytes], header: Nifti1Header, position: int, path: Path) 
         filled += len(chunk)
     if filled < size:
         raise incomplete(path, f"it holds {filled} of {size} bytes of voxels")
-    # To the end, where gzip has its checksum.
+    # To the end, where gzip stores its checksum.
     while stream.read(CHUNK_BYTES):
         pass
     voxels = buffer.view(stored).reshape(shape[::-1])
@@ -205,7 +205,7 @@ def _voxels(stream: IO[bytes], header: Nifti1Header, position: int, path: Path) 
 
 
 def _shape_and_type(header: Nifti1Header, path: Path) -> tuple[tuple[int, int, int], np.dtype]:
-    """Shape (i, j, k) and stored type of a volume of numbers."""
+    """Shape (i, j, k) and data type of the stored voxels."""
     try:
         shape, stored = tuple(int(n) for n in header.get_data_shape()), header.get_data_dtype()
     except (nibabel_package().spatialimages.HeaderDataError, KeyError) as error:
@@ -214,7 +214,7 @@ def _shape_and_type(header: Nifti1Header, path: Path) -> tuple[tuple[int, int, i
         raise InputError(f"The header of {path} is wrong: its dimensions are {shape}.")
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    # The fifth dimension holds a vector's components.
+    # The fifth dimension is for the components of vectors.
     components = shape[4] if len(shape) == 5 and shape[3] == 1 else len(stored.names or "-")
     check_components(components)
     check_dimensions(max(len(shape), 3))
@@ -224,23 +224,24 @@ def _shape_and_type(header: Nifti1Header, path: Path) -> tuple[tuple[int, int, i
 
 
 def _check_size(stream: IO[bytes], needed: int, path: Path) -> None:
-    """Refuses a file that is too short, before memory is taken for what its header promises."""
+    """Refuses a file that is too short before memory is allocated for its header's promises."""
     there = path.stat().st_size * (GZIP_LIMIT if isinstance(stream, gzip.GzipFile) else 1)
     if there < needed:
         raise incomplete(path, f"its header promises {needed} bytes and there are {there}")
 
 
 def _chunks(stream: IO[bytes], count: int) -> Iterator[bytes]:
-    """The next `count` bytes of a stream, or those that there are."""
+    """The next `count` bytes of a stream, or fewer at its end."""
     while count > 0 and (chunk := stream.read(min(CHUNK_BYTES, count))):
         count -= len(chunk)
         yield chunk
 
 
 def _scaled(voxels: np.ndarray, header: Nifti1Header) -> np.ndarray:
-    """Intensities of stored values; scaled ones in single precision, as ITK has them.
+    """Intensities of stored values; scaled ones in single precision, as in ITK.
 
-    Integers of 64 bits become double. A slope of 0 or NaN means none (NIfTI-1 standard).
+    64-bit integers become double precision. A slope of 0 or NaN means no scaling (NIfTI-1
+    standard).
     """
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     intercept = intercept if np.isfinite(intercept) else 0.0
@@ -248,7 +249,7 @@ def _scaled(voxels: np.ndarray, header: Nifti1Header) -> np.ndarray:
         return voxels.astype(np.float64) if voxels.dtype.itemsize > 8 else voxels
     kind = np.float64 if voxels.dtype.itemsize >= 8 else np.float32
     scaled = voxels.astype(kind)
-    # What overflows is infinite, which is told when the intensities are looked at.
+    # An overflow gives infinity, which is reported when the intensities are checked.
     with np.errstate(over="ignore", invalid="ignore"):
         scaled *= kind(slope)
         scaled += kind(intercept)
@@ -258,22 +259,22 @@ def _scaled(voxels: np.ndarray, header: Nifti1Header) -> np.ndarray:
 def _placed(
     header: Nifti1Header, shape: tuple[int, int, int], name: str
 ) -> tuple[Geometry, tuple[str, ...]]:
-    """The grid of a NIfTI file as Slicer places it, and what the user should know about that.
+    """The grid of a NIfTI file as Slicer places it, and what the user should know about it.
 
-    Slicer, ITK-SNAP and whatever else is built on ITK take the qform, unless the sform is
-    orthogonal and the scanner's own, or there is no qform. So is it done here, because prompts come
-    from Slicer and masks go to it. nibabel, FSL and SPM take the sform wherever there is one. Files
-    on which they differ get a warning. A sheared sform without a qform is read as it stands; ITK
-    refuses it.
+    Slicer, ITK-SNAP and other programs built on ITK take the qform, unless the sform is orthogonal
+    and that of the scanner, or there is no qform. The same is done here, because prompts come from
+    Slicer and masks go to it. nibabel, FSL and SPM take the sform whenever there is one. Where the
+    two differ, a warning says so. A sheared sform without a qform, which ITK refuses, is used as
+    it is.
 
     Source: SetImageIOOrientationFromNIfTI in ITK 5.4's itkNiftiImageIO.cxx.
 
     Args:
         shape: (k, j, i).
-        name: of the file, for the messages.
+        name: the file's name, for messages.
 
     Returns:
-        Geometry, and warnings.
+        The grid and warnings.
 
     Raises:
         InputError: if the header cannot place the voxels.
@@ -294,14 +295,14 @@ def _placed(
         f"The {form} in the header of {name} is wrong, so the other form was taken. ({problem})"
         for form, problem in wrong.items()
     )
-    geometry, told = _chosen(forms, header, sizes * scale, shape, name)
-    return geometry, warnings + told
+    geometry, more = _chosen(forms, header, sizes * scale, shape, name)
+    return geometry, warnings + more
 
 
 def _forms(
     header: Nifti1Header, scale: float, shape: tuple[int, int, int]
 ) -> tuple[dict[str, Geometry], dict[str, ValueError]]:
-    """The grids in mm by each form that is set, and what is wrong with those that place nothing."""
+    """The grids in mm by each form that is set, and the errors of those that cannot be used."""
     forms, wrong = {}, {}
     for form in ("qform", "sform"):
         if header[f"{form}_code"] <= 0:
@@ -321,10 +322,10 @@ def _chosen(
     shape: tuple[int, int, int],
     name: str,
 ) -> tuple[Geometry, tuple[str, ...]]:
-    """The grid that ITK takes, and a warning where another could have been taken; sizes in mm."""
+    """The grid that ITK chooses, and a warning if another differs from it; sizes in mm."""
     qform, sform = forms.get("qform"), forms.get("sform")
     if not forms:
-        # Along the axes of DICOM's patient, from the first voxel on.
+        # As ITK does: along DICOM's patient axes, with the first voxel at the origin.
         return Geometry(np.diag([*(sizes * (-1, -1, 1)), 1.0]), shape), (
             f"{name} does not say where its voxels lie (neither qform nor sform is set). They were "
             "placed as Slicer does; left and right may be the wrong way round.",
@@ -336,7 +337,7 @@ def _chosen(
     scanners = int(header["sform_code"]) == SCANNER and not sform.is_sheared(ITK_TOLERANCE)
     if not (qform is None or scanners or _similar(qform, sform)):
         return qform, _difference(name, qform, "qform", sform, "sform")
-    # The sform's directions and origin, but the voxel sizes beside it.
+    # As ITK does: the sform's directions and origin, with the voxel sizes of pixdim.
     matrix = sform.ijk_to_ras.copy()
     matrix[:3, :3] = sform.directions * sizes
     taken = Geometry(matrix, shape)
@@ -353,11 +354,10 @@ def _similar(one: Geometry, other: Geometry) -> bool:
 def _difference(
     name: str, taken: Geometry, by_taken: str, other: Geometry, by_other: str
 ) -> tuple[str, ...]:
-    """A warning that a file places its voxels twice, if it does."""
-    last = np.array(taken.shape[::-1]) - 1
-    corners = np.stack(np.meshgrid(*[(0, n) for n in last], indexing="ij"), axis=-1).reshape(-1, 3)
+    """A warning if two fields of a file place the voxels differently."""
+    corners = corners_between((0,) * 3, np.array(taken.shape[::-1]) - 1)
     apart = np.linalg.norm(taken.to_ras(corners) - other.to_ras(corners), axis=1)
-    # The first corner of the farthest ones.
+    # The first of the corners that are farthest apart.
     farthest = corners[int(np.argmax(apart > apart.max() * 0.999))]
     if apart.max() <= SAME_PLACE_VOXELS * taken.spacing.min():
         return ()

@@ -1,7 +1,7 @@
-"""A volume seen slice by slice, always the same way round.
+"""A volume as a stack of slices in a fixed orientation.
 
-A slice-wise model should see the same pictures however the voxels happen to be stored. The axes
-are therefore put into a fixed order and direction first. This is a view: no voxel is copied.
+A slice-wise model should get the same pictures however the voxels are stored. The array axes are
+therefore brought into a fixed order and direction first. The result is a view: no voxel is copied.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 
 from .geometry import Geometry
 
-# An axis counts as the scan's own slice axis if its spacing exceeds the others by this factor.
+# An axis is taken for the scan's slice axis if its spacing exceeds the others by this factor.
 THICK_SLICE_FACTOR = 1.3
-# If just one axis has no more voxels than this, they are slices, whatever the spacing.
+# If exactly one axis has no more voxels than this, it is the slice axis, whatever the spacing.
 FEW_SLICES = 3
-# For each anatomical slice axis: the anatomical axes of slice, row and column, and the sign that
-# says which way they run. 0, 1, 2 are R, A, S. Rows run down and columns to the right of the
-# picture that radiologists know: patient's left on the right, front or head at the top.
+# For each anatomical slice axis: the anatomical axes of slice, row and column, with the sign of
+# their direction. 0, 1, 2 are R, A, S. Rows run down and columns to the right in the radiological
+# convention: patient's left on the right, front or head at the top.
 SLICE_VIEWS = {
     2: ((2, +1), (1, -1), (0, -1)),  # axial
     1: ((1, +1), (2, -1), (0, -1)),  # coronal
@@ -29,11 +29,11 @@ SLICE_VIEWS = {
 
 @dataclass(frozen=True)
 class Reorientation:
-    """A change of array axes: reordered, some of them reversed.
+    """A permutation of the array axes, some of them reversed.
 
     Attributes:
         axes: new array axis n is old array axis `axes[n]`.
-        flips: whether new array axis n runs against the old one.
+        flips: whether new array axis n has the opposite direction of the old one.
     """
 
     axes: tuple[int, int, int]
@@ -44,11 +44,11 @@ class Reorientation:
         return voxels.transpose(self.axes)[self._slices()]
 
     def undo(self, voxels: np.ndarray) -> np.ndarray:
-        """The view of a reoriented array in the old order."""
+        """The view of a reoriented array in its original order."""
         return voxels[self._slices()].transpose(np.argsort(self.axes))
 
     def apply_to_geometry(self, geometry: Geometry) -> Geometry:
-        """The grid of the reoriented view: every voxel stays where it is."""
+        """The grid of the reoriented view; every voxel keeps its position."""
         new_to_old = np.zeros((4, 4))
         new_to_old[3, 3] = 1
         for new_axis, (old_axis, flip) in enumerate(zip(self.axes, self.flips, strict=True)):
@@ -62,11 +62,11 @@ class Reorientation:
     def undo_start(
         self, start: tuple[int, ...], shape: tuple[int, ...], whole: tuple[int, ...]
     ) -> tuple[int, int, int]:
-        """First voxel, in the old order, of a box given in the new one.
+        """First voxel of a box in the original order.
 
         Args:
-            start: first voxel of the box.
-            shape: of the box.
+            start: first voxel of the box in the reoriented array.
+            shape: shape of the box in the reoriented array.
             whole: shape of the whole reoriented array.
         """
         old = [0, 0, 0]
@@ -80,19 +80,19 @@ class Reorientation:
 
 
 def slices_first(geometry: Geometry) -> Reorientation:
-    """The view (slice, row, column) of a grid in which slice-wise models see it.
+    """The (slice, row, column) view of a grid for slice-wise models.
 
-    Slices are those of the scan: across the one axis with few voxels, or where one spacing is
-    clearly the largest; else axial ones.
-    The choice follows the grid's own RAS, so storing the voxels flipped or permuted changes
-    nothing; neither does a parent transform, because it is not part of the grid.
+    The slices are those of the scan: perpendicular to the one axis with few voxels, or to the axis
+    with clearly the largest spacing; otherwise they are axial. The choice depends on the grid's own
+    RAS, so storing the voxels flipped or permuted changes nothing; neither does a parent transform,
+    because it is not part of the grid.
     """
     anatomical = _closest_anatomical_axes(geometry)
     return _view(geometry, anatomical, _slice_axis(geometry, anatomical))
 
 
 def all_planes(geometry: Geometry) -> tuple[Reorientation, Reorientation, Reorientation]:
-    """The views of a grid along each of its axes; that of `slices_first` comes first."""
+    """The views of a grid along each of its axes; the one of `slices_first` comes first."""
     anatomical = _closest_anatomical_axes(geometry)
     first = _slice_axis(geometry, anatomical)
     axes = sorted(range(3), key=lambda axis: (axis != first, -anatomical[axis]))
@@ -100,9 +100,9 @@ def all_planes(geometry: Geometry) -> tuple[Reorientation, Reorientation, Reorie
 
 
 def towards_ras(geometry: Geometry) -> Reorientation:
-    """The view of a grid as (x, y, z), the axes that run closest to R, A and S, in that direction.
+    """The view of a grid whose axes are closest to R, A and S, in these directions.
 
-    As NIfTI tools call it canonical, or RAS+; how the voxels are stored changes nothing.
+    NIfTI tools call this canonical or RAS+. It does not depend on how the voxels are stored.
     """
     anatomical = _closest_anatomical_axes(geometry)
     axes = tuple(anatomical.index(world) for world in range(3))
@@ -111,7 +111,7 @@ def towards_ras(geometry: Geometry) -> Reorientation:
 
 
 def _view(geometry: Geometry, anatomical: tuple[int, ...], slice_axis: int) -> Reorientation:
-    """The view whose slices are stacked along an array axis."""
+    """The view with slices along an array axis."""
     view = SLICE_VIEWS[anatomical[slice_axis]]
     axes = tuple(anatomical.index(world) for world, _ in view)
     flips = tuple(
@@ -122,7 +122,7 @@ def _view(geometry: Geometry, anatomical: tuple[int, ...], slice_axis: int) -> R
 
 
 def _closest_anatomical_axes(geometry: Geometry) -> tuple[int, ...]:
-    """For each array axis (k, j, i), which of R, A, S it follows; each is taken once."""
+    """For each array axis (k, j, i), the closest of R, A, S; each is assigned once."""
     alignment = np.abs(geometry.directions.T[::-1])
     return max(permutations(range(3)), key=lambda world: alignment[range(3), world].sum())
 

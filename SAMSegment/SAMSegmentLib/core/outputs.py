@@ -1,4 +1,4 @@
-"""Files that are to be written: whole or not at all, and never over what was read."""
+"""Writes files completely or not at all, and never over a file that was read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError, WriteError, reason_of
-from .file_kinds import DICOM_MARK_AT, Kind, kind_of
+from .file_formats import DICOM_MARK_AT, Kind, kind_of
 from .text_headers import named_files
 
 PREFIX = ".samsegment-"
@@ -26,15 +26,15 @@ def check_new_file(
     overwrite: bool = True,
     inputs: Iterable[str | os.PathLike] = (),
 ) -> None:
-    """Finds out before the work whether a file can be written at `path`.
+    """Checks before the computation whether a file can be written at `path`.
 
     Args:
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
         inputs: files and folders that are read; their files are never replaced.
 
     Raises:
-        InputError: if it is a folder, the folder it is to lie in is missing or read-only, or
-            something is there that is not to be replaced.
+        InputError: if the path is a folder, its folder is missing or read-only, or the file exists
+            and must not be replaced.
     """
     path = Path(path)
     if os.path.isdir(path):
@@ -54,21 +54,21 @@ def check_new_file(
 
 
 @contextmanager
-def replaced_when_whole(
+def atomic_output(
     path: Path,
     overwrite: bool = True,
     inputs: Iterable[str | os.PathLike] = (),
     suffix: str | None = None,
 ) -> Iterator[Path]:
-    """Gives a temporary path beside `path`, and moves it over `path` when all went well.
+    """Gives a temporary path beside `path`, and moves it to `path` at the end if nothing failed.
 
     Args:
-        overwrite, inputs: see `check_new_file`; looked at again at the end.
+        overwrite, inputs: see `check_new_file`; checked again at the end.
         suffix: ending of the temporary name; that of `path` if left out.
 
     Raises:
-        InputError: if something is there by now that is not to be replaced.
-        WriteError: if writing fails. In both cases what was there before is still there.
+        InputError: if there is a file by now that must not be replaced.
+        WriteError: if writing fails. In both cases an existing file is unchanged.
     """
     path = Path(path)
     try:
@@ -90,11 +90,11 @@ def replaced_when_whole(
             unfinished.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file in one step, by way of a temporary one beside it (NAME.*.tmp).
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file in one step, through a temporary file beside it (NAME.*.tmp).
 
     Raises:
-        OSError: if it cannot be written; what was there before still is.
+        OSError: if it cannot be written; an existing file is unchanged.
     """
     descriptor, temporary = new_file(path.parent, f"{path.name}.", ".tmp")
     try:
@@ -110,14 +110,14 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def new_file(folder: Path, prefix: str, suffix: str) -> tuple[int, str]:
-    """A new, empty file with a name of its own: its descriptor, open for writing, and its path.
+    """A new, empty file with a unique name: its descriptor, open for writing, and its path.
 
-    As `tempfile.mkstemp`, but with the access rights that every new file of this process gets
-    there. To give them afterwards, one would have to know the process's file mode mask, which can
-    only be read by setting it, for all threads.
+    Unlike `tempfile.mkstemp`, it has the usual access rights of new files. They could not be set
+    afterwards, because the process's file mode mask can only be read by setting it, for all
+    threads.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: if it cannot be created.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     for _ in range(_TRIES):
@@ -130,7 +130,7 @@ def new_file(folder: Path, prefix: str, suffix: str) -> tuple[int, str]:
 def _move(unfinished: Path, path: Path, overwrite: bool) -> None:
     if not overwrite:
         try:
-            # Unlike a renamed file, a link never replaces what came there a moment ago.
+            # Unlike renaming, a link never replaces a file that was created a moment ago.
             os.link(unfinished, path)
             return
         except FileExistsError:
@@ -165,11 +165,11 @@ def _exists(path: Path) -> InputError:
 
 
 def _is_file_of(path: Path, source: Path) -> bool:
-    """Whether a path leads to a file that is read, by any name, link or hard link."""
+    """Whether a path is one of the files that are read, under any name, link or hard link."""
     if not os.path.isdir(source):
         return any(_same_file(path, file) for file in _files_of(source))
     if not _is_dicom(path):
-        # Not a part of the series: an earlier mask beside the slices may be replaced.
+        # Not part of the series: an earlier mask beside the slices may be replaced.
         return False
     with suppress(OSError):
         return any(_same_file(path, entry) for entry in source.iterdir())
@@ -177,7 +177,7 @@ def _is_file_of(path: Path, source: Path) -> bool:
 
 
 def _files_of(source: Path) -> Iterator[Path]:
-    """An image's file, and those beside it that hold its voxels."""
+    """The file of an image, and the files beside it with its voxels."""
     yield source
     if source.suffix in _PAIR:
         yield from (source.with_suffix(suffix) for suffix in _PAIR)

@@ -1,4 +1,4 @@
-"""Paths as users have them: missing, too long, of pipes, or with names that are not UTF-8."""
+"""Paths that users give: missing, too long, of pipes, or with names that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .errors import InputError
 
 
 def existing_path(path: str | os.PathLike) -> Path:
-    """The path of a file or folder that is there.
+    """The path of an existing file or folder.
 
     Raises:
-        InputError: if it is not, cannot be reached, or is neither file nor folder.
+        InputError: if it does not exist, cannot be reached, or is neither file nor folder.
     """
     if not os.fspath(path):
         raise InputError("The path is empty: name a file or folder.")
@@ -34,10 +34,10 @@ def existing_path(path: str | os.PathLike) -> Path:
 
 
 def absolute(path: str | os.PathLike) -> str:
-    """The whole path of a file or folder, which need not be there; "~" is the user's own folder.
+    """The absolute path of a file or folder, which need not exist; "~" is the user's home.
 
     Raises:
-        InputError: if the path starts from the folder that this program works in, and that is gone.
+        InputError: if the path is relative and the working folder was deleted.
     """
     path = os.path.expanduser(path)
     try:
@@ -51,18 +51,17 @@ def absolute(path: str | os.PathLike) -> str:
 
 @contextmanager
 def named_in_utf8(path: str | os.PathLike) -> Iterator[Path]:
-    """The same file or folder under a name that libraries in C++ can open.
+    """The same file under a name that libraries in C++ can open.
 
-    They take names in UTF-8, whatever the file system has: SimpleITK aborts the process on a name
-    with other bytes, such as an old archive's in Latin-1, and does not find a file where the
-    locale is not UTF-8. Such a name is replaced by a symbolic link's, for as long as this lasts.
-    What lies in a folder keeps its name where that is UTF-8.
+    They expect names in UTF-8, whatever the file system uses: SimpleITK aborts the process on other
+    bytes, such as Latin-1 names from an old archive, and does not find a file where the locale is
+    not UTF-8. Such a file gets a symbolic link with another name until the block ends.
 
     Raises:
-        InputError: if no link can be made; it says to rename the file.
+        InputError: if no link can be made; the message says to rename the file.
     """
     path = Path(path)
-    if _is_utf8(path) and not (path.is_dir() and _foreign_names(path)):
+    if _is_utf8(path):
         yield path
         return
     try:
@@ -80,31 +79,22 @@ def named_in_utf8(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def _linked(path: Path, folder: Path) -> Path:
-    """A link in `folder` by which the path can be opened."""
-    if _is_utf8(Path(path.name)) and not path.is_dir():
-        # By way of its folder, where a header finds its data.
+    """A link in `folder` through which the file can be opened."""
+    if _is_utf8(Path(path.name)):
+        # The link is to its folder, so that a header's data file is found beside it.
         (folder / "folder").symlink_to(path.parent, target_is_directory=True)
         return folder / "folder" / path.name
-    if path.is_dir() and _foreign_names(path):
-        for number, name in enumerate(sorted(os.listdir(path))):
-            usable = name if _is_utf8(Path(name)) else f"{number}{_usable_suffix(name)}"
-            (folder / usable).symlink_to(path / name)
-        return folder
     link = folder / f"link{_usable_suffix(path.name)}"
-    link.symlink_to(path, target_is_directory=path.is_dir())
+    link.symlink_to(path)
     return link
 
 
 def _usable_suffix(name: str) -> str:
-    """The endings of a file name by which its format is known, such as ".nii.gz"."""
+    """The endings of a file name that show its format, such as ".nii.gz"."""
     suffixes = Path(name).suffixes[-2:]
     while suffixes and not _is_utf8(Path("".join(suffixes))):
         suffixes.pop(0)
     return "".join(suffixes)
-
-
-def _foreign_names(folder: Path) -> bool:
-    return not all(_is_utf8(Path(name)) for name in os.listdir(folder))
 
 
 def _is_utf8(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, and learns that it should stop."""
+"""How long computations report their progress, and notice that they were cancelled."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ PreviewCallback = Callable[[Callable[[], "Prediction"]], None]
 
 
 class CancelFlag(Protocol):
-    """Anything with `is_set()`: threading.Event and multiprocessing.Event are."""
+    """Anything with `is_set()`, such as threading.Event and multiprocessing.Event."""
 
     def is_set(self) -> bool: ...
 
 
 class Watch:
-    """Carries progress, the wish to cancel, and looks at what is there so far, through the work.
+    """Passes progress, cancellation and previews through a computation.
 
     Args:
-        progress: called as `progress(done, total, message)` from the thread that works.
-        cancel: looked at before each step.
-        preview: called as `preview(make)` when there is something to look at; `make()` gives it as
-            a Prediction, and is only to be called if somebody looks: it takes a moment.
-        facing: across the plane in which the user looks, a direction in the image's RAS: what lies
-            in that plane is best shown first; None if it is not known.
+        progress: called as `progress(done, total, message)` from the computing thread.
+        cancel: checked before each step.
+        preview: called as `preview(make)` when there is an intermediate result; `make()` computes
+            it as a Prediction, which takes a moment, so it should be called only if it is shown.
+        facing: normal of the slice that the user is viewing, a direction in the image's RAS; a
+            preview should begin with that slice. None if unknown.
 
     Attributes:
-        facing: see above; it never changes the answer.
+        facing: see above; it never changes the result.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Watch:
             self._progress(done, total, message)
 
     def check(self) -> None:
-        """Raises Cancelled if the user asked to stop; for the insides of long steps."""
+        """Raises Cancelled if the user asked to stop; for use within long steps."""
         if self._cancel is not None and self._cancel.is_set():
             raise Cancelled("Cancelled. Nothing was changed.")
 
     def show(self, make: Callable[[], Prediction]) -> None:
-        """Offers what is there so far for looking at."""
+        """Offers an intermediate result for a preview."""
         if self._preview is not None:
             self._preview(make)

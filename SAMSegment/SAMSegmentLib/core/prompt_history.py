@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .prompts import Line, Point, Prompts, Roi
+from .prompts import Point, Prompts, Roi
 
 
 class PromptHistory:
     """Prompts as the user edits them; each change can be undone and redone.
 
-    What changes nothing is no step: there is nothing to undo, and what was undone can be redone.
+    An edit that changes nothing is not a step: it adds nothing to undo, and what was undone can
+    still be redone. Prompts are immutable and small, so the history simply keeps every state.
 
-    Prompts are immutable and small, so the history simply keeps every state.
+    Args:
+        prompts: the first state; no prompts if left out.
     """
 
     def __init__(self, prompts: Prompts | None = None) -> None:
@@ -21,90 +23,47 @@ class PromptHistory:
 
     @property
     def prompts(self) -> Prompts:
-        """The prompts as they stand now."""
+        """The prompts as they are now."""
         return self._states[self._current]
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a change to take back."""
+        """Whether there is a change to undo."""
         return self._current > 0
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a change that was taken back."""
+        """Whether there is a change that was undone."""
         return self._current + 1 < len(self._states)
 
-    def set_roi(self, roi: Roi | None) -> None:
-        """Replaces the ROI; None removes it."""
+    def set_roi(self, roi: Roi) -> None:
+        """Replaces the ROI."""
         self.replace(replace(self.prompts, roi=roi))
-
-    def set_line(self, line: Line | None) -> None:
-        """Replaces the line; None removes it."""
-        self.replace(replace(self.prompts, line=line))
 
     def add_point(self, point: Point) -> None:
         """Adds a point after the others."""
-        self._set_points((*self.prompts.points, point))
-
-    def move_point(self, index: int, ras: tuple[float, float, float]) -> None:
-        """Puts a point elsewhere, RAS in mm; it keeps its sign and its turn.
-
-        Raises:
-            IndexError: if there is no such point.
-        """
-        self._set_point(index, Point(ras, self._point(index).positive))
-
-    def flip_point(self, index: int) -> None:
-        """Makes a positive point negative, and the other way round.
-
-        Raises:
-            IndexError: if there is no such point.
-        """
-        point = self._point(index)
-        self._set_point(index, Point(point.ras, not point.positive))
-
-    def remove_point(self, index: int) -> None:
-        """Takes a point out.
-
-        Raises:
-            IndexError: if there is no such point.
-        """
-        self._point(index)
-        points = self.prompts.points
-        self._set_points((*points[:index], *points[index + 1 :]))
+        self.replace(replace(self.prompts, points=(*self.prompts.points, point)))
 
     def clear(self) -> None:
-        """Removes all prompts; this too can be undone."""
+        """Removes all prompts; this can be undone, too."""
         self.replace(Prompts())
 
     def replace(self, prompts: Prompts) -> None:
-        """Takes any other prompts as one step; the same ones are none."""
+        """Makes any other prompts the next state, in one step."""
         if prompts != self.prompts:
             self._states = [*self._states[: self._current + 1], prompts]
             self._current += 1
 
     def undo(self) -> bool:
-        """Takes the last change back. False if there is none."""
+        """Undoes the last change. False if there is none."""
         if not self.can_undo:
             return False
         self._current -= 1
         return True
 
     def redo(self) -> bool:
-        """Does again what was undone last. False if there is nothing."""
+        """Redoes the change that was undone last. False if there is none."""
         if not self.can_redo:
             return False
         self._current += 1
         return True
-
-    def _point(self, index: int) -> Point:
-        if not 0 <= index < len(self.prompts.points):
-            raise IndexError(f"There is no point {index}: there are {len(self.prompts.points)}.")
-        return self.prompts.points[index]
-
-    def _set_point(self, index: int, point: Point) -> None:
-        points = self.prompts.points
-        self._set_points((*points[:index], point, *points[index + 1 :]))
-
-    def _set_points(self, points: tuple[Point, ...]) -> None:
-        self.replace(replace(self.prompts, points=points))

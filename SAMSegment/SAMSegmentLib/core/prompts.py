@@ -1,6 +1,6 @@
-"""What the user says about the object: points, a measured line, a region of interest, in RAS mm.
+"""The prompts of one object: points, a measured line, a region of interest, in RAS mm.
 
-Prompts are values: never changed, only replaced. Their RAS is that of the image they go with.
+Prompts are immutable values. Their RAS is that of the image they belong to.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 
 from . import arguments
 from .errors import InputError
-from .geometry import ORTHOGONAL_TOLERANCE, Geometry, apply_matrix
+from .geometry import ORTHOGONAL_TOLERANCE, Geometry, apply_matrix, corners_between
 
-# An ROI face that runs exactly through voxel centres includes them, whatever the rounding.
+# An ROI face exactly through voxel centres includes them despite rounding.
 FACE_TOLERANCE = 1e-6
-# A line shorter than this is a slip of the mouse.
+# A shorter line is an accidental click.
 SHORTEST_LINE_MM = 0.01
 # Directions in files have six digits or more.
 UNIT_TOLERANCE = 1e-3
 NO_SIZE = "The ROI has no size along at least one axis: make it larger."
-# What JSON of another shape raises when it is taken apart.
+# What parsing raises for JSON of another structure.
 DAMAGE = (
     KeyError,
     TypeError,
@@ -36,7 +36,7 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Point:
-    """A click on the object (positive) or beside it (negative), RAS in mm."""
+    """A point on the object (positive) or outside it (negative), RAS in mm."""
 
     ras: tuple[float, float, float]
     positive: bool = True
@@ -51,13 +51,13 @@ class Point:
 
 
 def positions_of(points: Sequence[Point]) -> np.ndarray:
-    """RAS in mm of points, (N, 3)."""
+    """Positions of points in RAS mm, (N, 3)."""
     return np.array([point.ras for point in points], dtype=float).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A measured longest diameter of the object, as RECIST has it: from border to border.
+    """The measured longest diameter of the object, from border to border, as in RECIST.
 
     Attributes:
         start, end: RAS in mm.
@@ -75,7 +75,7 @@ class Line:
 
     @property
     def length(self) -> float:
-        """mm."""
+        """Length in mm."""
         return float(np.linalg.norm(np.subtract(self.end, self.start)))
 
     @property
@@ -96,7 +96,7 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class Roi:
-    """A box around the object; under a transform with shear, a parallelepiped.
+    """A box around the object, or a parallelepiped after a transform with shear.
 
     Attributes:
         box_to_ras: 4x4, maps the unit cube [-0.5, 0.5]^3 to RAS in mm.
@@ -122,8 +122,19 @@ class Roi:
         return hash(tuple(self.box_to_ras.ravel().tolist()))
 
     @classmethod
-    def from_box(cls, center, size, axes=None) -> Roi:
-        """An ROI from its centre (R, A, S), edge lengths, both in mm, and unit axes (columns)."""
+    def from_box(
+        cls,
+        center: Sequence[float],
+        size: Sequence[float],
+        axes: Sequence[Sequence[float]] | None = None,
+    ) -> Roi:
+        """An ROI from its centre and size.
+
+        Args:
+            center: (R, A, S) in mm.
+            size: edge lengths in mm.
+            axes: 3x3, unit edge directions in RAS as columns; None: R, A, S.
+        """
         center = np.array(arguments.position(center, "center"))
         size = arguments.array(size, (3,), "size", "three finite lengths in mm are needed")
         axes = np.eye(3) if axes is None else arguments.array(axes, (3, 3), "axes")
@@ -153,7 +164,7 @@ class Roi:
 
     @property
     def is_sheared(self) -> bool:
-        """Whether this is no box, but a parallelepiped with oblique edges."""
+        """Whether its edges are not orthogonal: a parallelepiped instead of a box."""
         cosines = self.axes.T @ self.axes - np.eye(3)
         return bool(np.abs(cosines).max() > ORTHOGONAL_TOLERANCE)
 
@@ -163,20 +174,19 @@ class Roi:
 
     def corners(self) -> np.ndarray:
         """RAS in mm of the eight corners, (8, 3), in binary order of the box axes."""
-        cube = np.stack(np.meshgrid(*[(-0.5, 0.5)] * 3, indexing="ij"), axis=-1)
-        return apply_matrix(self.box_to_ras, cube.reshape(-1, 3))
+        return apply_matrix(self.box_to_ras, corners_between((-0.5,) * 3, (0.5,) * 3))
 
-    def contains(self, ras) -> np.ndarray:
+    def contains(self, ras: np.ndarray) -> np.ndarray:
         """Whether positions (..., 3) in RAS mm lie inside: boolean (...)."""
-        place = apply_matrix(np.linalg.inv(self.box_to_ras), np.asarray(ras, dtype=float))
-        return (np.abs(place) <= 0.5 + FACE_TOLERANCE).all(-1)
+        position = apply_matrix(np.linalg.inv(self.box_to_ras), ras)
+        return (np.abs(position) <= 0.5 + FACE_TOLERANCE).all(-1)
 
     def contains_voxels(self, geometry: Geometry) -> np.ndarray:
         """Which voxel centres of a grid lie inside: boolean, the grid's shape (k, j, i)."""
         ijk_to_box = np.linalg.inv(self.box_to_ras) @ geometry.ijk_to_ras
         i, j, k = (np.arange(n) for n in geometry.shape[::-1])
         inside = np.ones(geometry.shape, dtype=bool)
-        # Slice by slice, so that no volume of coordinates is ever held.
+        # Slice by slice, so that no volume of coordinates is ever in memory.
         for index, slice_inside in zip(k, inside, strict=True):
             for row in ijk_to_box[:3]:
                 position = (row[1] * j)[:, None] + (row[0] * i + row[2] * index + row[3])
@@ -186,11 +196,14 @@ class Roi:
 
 @dataclass(frozen=True)
 class Prompts:
-    """All that was said about one object.
+    """All prompts of one object.
 
     Attributes:
-        reading: which reading of the first mask is meant, 0 being the likeliest: a point may mean
-            a vessel or the organ around it. Further points correct that one.
+        roi: the region of interest around the object.
+        points: in the order in which they were placed.
+        line: the object's measured diameter.
+        reading: the candidate that the user chose for the first prompt, 0 being the most likely:
+            a point may mean a vessel or the organ around it. Further points correct that one.
     """
 
     roi: Roi | None = None
@@ -203,13 +216,13 @@ class Prompts:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Which of "roi", "points" and "line" are there."""
-        there = {
+        """Which of "roi", "points" and "line" are present."""
+        present = {
             "roi": self.roi is not None,
             "points": bool(self.points),
             "line": self.line is not None,
         }
-        return frozenset(kind for kind, present in there.items() if present)
+        return frozenset(kind for kind, is_present in present.items() if is_present)
 
     def transformed(self, matrix: np.ndarray) -> Prompts:
         """These prompts mapped by a 4x4 matrix."""
@@ -221,7 +234,7 @@ class Prompts:
         )
 
     def is_close(self, other: Prompts, tolerance_mm: float = 1e-6) -> bool:
-        """Whether both say the same, and lie at the same places to within rounding."""
+        """Whether both are the same prompts at the same positions, to within rounding."""
         signs = [tuple(point.positive for point in each.points) for each in (self, other)]
         if (signs[0], self.kinds, self.reading) != (signs[1], other.kinds, other.reading):
             return False
@@ -234,7 +247,7 @@ class Prompts:
         return np.array([*(p.ras for p in self.points), *ends, *corners]).reshape(-1, 3)
 
     def to_json(self) -> str:
-        """One line of JSON; `from_json` gives the same prompts back, to the last bit."""
+        """One line of JSON, from which `from_json` restores the prompts exactly."""
         roi = None if self.roi is None else self.roi.box_to_ras.tolist()
         points = [{"ras": list(p.ras), "positive": p.positive} for p in self.points]
         data = {"roi": roi, "points": points}
@@ -255,7 +268,7 @@ class Prompts:
             data = json.loads(text)
             roi = None if data["roi"] is None else Roi(data["roi"])
             points = tuple(Point(tuple(p["ras"]), bool(p["positive"])) for p in data["points"])
-            # Prompts of earlier versions know no line, and no reading.
+            # Earlier versions stored no line and no candidate.
             ends = data.get("line")
             line = None if ends is None else _line_of(ends)
             reading = int(data.get("reading", 0))

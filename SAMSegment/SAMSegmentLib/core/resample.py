@@ -1,4 +1,4 @@
-"""Values of one grid at the voxels of another."""
+"""Interpolates the values of one grid at the voxels of another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from .geometry import Geometry
+from .geometry import Geometry, corners_between
 
 # What SimpleITK reads as it is; other types are converted, and only the part that is needed.
 _PLAIN_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
@@ -21,8 +21,9 @@ def resample_linear(
 
     Args:
         values: (k, j, i) on the grid `source`.
-        target: grid of the result; both grids share one RAS.
-        outside: value where the target leaves the source's voxels (not just their centres).
+        source: grid of the values.
+        target: grid of the result, in the same RAS.
+        outside: value outside the source's voxels (not just their centres).
 
     Returns:
         float32, shape of `target`.
@@ -42,8 +43,10 @@ def resample_linear(
     return resampled
 
 
-def _inside(to_source: np.ndarray, source_shape, target_shape) -> np.ndarray:
-    """Which target voxel centres lie in a source voxel."""
+def _inside(
+    to_source: np.ndarray, source_shape: tuple[int, ...], target_shape: tuple[int, ...]
+) -> np.ndarray:
+    """Which centres of target voxels lie in a source voxel."""
     i, j, k = (np.arange(n, dtype=np.float32) for n in target_shape[::-1])
     inside = np.ones(target_shape, dtype=bool)
     for row, size in zip(to_source[:3], source_shape[::-1], strict=True):
@@ -56,12 +59,13 @@ def _inside(to_source: np.ndarray, source_shape, target_shape) -> np.ndarray:
 def sample_linear(
     voxels: np.ndarray, source: Geometry, target: Geometry, outside: float
 ) -> np.ndarray:
-    """Linear interpolation of a volume on another grid, by SimpleITK.
+    """Linear interpolation of a part of a volume on another grid, by SimpleITK.
 
     Args:
         voxels: (k, j, i) on the grid `source`; only the part around the target is read.
-        target: grid of the result; both grids share one RAS.
-        outside: value where the target leaves the source's voxels (not just their centres).
+        source: grid of the voxels.
+        target: grid of the result, in the same RAS.
+        outside: value outside the source's voxels (not just their centres).
 
     Returns:
         float32, shape of `target`.
@@ -71,7 +75,7 @@ def sample_linear(
     if (stop <= start).any():
         return np.full(target.shape, outside, dtype=np.float32)
     part = voxels[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
-    # Both grids as plain indices: SimpleITK's own geometry has no shear.
+    # In voxel indices, because SimpleITK's resampling does not support sheared grids.
     transform = sitk.AffineTransform(3)
     transform.SetMatrix(to_source[:3, :3].ravel().tolist())
     transform.SetTranslation((to_source[:3, 3] - start[::-1]).tolist())
@@ -89,9 +93,11 @@ def sample_linear(
     return sitk.GetArrayFromImage(resampled)
 
 
-def _box_around(to_source: np.ndarray, source_shape, target_shape) -> tuple[np.ndarray, np.ndarray]:
-    """First voxel, and the one behind the last (k, j, i), that the target's voxels lie between."""
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in target_shape[::-1]])).reshape(3, -1)
+def _box_around(
+    to_source: np.ndarray, source_shape: tuple[int, ...], target_shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The box of source voxels around the target: its first voxel and its end (k, j, i)."""
+    corners = np.ascontiguousarray(corners_between((0,) * 3, np.array(target_shape[::-1]) - 1).T)
     index = (to_source[:3, :3] @ corners + to_source[:3, 3:])[::-1]
     start = np.clip(np.floor(index.min(1)), 0, source_shape).astype(int)
     stop = np.clip(np.ceil(index.max(1)) + 1, 0, source_shape).astype(int)
@@ -107,12 +113,14 @@ def _image_of(part: np.ndarray) -> sitk.Image:
 def area_weights(
     source_size: int, target_size: int, start: float = 0.0, extent: float | None = None
 ) -> np.ndarray:
-    """Weights (target, source) that average each target pixel over the source it covers.
+    """Weights (target, source) that average each target pixel over the source pixels it covers.
 
-    The same rule for shrinking and enlarging, as OpenCV's INTER_AREA, with which the slice-wise
-    models were trained. Rows sum to one, or to less where they leave the source.
+    The same rule for shrinking and enlarging: that of OpenCV's INTER_AREA, with which the
+    slice-wise models were trained. Rows sum to one, or to less where a target pixel extends beyond
+    the source.
 
     Args:
+        source_size, target_size: number of pixels.
         start: where the target begins, in source pixels from the source's edge.
         extent: source pixels that the target covers; None: all.
     """
@@ -128,7 +136,8 @@ def linear_weights(positions: np.ndarray, size: int) -> np.ndarray:
     """Weights (positions, size) that interpolate linearly between `size` values.
 
     Args:
-        positions: continuous indices into the values; beyond their ends, the end's value holds.
+        positions: continuous indices of values; beyond either end, the end's value is used.
+        size: number of values.
     """
     positions = np.clip(np.asarray(positions, dtype=float), 0, size - 1)
     lower = np.minimum(positions.astype(int), max(size - 2, 0))
@@ -145,16 +154,16 @@ def interpolated(values: np.ndarray, positions: Sequence[np.ndarray]) -> np.ndar
 
     Args:
         values: float32, (k, j, i).
-        positions: for each axis, continuous indices into the values; beyond their ends, the end's
-            value holds, as torch's trilinear interpolation has it.
+        positions: continuous indices along each axis; beyond either end, the end's value is used,
+            as in torch's trilinear interpolation.
 
     Returns:
-        float32, as many along each axis as there are positions.
+        float32, with the number of positions along each axis.
     """
     k, j, i = (
         linear_weights(places, size).astype(np.float32)
         for places, size in zip(positions, values.shape, strict=True)
     )
-    # Along the slices first: there the values are fewest.
+    # Along the slices first, which leaves the fewest values.
     slices = np.tensordot(k, values, (1, 0))
     return np.matmul(np.matmul(j, slices), i.T)

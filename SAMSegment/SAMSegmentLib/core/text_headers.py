@@ -1,6 +1,6 @@
-"""NRRD and MetaImage files: whether all of their voxels are there.
+"""Checks that NRRD and MetaImage files contain all of their voxels.
 
-ITK tells of raw voxels that are too few, but not of packed ones that are damaged.
+ITK reports missing raw voxels, but not damaged compressed ones.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import InputError
-from .file_kinds import incomplete
+from .file_formats import incomplete
 
-#: No header is longer; what follows is voxels.
+#: No header is longer than this.
 LONGEST_HEADER = 1 << 24
 CHUNK_BYTES = 1 << 20
 DAMAGED = "the compressed data break off or are damaged"
-#: Bytes per value of NRRD's types, by their last word. Source: NRRD's format definition.
+#: Bytes per value by NRRD type. Source: NRRD's format definition.
 NRRD_BYTES = {
     **dict.fromkeys(("char", "uchar", "int8", "uint8", "int8_t", "uint8_t"), 1),
     **dict.fromkeys(("short", "ushort", "int16", "uint16", "int16_t", "uint16_t"), 2),
@@ -29,7 +29,7 @@ NRRD_BYTES = {
     **dict.fromkeys(("longlong", "ulonglong", "int64", "uint64", "int64_t", "uint64_t"), 8),
     "double": 8,
 }
-#: Bytes per value of MetaImage's types. Source: MetaIO's metaTypes.h.
+#: Bytes per value by MetaImage type. Source: MetaIO's metaTypes.h.
 META_BYTES = {
     **dict.fromkeys(("MET_CHAR", "MET_UCHAR"), 1),
     **dict.fromkeys(("MET_SHORT", "MET_USHORT"), 2),
@@ -39,12 +39,12 @@ META_BYTES = {
 
 
 def check_nrrd(path: Path) -> None:
-    """Finds out whether the voxels of a NRRD file, or of the one that it names, are complete.
+    """Checks that the voxels of a NRRD file, or of the data file it names, are complete.
 
     Voxels in several files or as text are left to ITK.
 
     Raises:
-        InputError: if not.
+        InputError: if they are not.
     """
     text, start = _split(path, b"\n\n", b"\r\n\r\n")
     fields = dict(_fields(text, ":"))
@@ -66,12 +66,12 @@ def check_nrrd(path: Path) -> None:
 
 
 def check_meta_image(path: Path) -> None:
-    """Finds out whether the voxels of a MetaImage file, or of the one it names, are complete.
+    """Checks that the voxels of a MetaImage file, or of the data file it names, are complete.
 
     Voxels in several files or as text are left to ITK.
 
     Raises:
-        InputError: if not.
+        InputError: if they are not.
     """
     text, start = _split(path, b"\n", after=b"ElementDataFile")
     fields = dict(_fields(text, "="))
@@ -85,7 +85,7 @@ def check_meta_image(path: Path) -> None:
     channels = _product(fields.get("elementnumberofchannels", "1"))
     size = _product(fields.get("dimsize")) * channels * META_BYTES.get(fields.get("elementtype"), 0)
     if _is_true(fields, "compresseddata", "False"):
-        # As many bytes as it says are unpacked by MetaIO, without a word if that is not all.
+        # MetaIO decompresses as many bytes as the header says, even if those are not all.
         packed = _product(fields.get("compresseddatasize"))
         _check_zlib(file, start, packed, size)
     elif fields.get("headersize", "0") in ("0", "-1"):
@@ -93,7 +93,7 @@ def check_meta_image(path: Path) -> None:
 
 
 def named_files(path: Path) -> Iterator[Path]:
-    """The files that a NRRD or MetaImage header names for its voxels, as far as they are there."""
+    """The existing files that a NRRD or MetaImage header names for its voxels."""
     with path.open("rb") as file:
         lines = file.read(LONGEST_HEADER).decode("latin-1").splitlines()
     for number, line in enumerate(lines):
@@ -104,14 +104,14 @@ def named_files(path: Path) -> Iterator[Path]:
         if value.split()[:1] == ["LIST"]:
             named = [each.strip() for each in lines[number + 1 :] if each.strip()]
         for each in named:
-            # A pattern, as of printf, stands for a file a slice.
+            # A printf pattern stands for one file per slice.
             pattern = re.sub(r"%[-+ #0-9.]*[a-z]", "*", "".join(glob.escape(c) for c in each))
             yield from (Path(file) for file in glob.glob(os.path.join(path.parent, pattern)))
         return
 
 
 def _split(path: Path, *ends: bytes, after: bytes = b"") -> tuple[str, int]:
-    """A file's header, and where its voxels begin: behind the first of the ends; 0 if nowhere."""
+    """A file's header, and where its voxels begin: after the first of the ends; 0 without any."""
     with path.open("rb") as file:
         head = file.read(LONGEST_HEADER)
     searched = head.find(after)
@@ -122,11 +122,11 @@ def _split(path: Path, *ends: bytes, after: bytes = b"") -> tuple[str, int]:
     return head[:until].decode("latin-1"), start
 
 
-def _fields(header: str, sign: str):
+def _fields(header: str, sign: str) -> Iterator[tuple[str, str]]:
     """Name (lower case) and value of each line of a header."""
     for line in header.splitlines():
         name, found, value = line.partition(sign)
-        # A comment, and in NRRD "key:=value", are no fields.
+        # Neither comments nor NRRD's "key:=value" are fields.
         if found and not line.startswith("#") and not value.startswith("="):
             yield name.strip().lower(), value.strip()
 
@@ -136,7 +136,7 @@ def _is_true(fields: dict[str, str], name: str, default: str) -> bool:
 
 
 def _product(sizes: str | None) -> int:
-    """Of the numbers in a line; 0 if they are not what they should be, which ITK tells."""
+    """The product of the numbers in a line; 0 if they are invalid, which ITK reports."""
     try:
         return math.prod(int(size) for size in (sizes or "0").split())
     except ValueError:
@@ -173,13 +173,13 @@ def _check_gzip(file: Path, start: int, size: int, skips: bool) -> None:
                 there = sum(len(chunk) for chunk in iter(lambda: unpacked.read(CHUNK_BYTES), b""))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise incomplete(file, DAMAGED) from error
-    # With more, the header's sizes are wrong, or a part of it is to be skipped.
+    # More bytes mean wrong sizes in the header, or bytes that it says to skip.
     if there < size or (there > size and not skips):
         raise incomplete(file, f"it holds {there} of {size} bytes of voxels")
 
 
 def _check_zlib(file: Path, start: int, packed: int, size: int) -> None:
-    """Of a zlib or gzip stream, either of which MetaIO takes, that is `packed` bytes long."""
+    """Checks a zlib or gzip stream, both of which MetaIO reads, of `packed` bytes."""
     if file.stat().st_size - start < packed:
         raise incomplete(file, DAMAGED)
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
@@ -194,6 +194,6 @@ def _check_zlib(file: Path, start: int, packed: int, size: int) -> None:
         raise incomplete(file, DAMAGED) from error
     if not unpacker.eof:
         raise incomplete(file, DAMAGED)
-    # Of more, MetaIO takes a part and prints a line.
+    # Of more bytes, MetaIO reads a part and only prints a warning.
     if there != size:
         raise incomplete(file, f"it holds {there} of {size} bytes of voxels")

@@ -1,4 +1,4 @@
-"""Prompts that are voxels: what the segment holds already, and what belongs to others."""
+"""Masks as prompts: the segment's content, and voxels of other segments."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .patch import Patch
 
 @dataclass(frozen=True, eq=False)
 class VoxelPrompts:
-    """Masks that go with the prompts of one object, on the image's own grid.
+    """Masks that belong to the prompts of one object, on the image's own grid.
 
     Attributes:
-        content: what the segment holds: the answer starts from it. None: from the prompts alone.
-        refine: the model looks for the object that `content` means, and may change all of it;
-            else only the points change it.
-        occupied: voxels of other segments: they cannot belong to the object, and what lies mostly
-            in them is not the object.
+        content: what the segment contains; the answer starts from it. None: only from the prompts.
+        refine: whether the model searches for the object that `content` means, and may change all
+            of it; otherwise only the points change it.
+        occupied: voxels of other segments; they cannot belong to the object, and a candidate that
+            lies mostly in them is rejected.
     """
 
     content: Patch | None = None
@@ -30,7 +30,7 @@ class VoxelPrompts:
 
     @cached_property
     def key(self) -> Hashable:
-        """Names these masks in caches."""
+        """Identifies these masks in caches."""
         return (_digest(self.content), self.refine, _digest(self.occupied))
 
 

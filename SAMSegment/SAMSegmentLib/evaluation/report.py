@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.geometry import Geometry
-from ..core.outputs import replaced_when_whole
+from ..core.outputs import atomic_output
 from .protocol import Protocol, Step
 
 #: The columns of a row, one row per step.
@@ -116,7 +116,7 @@ def write_rows(
         WriteError: if writing fails.
     """
     with (
-        replaced_when_whole(Path(path), overwrite, inputs) as unfinished,
+        atomic_output(Path(path), overwrite, inputs) as unfinished,
         unfinished.open("w", **_AS_CSV) as file,
     ):
         _writer(file, columns, rows, header=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..core.errors import InstallError
-from ..core.outputs import write_whole
+from ..core.outputs import write_atomically
 from ..core.paths import absolute
 
 #: Environment variable that names another folder, such as one on a disk with more room.
@@ -77,7 +77,7 @@ def set_models_folder(folder: str | os.PathLike | None) -> Path:
             pass
     with _telling(home):
         home.mkdir(parents=True, exist_ok=True)
-        write_whole(choice, f"{chosen}\n")
+        write_atomically(choice, f"{chosen}\n")
     return models_folder()
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
-from ..core.outputs import write_whole
+from ..core.outputs import write_atomically
 from .folder import models_folder
 
 if TYPE_CHECKING:
@@ -121,4 +121,4 @@ def write_receipt(entry: ModelEntry, receipt: Receipt) -> None:
     Raises:
         OSError: if it cannot be written.
     """
-    write_whole(receipt_path(entry), json.dumps(asdict(receipt)))
+    write_atomically(receipt_path(entry), json.dumps(asdict(receipt)))

@@ -1,7 +1,6 @@
 """Arguments of public functions: what is meant, or one sentence that names the argument."""
 
 import threading
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,6 @@ NAN = float("nan")
 INF = float("inf")
 
 GOOD = {
-    arguments.number: [
-        (3, 3.0),
-        (np.float32(0.5), 0.5),
-        (np.int16(-2), -2.0),
-        (Fraction(1, 2), 0.5),
-    ],
     arguments.whole_number: [(0, 0), (3, 3), (np.int64(2), 2), (np.uint8(1), 1)],
     arguments.position: [
         ((1, 2, 3), (1.0, 2.0, 3.0)),
@@ -42,7 +35,6 @@ GOOD = {
     arguments.callback: [(None, None), (print, print)],
 }
 BAD = {
-    arguments.number: [*NOTHING, NAN, INF, 1e300, (1,), np.zeros(3)],
     arguments.whole_number: [*NOTHING, 0.5, 1.0, -1, NAN, (1,), np.array([1, 2])],
     arguments.position: [
         *NOTHING,

@@ -10,7 +10,7 @@ from SAMSegmentLib.core import outputs
 from SAMSegmentLib.core.errors import InputError, WriteError
 from SAMSegmentLib.core.files import write_mask
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.outputs import check_new_file, new_file, replaced_when_whole, write_whole
+from SAMSegmentLib.core.outputs import atomic_output, check_new_file, new_file, write_atomically
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 
@@ -47,7 +47,7 @@ def test_what_is_read_is_never_replaced_under_any_name(ct, overwrite):
             check_new_file(name, overwrite, [ct])
         with (
             pytest.raises(InputError, match="would be lost"),
-            replaced_when_whole(name, overwrite, [ct]) as unfinished,
+            atomic_output(name, overwrite, [ct]) as unfinished,
         ):
             unfinished.write_text("a mask")
         assert ct.read_text() == "the only copy", how
@@ -106,7 +106,7 @@ def test_what_exists_is_replaced_only_if_that_was_asked_for(tmp_path):
     path.write_text("corrected by hand")
     with pytest.raises(InputError, match="exists already: give another name, or --overwrite"):
         check_new_file(path, overwrite=False)
-    with replaced_when_whole(path, overwrite=True) as unfinished:
+    with atomic_output(path, overwrite=True) as unfinished:
         unfinished.write_text("new")
     assert path.read_text() == "new"
     assert os.listdir(tmp_path) == ["mask.nrrd"]
@@ -130,7 +130,7 @@ def test_what_came_while_the_model_worked_stays(tmp_path, monkeypatch, hard_link
     check_new_file(path, overwrite=False)
     with (
         pytest.raises(InputError, match="exists already"),
-        replaced_when_whole(path, overwrite=False) as unfinished,
+        atomic_output(path, overwrite=False) as unfinished,
     ):
         unfinished.write_text("ours")
         path.write_text("a colleague's")
@@ -143,7 +143,7 @@ def test_what_came_in_the_very_last_moment_stays_too(tmp_path, monkeypatch):
     monkeypatch.setattr(outputs, "_check_replaceable", lambda *_: path.write_text("a colleague's"))
     with (
         pytest.raises(InputError, match="exists already"),
-        replaced_when_whole(path, overwrite=False) as unfinished,
+        atomic_output(path, overwrite=False) as unfinished,
     ):
         unfinished.write_text("ours")
     assert path.read_text() == "a colleague's"
@@ -156,7 +156,7 @@ def test_a_new_file_gets_its_name_with_or_without_hard_links(tmp_path, monkeypat
 
     if not hard_links:
         monkeypatch.setattr(outputs.os, "link", no_links)
-    with replaced_when_whole(tmp_path / "mask.nrrd", overwrite=False) as unfinished:
+    with atomic_output(tmp_path / "mask.nrrd", overwrite=False) as unfinished:
         unfinished.write_text("ours")
     assert (tmp_path / "mask.nrrd").read_text() == "ours"
     assert os.listdir(tmp_path) == ["mask.nrrd"]
@@ -178,7 +178,7 @@ def test_a_name_that_is_too_long_is_told_before_the_work(tmp_path):
 def test_a_failure_on_the_way_leaves_nothing_behind(tmp_path):
     with (
         pytest.raises(WriteError, match="No space"),
-        replaced_when_whole(tmp_path / "mask.nrrd") as unfinished,
+        atomic_output(tmp_path / "mask.nrrd") as unfinished,
     ):
         unfinished.write_text("half")
         raise OSError(28, "No space left on device")
@@ -186,7 +186,7 @@ def test_a_failure_on_the_way_leaves_nothing_behind(tmp_path):
 
 
 def write_text(path):
-    write_whole(path, "text")
+    write_atomically(path, "text")
 
 
 def write_image(path):

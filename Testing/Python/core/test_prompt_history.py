@@ -1,16 +1,14 @@
 """Editing prompts with undo and redo, against a plain list of states."""
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from SAMSegmentLib.core.prompt_history import PromptHistory
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from TestSupport.properties import examples
 
 positions = st.integers(-9, 9)
-indices = st.integers(0, 4)
 
 
 class HistoryMachine(RuleBasedStateMachine):
@@ -34,61 +32,15 @@ class HistoryMachine(RuleBasedStateMachine):
             self.states = [*self.states[: self.position + 1], state]
             self.position += 1
 
-    def push_points(self, points):
-        self.push((self.state[0], tuple(points), self.state[2]))
-
     @rule(x=positions, positive=st.booleans())
     def add_point(self, x, positive):
         self.history.add_point(Point((x, 0, 0), positive))
-        self.push_points([*self.state[1], (x, positive)])
+        self.push((self.state[0], (*self.state[1], (x, positive)), self.state[2]))
 
-    @precondition(lambda self: self.state[1])
-    @rule(index=indices, x=positions)
-    def move_point(self, index, x):
-        points = list(self.state[1])
-        index %= len(points)
-        self.history.move_point(index, (x, 0, 0))
-        points[index] = (x, points[index][1])
-        self.push_points(points)
-
-    @precondition(lambda self: self.state[1])
-    @rule(index=indices)
-    def flip_point(self, index):
-        points = list(self.state[1])
-        index %= len(points)
-        self.history.flip_point(index)
-        points[index] = (points[index][0], not points[index][1])
-        self.push_points(points)
-
-    @precondition(lambda self: self.state[1])
-    @rule(index=indices)
-    def remove_point(self, index):
-        points = list(self.state[1])
-        index %= len(points)
-        self.history.remove_point(index)
-        del points[index]
-        self.push_points(points)
-
-    @rule(beyond=st.integers(0, 3), x=positions)
-    def points_that_are_not_there_are_refused(self, beyond, x):
-        for index in (len(self.state[1]) + beyond, -1 - beyond):
-            for edit in (
-                lambda n: self.history.move_point(n, (x, 0, 0)),
-                self.history.flip_point,
-                self.history.remove_point,
-            ):
-                with pytest.raises(IndexError):
-                    edit(index)
-
-    @rule(size=st.none() | st.integers(1, 3))
+    @rule(size=st.integers(1, 3))
     def set_roi(self, size):
         self.history.set_roi(roi_of(size))
         self.push((size, *self.state[1:]))
-
-    @rule(length=st.none() | st.integers(1, 3))
-    def set_line(self, length):
-        self.history.set_line(line_of(length))
-        self.push((*self.state[:2], length))
 
     @rule(size=st.none() | st.integers(1, 2), x=st.integers(0, 1), length=st.none() | st.just(1))
     def replace(self, size, x, length):
@@ -152,20 +104,12 @@ def test_a_history_may_start_with_prompts():
     assert not history.undo()
 
 
-def test_what_changes_nothing_leaves_what_was_undone_to_be_redone():
+def test_an_edit_that_changes_nothing_leaves_what_was_undone_to_be_redone():
     history = PromptHistory()
+    history.set_roi(roi_of(2))
     history.add_point(Point((1, 2, 3)))
-    history.flip_point(0)
     history.undo()
-    history.move_point(0, (1, 2, 3))
-    history.set_roi(None)
+    history.set_roi(roi_of(2))
     assert history.can_redo
     history.redo()
-    assert history.prompts.points == (Point((1, 2, 3), False),)
-
-
-def test_a_point_keeps_its_turn_when_it_is_moved_and_flipped():
-    history = PromptHistory(Prompts(points=tuple(Point((n, 0, 0)) for n in range(3))))
-    history.move_point(1, (7, 8, 9))
-    history.flip_point(1)
-    assert history.prompts.points == (Point((0, 0, 0)), Point((7, 8, 9), False), Point((2, 0, 0)))
+    assert history.prompts.points == (Point((1, 2, 3)),)

@@ -1,8 +1,8 @@
 """Volumes from DICOM: a series in a folder, or one file.
 
-pydicom reads the headers and SimpleITK's GDCM decompresses; SimpleITK's own reader of series
-averages away what tells a volume from files that merely lie together: it takes the spacing from
-two slices, and neither tilt nor gaps nor repeated slices are looked at.
+pydicom reads the headers, and GDCM in SimpleITK decompresses. SimpleITK's own reader of series is
+not used, because it takes the spacing from two slices and checks neither tilt nor gaps nor repeated
+slices.
 """
 
 from .headers import is_dicom

@@ -1,4 +1,4 @@
-"""The frames of DICOM images: where each of them lies, and what its values mean."""
+"""The frames of DICOM images: the position of each, and how its values are rescaled."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ..errors import InputError
-from .headers import Header, damage_told
+from .headers import Header, damage_as_error
 
-_SLICE_VECTOR = 0x00540080  # Nuclear medicine: the frames are slices, in the order of a vector.
+_SLICE_VECTOR = 0x00540080  # Nuclear medicine: the frames are the slices of a volume.
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +22,12 @@ class Frame:
     """One slice.
 
     Attributes:
-        header: of the file it is in.
+        header: header of its file.
         number: its number in the file, from 0.
-        position: centre of its first voxel, (3,) in mm, LPS; None if the file does not tell.
-        axes: (2, 3), unit vectors in LPS along a row, and down a column; None as `position`.
-        pixel_spacing: mm between rows, and between columns; None if the file does not tell.
-        thickness: of the slice, mm; None if the file does not tell.
+        position: centre of its first voxel, (3,) in mm, LPS; None if unknown.
+        axes: (2, 3), unit vectors in LPS along a row and down a column; None if unknown.
+        pixel_spacing: mm between rows and between columns; None if unknown.
+        thickness: slice thickness, mm; None if unknown.
         slope, intercept: value = slope * stored value + intercept.
     """
 
@@ -42,11 +42,12 @@ class Frame:
 
     @property
     def path(self) -> Path:
+        """Its file."""
         return self.header.path
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         if self.header.frames == 1:
             return self.path.name
         return f"frame {self.number + 1} of {self.path.name}"
@@ -58,13 +59,13 @@ class Frame:
 
     @cached_property
     def normal(self) -> np.ndarray:
-        """Unit vector at right angles to the slice, (3,) in LPS."""
+        """Unit normal of the slice, (3,) in LPS."""
         normal = np.cross(*self.axes)
         return normal / np.linalg.norm(normal)
 
     @cached_property
     def steps(self) -> np.ndarray:
-        """(2, 3), mm in LPS from a voxel to the next one in its row, and in its column."""
+        """(2, 3), mm in LPS from a voxel to the next one in its row and in its column."""
         between_rows, between_columns = self.pixel_spacing
         return self.axes * [[between_columns], [between_rows]]
 
@@ -73,10 +74,10 @@ def frames_of(header: Header) -> list[Frame]:
     """All frames of a file.
 
     Raises:
-        InputError: if the file holds no intensities, or its header contradicts itself.
+        InputError: if its pixels are not intensities, or its header is inconsistent.
     """
-    with damage_told(header.path):
-        _check_picture(header)
+    with damage_as_error(header.path):
+        _check_intensities(header)
         dataset = header.dataset
         if dataset.get("PerFrameFunctionalGroupsSequence"):
             return list(_enhanced(header))
@@ -92,7 +93,7 @@ def frames_of(header: Header) -> list[Frame]:
 
 
 def group_of(header: Header, number: int, keyword: str) -> Dataset | None:
-    """The functional group of a frame in an enhanced file: its own, or all frames' common one."""
+    """A functional group of a frame in an enhanced file: its own, or the shared one."""
     per_frame = header.dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = header.dataset.get("SharedFunctionalGroupsSequence") or []
     for groups in (*per_frame[number : number + 1], *shared[:1]):
@@ -102,10 +103,10 @@ def group_of(header: Header, number: int, keyword: str) -> Dataset | None:
 
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    """The finite numbers of an element; None if it is absent or empty.
+    """The numbers of an element; None if it is absent or empty.
 
     Raises:
-        ValueError: if there are not `count` of them.
+        ValueError: if they are not `count` finite numbers.
     """
     value = dataset.get(keyword)
     if value is None or value == "" or value == []:
@@ -117,7 +118,7 @@ def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | N
 
 
 def _enhanced(header: Header) -> Iterator[Frame]:
-    """Frames by their functional groups (PS3.3 C.7.6.16)."""
+    """The frames of an enhanced file, by their functional groups (PS3.3 C.7.6.16)."""
     described = len(header.dataset.PerFrameFunctionalGroupsSequence)
     if described != header.frames:
         raise InputError(
@@ -144,7 +145,7 @@ def _is_slice_stack(dataset: Dataset) -> bool:
 
 
 def _nuclear(header: Header) -> Iterator[Frame]:
-    """Slices of a reconstructed nuclear image, which names the place of the first (C.8.4.15)."""
+    """Slices of a nuclear medicine volume, which gives the position of the first (C.8.4.15)."""
     dataset, detector = header.dataset, header.dataset.DetectorInformationSequence[0]
     first = _frame(header, 0, dataset, [detector, dataset])
     (step,) = numbers(dataset, "SpacingBetweenSlices", 1) or (first.thickness,)
@@ -189,14 +190,14 @@ def _frame(header: Header, number: int, dataset: Dataset, sources: list[Dataset]
 
 def _unit(axes: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(axes, axis=1)
-    # Written with few digits, they are a little off; more means that they are something else.
+    # Rounding to few digits gives small deviations; larger ones mean wrong values.
     if np.abs(lengths - 1).max() > 0.01 or abs(axes[0] @ axes[1]) > 0.01:
         raise ValueError(f"ImageOrientationPatient is {axes.ravel()}")
     return axes / lengths[:, None]
 
 
-def _check_picture(header: Header) -> None:
-    """Refuses what has pixels but no intensities of one slice a frame."""
+def _check_intensities(header: Header) -> None:
+    """Refuses images whose frames are not single slices of intensities."""
     dataset, path = header.dataset, header.path
     allocated = int(dataset.BitsAllocated)
     if (
@@ -217,7 +218,7 @@ def _check_picture(header: Header) -> None:
         )
 
 
-def _listed(value) -> list:
+def _listed(value: object) -> list:
     if value is None:
         return []
     return [value] if isinstance(value, str) else list(value)

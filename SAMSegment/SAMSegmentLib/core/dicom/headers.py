@@ -1,4 +1,4 @@
-"""Headers of DICOM files: which files are images, and whether they are whole."""
+"""Headers of DICOM files: which files are images, and whether they are complete."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from ..errors import InputError, has_no_memory
+from ..errors import InputError, is_out_of_memory
 
-# Names that only DICOM files have.
+# Endings that only DICOM files have.
 SUFFIXES = (".dcm", ".dicom", ".ima")
-# Volumes in other formats, one of which a folder without DICOM may hold.
+# Endings of volumes in other formats, for the message about a folder without DICOM.
 _OTHER_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _PACKED = tuple(f"{suffix}.gz" for suffix in SUFFIXES)
-# Where images are looked for below a folder that has none; it may be a whole disk.
+# Limits of the search for images below a folder that has none; it may be a whole disk.
 _FOLDERS_SEARCHED, _FILES_TRIED, _FOLDERS_NAMED = 500, 3, 3
-# Objects with or without pixels that are no pictures of a patient, by modality.
+# DICOM objects that are not images of a patient, by modality.
 _OBJECTS = {
     "SEG": "a segmentation",
     "RTSTRUCT": "a structure set",
@@ -44,7 +44,7 @@ _OBJECTS = {
     "REG": "a registration",
     "DOC": "a document",
 }
-# A compressed file that would grow beyond both was damaged or made to fill the memory.
+# A compressed file that would grow beyond both limits is damaged, or made to exhaust the memory.
 _LARGEST_GROWTH = 1000
 _LARGEST_SUSPECT = 2**26
 _FORMAT = ("Rows", "Columns", "BitsAllocated")
@@ -53,8 +53,8 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM, _END_OF_ITEMS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _PIXEL_KEYWORDS = {0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData", 0x0010: "PixelData"}
 
-# What is read: what decides which files belong together, where slices lie, what pixels mean, and
-# what tells images of the same place apart. No names of patients.
+# The elements that are read: those that decide which files belong together, give the positions of
+# slices and the meaning of pixels, and distinguish images of the same position. No patient names.
 _KIND = ["SOPClassUID", "Modality", "ImageType"]
 _SERIES = ["SeriesInstanceUID", "SeriesDescription", "SeriesNumber", "FrameOfReferenceUID"]
 _PLACE = ["ImagePositionPatient", "ImageOrientationPatient", "DetectorInformationSequence"]
@@ -78,12 +78,12 @@ _KEYWORDS = [
 
 @dataclass(frozen=True)
 class PixelElement:
-    """Where a file's pixels are.
+    """The element of a file that holds its pixels.
 
     Attributes:
-        keyword: PixelData, or FloatPixelData or DoubleFloatPixelData.
-        start: of its value, in bytes from the start of the file.
-        vr: its value representation; None where the syntax names none.
+        keyword: PixelData, FloatPixelData or DoubleFloatPixelData.
+        start: where its value begins, in bytes from the start of the file.
+        vr: its value representation; None where the transfer syntax has none.
     """
 
     keyword: str
@@ -93,13 +93,13 @@ class PixelElement:
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """What a DICOM image file says about itself, without its pixels.
+    """The header of a DICOM image file.
 
     Attributes:
         path: the file.
-        dataset: the elements that matter, as pydicom holds them.
+        dataset: the elements that are needed, read by pydicom.
         syntax: its transfer syntax.
-        pixels: where they are; set once the header was found to be that of an image.
+        pixels: where its pixels are; None until they were found.
     """
 
     path: Path
@@ -114,12 +114,12 @@ class Header:
 
     @cached_property
     def frames(self) -> int:
-        """How many frames the file holds."""
+        """Number of frames in the file."""
         return max(1, int(self.dataset.get("NumberOfFrames") or 1))
 
     @cached_property
     def belonging(self) -> tuple[str, str, bool]:
-        """Modality, frame of reference, and whether it is a localizer: one in a volume."""
+        """Modality, frame of reference, and whether it is a localizer: equal within a volume."""
         kind = self.dataset.get("ImageType") or ()
         return (
             str(self.dataset.get("Modality") or ""),
@@ -134,28 +134,28 @@ class Header:
 
     @property
     def bytes_expected(self) -> int:
-        """Least size of all frames without compression; colours may be stored in less."""
+        """Smallest uncompressed size of all frames of one sample per pixel."""
         rows, columns = self.shape
         bits = rows * columns * self.frames * int(self.dataset.BitsAllocated)
         return (bits + 7) // 8
 
 
 @contextmanager
-def damage_told(path: Path):
-    """Turns whatever a damaged file leads to into one sentence.
+def damage_as_error(path: Path) -> Iterator[None]:
+    """Converts any error that a damaged file causes to an InputError of one sentence.
 
-    pydicom promises no kind of error for damaged files: it may be a ValueError or KeyError as well
-    as a RecursionError.
+    pydicom does not document which errors a damaged file causes: ValueError, KeyError,
+    RecursionError and others occur.
 
     Raises:
-        InputError: in place of any other error, but those that mean that memory ran out.
+        InputError: in place of any other error, except those that mean that memory ran out.
     """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        if has_no_memory(error):
+        if is_out_of_memory(error):
             raise
         if isinstance(error, OSError) and error.strerror:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
@@ -166,24 +166,24 @@ def damage_told(path: Path):
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, or was meant to be by its name."""
+    """Whether a file is DICOM by its content or its name."""
     if path.suffix.lower() in SUFFIXES:
         return True
-    with damage_told(path):
+    with damage_as_error(path):
         return _starts_as_dicom(path)
 
 
 def headers_in(folder: Path) -> list[Header]:
-    """The headers of all DICOM images of a folder, not of its subfolders, in no order.
+    """The headers of all DICOM images in a folder, without its subfolders, in any order.
 
-    Files that are not DICOM, an index (DICOMDIR) and objects that are no images, such as structure
-    sets and segmentations, are passed over.
+    Files that are not DICOM, an index (DICOMDIR) and objects other than images, such as structure
+    sets and segmentations, are ignored.
 
     Raises:
-        InputError: if a file is incomplete, damaged or packed, or there is no image.
+        InputError: if a file is incomplete, damaged or compressed with gzip, or there is no image.
     """
-    with damage_told(folder):
-        # Names with a dot are those that macOS puts beside each file.
+    with damage_as_error(folder):
+        # macOS adds files whose names begin with a dot.
         paths = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
         _refuse_packed(paths)
         read = [_read(path) for path in paths if path.is_file() and is_dicom(path)]
@@ -195,7 +195,7 @@ def headers_in(folder: Path) -> list[Header]:
 
 
 def _refuse_packed(paths: list[Path]) -> None:
-    """Slices that would be left out without a word, such as the last ones of a volume."""
+    """Refuses slices that would otherwise be left out silently, such as the last of a volume."""
     packed = next((path for path in paths if path.name.lower().endswith(_PACKED)), None)
     if packed is not None:
         raise InputError(
@@ -205,7 +205,7 @@ def _refuse_packed(paths: list[Path]) -> None:
 
 
 def _no_images(folder: Path, paths: list[Path], found: list[str]) -> InputError:
-    """The error for a folder without images: what lies there, and where to look instead."""
+    """The error for a folder without images: what it contains, and where images were found."""
     volume = next((path.name for path in paths if path.name.endswith(_OTHER_VOLUMES)), None)
     below = [] if volume else list(islice(_folders_with_images(folder), _FOLDERS_NAMED + 1))
     advice = ""
@@ -240,7 +240,7 @@ def header_of(path: Path) -> Header:
     """The header of one DICOM image file.
 
     Raises:
-        InputError: if it is incomplete or damaged, or no image.
+        InputError: if it is incomplete, damaged, or not an image.
     """
     header = _read(path)
     if isinstance(header, str):
@@ -251,7 +251,7 @@ def header_of(path: Path) -> Header:
 
 
 def _starts_as_dicom(path: Path) -> bool:
-    """Whether the magic word is there, or, in files without it, a first element as in DICOM."""
+    """Whether a file has DICOM's magic bytes, or, without them, begins with a DICOM element."""
     with open(path, "rb") as file:
         start = file.read(132)
     if start[128:] == b"DICM":
@@ -264,8 +264,8 @@ def _starts_as_dicom(path: Path) -> bool:
 
 
 def _read(path: Path) -> Header | str:
-    """The header of an image; of other DICOM objects, what they are, in words."""
-    with damage_told(path), open(path, "rb") as file:
+    """The header of an image; for other DICOM objects, what they are, in words."""
+    with damage_as_error(path), open(path, "rb") as file:
         if not _starts_as_dicom(path):
             raise InputError(
                 f"{path} is not a DICOM file, though its name says so: it is incomplete or "
@@ -275,7 +275,7 @@ def _read(path: Path) -> Header | str:
             file, stop_before_pixels=True, specific_tags=_KEYWORDS, force=True
         )
         for keyword in _ASKED_LATER:
-            # pydicom looks into values when they are asked for: here, damage is told.
+            # pydicom parses values on access; here, damage is still reported.
             dataset.get(keyword)
         if kind := _kind(dataset):
             return kind
@@ -286,7 +286,7 @@ def _read(path: Path) -> Header | str:
 
 
 def _kind(dataset: Dataset) -> str | None:
-    """In words what a DICOM object is that is no image; None for images."""
+    """What a DICOM object other than an image is, in words; None for images."""
     stored_as = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.get("SOPClassUID", "")
     if stored_as == MediaStorageDirectoryStorage:
         return "an index of DICOM files"
@@ -299,7 +299,7 @@ def _kind(dataset: Dataset) -> str | None:
 
 
 def _syntax(dataset: Dataset) -> UID:
-    """The transfer syntax; files from before there was one are seen through by pydicom."""
+    """The transfer syntax; for files without one, pydicom finds the encoding."""
     if named := dataset.file_meta.get("TransferSyntaxUID"):
         return UID(named)
     implicit, little = dataset.original_encoding
@@ -317,7 +317,7 @@ def _check_syntax(header: Header) -> None:
 
 
 def _check_whole(file: BinaryIO, header: Header) -> PixelElement:
-    """Compares what the header says with what the file holds, from the pixel element on."""
+    """Compares the header with the contents of the file, from the pixel element on."""
     order = "<" if header.syntax.is_little_endian else ">"
     start = file.read(8)
     if len(start) < 8:
@@ -333,7 +333,7 @@ def _check_whole(file: BinaryIO, header: Header) -> PixelElement:
     size = os.fstat(file.fileno()).st_size
     if length == _UNDEFINED_LENGTH:
         grown_too_far = expected > max(_LARGEST_SUSPECT, _LARGEST_GROWTH * size)
-        # A frame has one item or more.
+        # Each frame has at least one item.
         if _items(file, size, header.path) < header.frames or grown_too_far:
             raise _incomplete(header.path, "its pixels do not fill the size that it names")
     elif pixels_at + max(length, expected) > size:
@@ -343,7 +343,7 @@ def _check_whole(file: BinaryIO, header: Header) -> PixelElement:
 
 
 def _items(file: BinaryIO, size: int, path: Path) -> int:
-    """How many items with contents the compressed pixels have, up to the mark at their end."""
+    """The number of items with contents in the compressed pixels, up to their end marker."""
     count = 0
     while True:
         start = file.read(8)

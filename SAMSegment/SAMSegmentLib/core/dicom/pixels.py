@@ -1,4 +1,4 @@
-"""The values of frames: decoded, and rescaled each by its own slope and intercept."""
+"""The values of frames, decoded and rescaled by each frame's own slope and intercept."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import SimpleITK as sitk
 from pydicom.pixels import apply_modality_lut, as_pixel_options, get_decoder
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
-from ..errors import InputError, has_no_memory
+from ..errors import InputError, is_out_of_memory
 from .frames import Frame
-from .headers import Header, damage_told
+from .headers import Header, damage_as_error
 
 _INTEGERS = (np.uint8, np.int16, np.uint16, np.int32)
-# float32 holds integers of so many bits exactly.
+# float32 represents integers of up to this many bits exactly.
 _FLOAT32_BITS = 24
 _PIXEL_MODULE = [
     *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation", "PixelData"),
@@ -27,11 +27,11 @@ _PIXEL_MODULE = [
 
 
 def values_of(frames: list[Frame]) -> Iterator[np.ndarray]:
-    """The values of each frame, (rows, columns), in the frames' order; one type for all.
+    """The values of each frame, (rows, columns), in the order of the frames; one type for all.
 
-    Values are slope times stored value plus intercept, as the frame has them (Hounsfield units in
-    CT), in the smallest integer type that holds them, or float. As in Slicer, padding stays as it
-    is, and MONOCHROME1, which asks to be shown inverted, changes no value.
+    Values are slope times stored value plus intercept (Hounsfield units in CT), in the smallest
+    integer type that can represent them, or float. As in Slicer, padding is kept, and MONOCHROME1,
+    which only means an inverted display, changes no value.
 
     Raises:
         InputError: if a file's pixels cannot be decoded.
@@ -40,12 +40,12 @@ def values_of(frames: list[Frame]) -> Iterator[np.ndarray]:
     for frame, stored in zip(frames, _stored(frames), strict=True):
         if stored.shape != frame.shape:
             raise InputError(f"{frame.path} is damaged: its pixels have another size than it says.")
-        with damage_told(frame.path):
+        with damage_as_error(frame.path):
             yield _rescaled(stored, frame, kind)
 
 
 def are_equal(one: Frame, other: Frame) -> bool:
-    """Whether two frames hold the same values."""
+    """Whether two frames have the same values."""
     first, second = values_of([one, other])
     return np.array_equal(first, second)
 
@@ -58,14 +58,14 @@ def _rescaled(stored: np.ndarray, frame: Frame, kind: np.dtype) -> np.ndarray:
     if kind.kind == "f":
         return (stored * frame.slope + frame.intercept).astype(kind)
     if frame.slope == 1:
-        # The sum is in the range of `kind`, so that arithmetic modulo its size is right.
+        # The sum is in the range of `kind`, so a wrap-around on the way does not matter.
         return np.add(stored, int(frame.intercept), dtype=kind, casting="unsafe")
     wide = np.multiply(stored, int(frame.slope), dtype=np.int64)
     return (wide + int(frame.intercept)).astype(kind)
 
 
 def _common_type(frames: list[Frame]) -> np.dtype:
-    """The smallest type that holds all frames' values."""
+    """The smallest type that can represent the values of all frames."""
     if all(_gives_integers(frame) for frame in frames):
         ends = [end for frame in frames for end in _range(frame)]
         for integer in _INTEGERS:
@@ -82,7 +82,7 @@ def _gives_integers(frame: Frame) -> bool:
 
 
 def _range(frame: Frame) -> tuple[float, float]:
-    """Least and largest value that a frame can hold, in either order."""
+    """The two ends of the range of values that a frame can have, in either order."""
     dataset = frame.header.dataset
     if dataset.get("ModalityLUTSequence"):
         return 0, 2**16 - 1
@@ -93,19 +93,19 @@ def _range(frame: Frame) -> tuple[float, float]:
 
 
 def _stored(frames: list[Frame]) -> Iterator[np.ndarray]:
-    """Stored values of frames in their order; frames of one file in a row are decoded together."""
+    """Stored values of frames in order; consecutive frames of one file are decoded together."""
     for header, group in groupby(frames, key=lambda frame: frame.header):
         wanted = [frame.number for frame in group]
-        # pydicom decompresses nothing but run-length encoding by itself.
+        # Without further packages, pydicom decompresses only run-length encoding.
         if header.syntax.is_compressed and header.syntax != RLELossless:
             yield from _decompressed(header)[wanted]
         else:
-            with damage_told(header.path):
+            with damage_as_error(header.path):
                 yield from _plain(header, wanted)
 
 
 def _plain(header: Header, wanted: list[int]) -> Iterator[np.ndarray]:
-    """Stored values of some frames by pydicom, without what else the bits beside them hold."""
+    """Stored values of some frames by pydicom, without the contents of unused bits."""
     allocated = int(header.dataset.BitsAllocated)
     bits = int(header.dataset.get("BitsStored") or allocated)
     high = header.dataset.get("HighBit")
@@ -125,12 +125,15 @@ def _plain(header: Header, wanted: list[int]) -> Iterator[np.ndarray]:
 
 
 def _decompressed(header: Header) -> np.ndarray:
-    """Stored values of all frames, (frames, rows, columns), by GDCM, which SimpleITK holds.
+    """Stored values of all frames, (frames, rows, columns), by GDCM, which is part of SimpleITK.
 
-    GDCM gets the pixels and their format alone, so that where slices lie and what values mean is
-    decided in one place for all files.
+    GDCM gets only the pixels and their format, so that positions and rescaling are handled in one
+    place for all files.
     """
-    with damage_told(header.path), tempfile.TemporaryDirectory(prefix="samsegment-") as folder:
+    with (
+        damage_as_error(header.path),
+        tempfile.TemporaryDirectory(prefix="samsegment-") as folder,
+    ):
         dataset = pydicom.dcmread(header.path, specific_tags=_PIXEL_MODULE, force=True)
         dataset.SOPClassUID, dataset.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
         alone = Path(folder, "pixels.dcm")
@@ -138,7 +141,7 @@ def _decompressed(header: Header) -> np.ndarray:
         try:
             values = sitk.GetArrayFromImage(sitk.ReadImage(str(alone)))
         except RuntimeError as error:
-            if has_no_memory(error):
+            if is_out_of_memory(error):
                 raise
             raise InputError(
                 f"The pixels of {header.path} cannot be decompressed ({header.syntax.name}): the "

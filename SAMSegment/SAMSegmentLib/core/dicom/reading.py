@@ -10,34 +10,34 @@ import numpy as np
 
 from ..geometry import Geometry
 from ..image import LPS_TO_RAS, Image
-from .flat import with_spacing, without_place
 from .frames import frames_of
 from .headers import header_of, headers_in
+from .missing_geometry import at_origin, with_spacing
 from .pixels import are_equal, values_of
 from .series import check_one_kind, check_one_series
 from .stack import Stack, stacked
 
-# What is made slice by slice and nearly always meant as a volume.
+# Modalities whose single slices are nearly always part of a volume.
 _VOLUME_MODALITIES = ("CT", "MR", "PT")
 
 
 def read_dicom(path: Path) -> Image:
     """The volume of a folder with one DICOM series, or of one file.
 
-    Every slice is put where its own position and orientation say, frames of enhanced files by
-    their functional groups; names and numbers of files do not matter. A single frame is an image
-    of one slice; without a position, it lies at the origin.
+    Every slice is placed by its own position and orientation, frames of enhanced files by their
+    functional groups; names and numbers of files do not matter. A single frame becomes an image of
+    one slice; without a position, it is placed at the origin.
 
     Returns:
-        Values after each slice's own rescaling; rows along j, columns along i, slices along k as
-        in SimpleITK. `warnings` tell what had to be guessed, left out or interpolated.
+        The values after each slice's own rescaling, rows along j, columns along i, slices along k,
+        as in SimpleITK. `warnings` say what was assumed, left out or interpolated.
 
     Raises:
-        InputError: if the files are not one whole volume; the message names those that are in the
-            way.
+        InputError: if the files are not one complete volume; the message names the files that are
+            the reason.
     """
     with warnings.catch_warnings():
-        # What pydicom complains of, such as values that are too long, is in many real files.
+        # Many real files have faults that pydicom warns about, such as values that are too long.
         warnings.simplefilter("ignore")
         if path.is_dir():
             headers = headers_in(path)
@@ -46,20 +46,20 @@ def read_dicom(path: Path) -> Image:
             headers = [header_of(path)]
         frames = [frame for header in headers for frame in frames_of(header)]
         check_one_kind(frames)
-        frames, told = with_spacing(frames)
+        frames, notes = with_spacing(frames)
         if frames[0].position is None:
-            frames, more = without_place(frames)
-            told += more
+            frames, more = at_origin(frames)
+            notes += more
         stack = stacked(frames, are_equal)
         voxels = _voxels(stack)
     modality = frames[0].header.belonging[0].strip() or None
     if len(voxels) == 1 and modality in _VOLUME_MODALITIES:
-        told.append(
+        notes.append(
             f"{frames[0].name} is a single slice: to segment in 3D, give the folder with the whole "
             "series."
         )
-    told = (*told, *stack.warnings)
-    return Image(voxels, _geometry(stack, voxels.shape), modality, warnings=told)
+    notes = (*notes, *stack.warnings)
+    return Image(voxels, _geometry(stack, voxels.shape), modality, warnings=notes)
 
 
 def _geometry(stack: Stack, shape: tuple[int, int, int]) -> Geometry:
@@ -72,7 +72,7 @@ def _geometry(stack: Stack, shape: tuple[int, int, int]) -> Geometry:
 
 
 def _voxels(stack: Stack) -> np.ndarray:
-    """The slices of the stack's grid, (k, j, i), interpolated where it has none."""
+    """The slices of the stack's grid, (k, j, i), interpolated where slices are missing."""
     voxels = None
     for k, values in enumerate(_slices(stack)):
         if voxels is None:

@@ -1,4 +1,4 @@
-"""Which slices belong together: one series, one kind of slice."""
+"""Checks that slices belong together: one series, one kind of slice."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pydicom.dataset import Dataset
 
 from ..errors import InputError
 from .frames import Frame, group_of
-from .headers import Header, damage_told
+from .headers import Header, damage_as_error
 
-#: Slices count as in place up to this distance, mm; in finer images, up to a tenth of a voxel.
+#: Allowed distance of a slice from its place, mm; in finer images, a tenth of a voxel.
 PLACE_TOLERANCE_MM = 0.1
 _MOST_NAMED = 5
 _BELONGING = ("modality", "frame of reference", "kind of image (a localizer)")
-# What tells two images of the same place apart: the words for it, its functional group in an
-# enhanced file, and its element, there and in a file of one frame.
+# What distinguishes two images of the same position: its name in messages, its functional group in
+# an enhanced file (None: the dataset itself), and its element.
 _OF_VOLUMES = (
     ("time point", "FrameContentSequence", "TemporalPositionIndex"),
     ("time point", None, "TemporalPositionIdentifier"),
@@ -46,7 +46,7 @@ _OF_SLICES = (
 
 
 def check_one_series(headers: list[Header], folder: Path) -> None:
-    """Raises InputError, with a list of them, if the files are of several series."""
+    """Raises InputError, with a list of the series, if the files are of several series."""
     series = defaultdict(list)
     for header in headers:
         series[str(header.dataset.get("SeriesInstanceUID", ""))].append(header)
@@ -60,9 +60,9 @@ def check_one_series(headers: list[Header], folder: Path) -> None:
 
 
 def check_one_kind(frames: list[Frame]) -> None:
-    """Raises InputError, by name, if slices differ in more than their place.
+    """Raises InputError, with the names of the slices, if they differ in more than their position.
 
-    A difference in direction or spacing counts if it moves a corner of the slice out of place.
+    A difference in direction or spacing counts if it displaces a corner of the slice.
     """
     kinds: list[list[Frame]] = []
     for frame in frames:
@@ -75,23 +75,23 @@ def check_one_kind(frames: list[Frame]) -> None:
     if len(kinds) == 1:
         return
     usual, others = kinds[0], kinds[1:]
-    told = [
+    deviations = [
         f"{named(kind)} {'has' if len(kind) == 1 else 'have'} {difference(usual[0], kind[0])}"
         for kind in others
     ]
     if 2 * len(usual) > len(frames):
         raise InputError(
-            f"Not all slices are of one volume: {listed(told, '; ')} than the other {len(usual)}. "
-            + take_out([frame for kind in others for frame in kind])
+            f"Not all slices are of one volume: {listed(deviations, '; ')} than the other "
+            f"{len(usual)}. " + take_out([frame for kind in others for frame in kind])
         )
     raise InputError(
         f"The slices are of {len(kinds)} volumes: {len(usual)} as {usual[0].name}; "
-        f"{listed(told, '; ')}. " + take_out(frames)
+        f"{listed(deviations, '; ')}. " + take_out(frames)
     )
 
 
 def difference(one: Frame, other: Frame) -> str | None:
-    """What is other about the second frame, in words that go before "than"; None if nothing."""
+    """How the second frame differs, in words that go before "than"; None if it does not."""
     if one.shape != other.shape:
         return f"another size ({_by(other.shape)} instead of {_by(one.shape)} voxels)"
     for words, value, usual in zip(
@@ -116,7 +116,7 @@ def difference(one: Frame, other: Frame) -> str | None:
 
 
 def separators(frames: Iterable[Frame]) -> list[str]:
-    """What tells frames of the same place apart, in words, such as "echo time 10 and 80"."""
+    """What distinguishes frames of the same position, in words: "echo time 10 and 80"."""
     frames = list(frames)
     found: dict[str, str] = {}
     for words, group, keyword in (*_OF_VOLUMES, *_OF_SLICES):
@@ -128,7 +128,7 @@ def separators(frames: Iterable[Frame]) -> list[str]:
 
 
 def volume_separators(some: list[Frame], others: list[Frame]) -> list[str]:
-    """What is the same within each of two sets of frames, but not in both, in words."""
+    """What is constant within each of two sets of frames but differs between them, in words."""
     found = []
     for words, group, keyword in _OF_VOLUMES:
         values = [
@@ -142,12 +142,12 @@ def volume_separators(some: list[Frame], others: list[Frame]) -> list[str]:
 
 
 def tolerance(frame: Frame, step: float = np.inf) -> float:
-    """How far a voxel may be from its place, mm."""
+    """The allowed distance of a voxel from its place, mm."""
     return min(PLACE_TOLERANCE_MM, min(*frame.pixel_spacing, step) / 10)
 
 
 def take_out(frames: list[Frame]) -> str:
-    """What to do about frames that do not belong, as a sentence."""
+    """A sentence that says what to do about frames that do not belong to the volume."""
     if any(frame.header.frames > 1 for frame in frames):
         return "Split the file into volumes, for example with dcm2niix, and give one of them."
     return "Move the files of one volume to a folder of its own, and give that."
@@ -159,14 +159,14 @@ def named(frames: list[Frame]) -> str:
 
 
 def listed(words: list[str], between: str) -> str:
-    """Words in a row; of many, the first few."""
+    """Joins words; of many, only the first few."""
     more = f"{between}and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
     return between.join(words[:_MOST_NAMED]) + more
 
 
 def _described(headers: list[Header]) -> str:
     dataset = headers[0].dataset
-    with damage_told(headers[0].path):
+    with damage_as_error(headers[0].path):
         slices = sum(header.frames for header in headers)
         number = dataset.get("SeriesNumber")
         name = str(dataset.get("SeriesDescription") or "").strip()
@@ -182,7 +182,7 @@ def _separator(frame: Frame, group: str | None, keyword: str) -> str | None:
         dataset = group_of(frame.header, frame.number, group)
     try:
         value = None if dataset is None else dataset.get(keyword)
-    except Exception:  # pydicom promises no kind of error; this only explains another problem.
+    except Exception:  # of any type in a damaged file; this only explains another problem
         return None
     if value is None or value == "":
         return None

@@ -1,4 +1,4 @@
-"""Slices as a stack: their order, and the regular grid that they fill."""
+"""Stacks slices: their order, and the regular grid that they fill."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ..errors import InputError
 from .frames import Frame
 from .series import listed, named, separators, take_out, tolerance, volume_separators
 
-# Between slices further apart, anatomy cannot be guessed: 10 mm are the thickest usual slices.
+# Larger gaps are not interpolated: 10 mm are the thickest usual slices.
 LARGEST_GAP_MM = 10.0
 LARGEST_GAP_STEPS = 10
-# Two positions closer than this, in mm and in spacings of the pixels, are one.
+# Positions closer than this, in mm and in pixel spacings, count as the same.
 _SAME_PLACE_MM = 0.01
 _SAME_PLACE_PIXELS = 0.05
-# Slices of the grid take the nearest slice as it is if it is this close, in steps.
+# A slice this close to a slice of the grid, in steps, is used without interpolation.
 _SNAP = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Slices in order, and the regular grid that they make.
+    """Slices in order, and the regular grid that they fill.
 
     Attributes:
-        frames: from first to last, along the normal that rows and columns have.
-        places: where in `frames` each slice of the grid lies: whole numbers, or between two.
+        frames: from first to last along the normal of the slices.
+        places: for each slice of the grid, its index in `frames`; fractional between two frames.
         step: from a slice of the grid to the next, (3,) in mm, LPS.
-        warnings: what was done to them, in full sentences.
+        warnings: what was left out or interpolated, in full sentences.
     """
 
     frames: list[Frame]
@@ -39,18 +39,20 @@ class Stack:
 
 
 def stacked(frames: list[Frame], are_equal: Callable[[Frame, Frame], bool]) -> Stack:
-    """Frames of one kind in the order of their places, names and numbers apart.
+    """Frames of one kind, sorted by position; names and numbers of files do not matter.
 
-    The step between slices is what their positions say, so that the grid of a tilted gantry is
-    sheared; Slicer adds a transform to the volume for the same (createAcquisitionTransform in its
-    DICOMScalarVolumePlugin). Missing and unevenly spaced slices are interpolated on the finest
-    regular grid that the slices have, with a warning, where the gaps are small.
+    The step between slices follows their positions, so the grid of a tilted gantry is sheared;
+    Slicer adds a transform to the volume instead (createAcquisitionTransform in its
+    DICOMScalarVolumePlugin). Where gaps are small, missing and unevenly spaced slices are
+    interpolated, with a warning, on the finest regular grid of the slices.
 
     Args:
-        are_equal: whether two frames hold the same values.
+        frames: in any order.
+        are_equal: whether two frames have the same values.
 
     Raises:
-        InputError: by name, if slices lie twice at a place, too far apart, or not in a row.
+        InputError: with the names of the slices, if several have the same position, are too far
+            apart, or are not in a row.
     """
     frames, warnings = _without_copies(sorted(frames, key=_height(frames[0])), are_equal)
     if len(frames) == 1:
@@ -79,14 +81,14 @@ def stacked(frames: list[Frame], are_equal: Callable[[Frame, Frame], bool]) -> S
 
 
 def _height(first: Frame) -> Callable[[Frame], float]:
-    """Where a slice lies along the normal of the first one, mm."""
+    """A function for the position of a slice along the normal of the first one, mm."""
     return lambda frame: float(frame.position @ first.normal)
 
 
 def _without_copies(
     frames: list[Frame], are_equal: Callable[[Frame, Frame], bool]
 ) -> tuple[list[Frame], list[str]]:
-    """One frame for each place; further ones with the same values are left out with a warning."""
+    """One frame per position; further ones with the same values are left out with a warning."""
     places: list[list[Frame]] = []
     height = _height(frames[0])
     near = min(_SAME_PLACE_MM, _SAME_PLACE_PIXELS * min(frames[0].pixel_spacing))
@@ -129,7 +131,7 @@ def _collision(places: list[list[Frame]], two: list[Frame]) -> str:
 def _check_in_a_row(
     frames: list[Frame], heights: np.ndarray, per_mm: np.ndarray, allowed: float
 ) -> None:
-    """Refuses slices that are shifted against each other within their planes."""
+    """Refuses slices that are displaced within their planes."""
     places = np.array([frame.position for frame in frames])
     off = np.linalg.norm(places - places[0] - heights[:, None] * per_mm, axis=1)
     worst = int(off.argmax())
@@ -147,14 +149,14 @@ def _are_even(heights: np.ndarray, allowed: float) -> bool:
 
 
 def _check_interleaved(frames: list[Frame], heights: np.ndarray, allowed: float) -> None:
-    """Refuses two even stacks that lie one in the gaps of the other."""
+    """Refuses two evenly spaced stacks, each in the gaps of the other."""
     halves = heights[::2], heights[1::2]
     if min(map(len, halves)) > 2 and all(_are_even(half, allowed) for half in halves):
         raise InputError(_two_in_one(frames, []))
 
 
 def _check_alternating(frames: list[Frame]) -> None:
-    """Refuses two stacks that together look like an even one, but for what every other says."""
+    """Refuses two stacks that together are evenly spaced, if every other slice is different."""
     halves = frames[::2], frames[1::2]
     if min(map(len, halves)) > 2 and (unlike := volume_separators(*halves)):
         raise InputError(_two_in_one(frames, unlike))

@@ -1,8 +1,8 @@
-"""What SAMSegment 3D gets to see of a window: grey levels as they are, and by rank.
+"""The network input of SAMSegment 3D for a window: grey levels, linear and by rank.
 
-As they are, they keep the distances between tissues; by rank, what fills little of the range of
-intensities, such as soft tissue in a CT with air and bone, still gets its share of the grey levels.
-Neither needs to know the modality. Training and use call the same function.
+Linear grey levels keep the differences between tissues. By rank, tissues with a small range of
+intensities, such as soft tissue in a CT with air and bone, still get their share of the grey
+levels. Neither depends on the modality. Training and inference call the same function.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ LINEAR, RANKED = 0, 1
 PERCENTILES = (0.5, 99.5)
 #: Bins between them in which intensities are counted for their ranks.
 BINS = 256
-#: What lies outside the volume, in both channels: black.
+#: Value outside the volume, in both channels: black.
 OUTSIDE = -1.0
-#: Of a window without contrast.
+#: The error message for a window without contrast.
 ONE_INTENSITY = (
     "All voxels around the prompt have the same intensity: there is nothing to segment. "
     "Check the volume there, or set a wider intensity range."
 )
-# Intensities are counted in at most so many voxels, evenly spread.
+# Intensities are counted in at most this many voxels, evenly distributed.
 _MOST_SAMPLES = 2**18
-# Ranks are read from a table of so many steps from black to white.
+# Number of steps from black to white in the table of ranks.
 _STEPS = 2**12
 
 
@@ -35,20 +35,20 @@ def picture_of(
     outside: np.ndarray | None = None,
     intensity_range: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """The picture of a window, from -1 (black) to 1 (white).
+    """The network input for a window, from -1 (black) to 1 (white).
 
     Args:
         values: intensities, float32 (D, H, W); finite inside the volume.
-        outside: boolean (D, H, W), the voxels that are not in the volume; None: there are none.
-        intensity_range: to which intensities are cut first; None: not at all.
+        outside: boolean (D, H, W), the voxels outside the volume; None: there are none.
+        intensity_range: range to which intensities are clipped first; None: no clipping.
 
     Returns:
         float32 (2, D, H, W). Channel 0: linear between the percentiles. Channel 1: by the share of
-        the volume's voxels that are darker, with half of those in the same bin; between the middles
-        of bins, linear. Outside the volume, both are OUTSIDE.
+        the volume's voxels that are darker, plus half of those in the same bin; linear between the
+        middles of bins. Outside the volume, both are OUTSIDE.
 
     Raises:
-        InputError: if the window holds one intensity only, or nothing of the volume.
+        InputError: if all voxels have the same intensity, or none is inside the volume.
     """
     counted, black, white = _counted(values, outside, intensity_range)
     picture = np.empty((2, *values.shape), dtype=np.float32)
@@ -71,7 +71,7 @@ def _counted(
     outside: np.ndarray | None,
     intensity_range: tuple[float, float] | None,
 ) -> tuple[np.ndarray, float, float]:
-    """The intensities that are counted, and those shown black and white."""
+    """The intensities that are counted, and the black and white levels."""
 
     def every(step: int) -> np.ndarray:
         chosen = (slice(None, None, step),) * values.ndim
@@ -84,7 +84,7 @@ def _counted(
         black, white = np.percentile(counted, PERCENTILES)
         if black < white:
             return counted, float(black), float(white)
-    # Almost all may be background of one value, or outside.
+    # Almost all voxels may be background of one value, or outside.
     counted = every(1)
     if not counted.size or counted.min() == counted.max():
         raise InputError(ONE_INTENSITY)

@@ -31,7 +31,7 @@ CARD_FAILED = (
 )
 
 
-def has_no_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether a graphics card has too little memory; that of the computer is another matter."""
     # As torch.OutOfMemoryError is called in every version that this runs with.
     if isinstance(error, torch.cuda.OutOfMemoryError):

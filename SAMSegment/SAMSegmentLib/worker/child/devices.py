@@ -11,7 +11,7 @@ from ...models.precision import encoder_type
 from ..protocol.events import DeviceInfo
 from ..protocol.memory import total_bytes
 from . import probe
-from .device_troubles import first_line, has_no_memory
+from .device_troubles import first_line, is_out_of_memory
 
 CPU = "cpu"
 APPLE = "Apple graphics"
@@ -114,7 +114,9 @@ def _tried(info: DeviceInfo) -> DeviceInfo:
 
 def _reason(error: Exception) -> str:
     """In words for users."""
-    if has_no_memory(error) or (error.__cause__ is not None and has_no_memory(error.__cause__)):
+    if is_out_of_memory(error) or (
+        error.__cause__ is not None and is_out_of_memory(error.__cause__)
+    ):
         return "It has too little free memory: close other programs that use it."
     line = first_line(error).rstrip(".")
     if "no kernel image" in line:

@@ -24,7 +24,7 @@ from ...models.litemedsam.engine import LiteMedSAMEngine
 from ...models.sammed3d.engine import SAMMed3DEngine
 from ...models.samsegment3d.engine import SAMSegment3DEngine
 from ..protocol.memory import share_of_memory
-from .device_troubles import first_line, has_failed, has_no_memory
+from .device_troubles import first_line, has_failed, is_out_of_memory
 from .devices import CPU, find_device
 
 ENGINES = {
@@ -178,7 +178,7 @@ class Predictor:
             return ""
         titles = {info.name: info.title for info in self.devices}
         card = titles.get(str(self.device)) or "The graphics card"
-        if has_no_memory(error):
+        if is_out_of_memory(error):
             return TOO_SMALL.format(card=card)
         line = first_line(error).rstrip(".")
         return FAILED.format(card=card, line=line) if has_failed(error) else ""

@@ -1,4 +1,4 @@
-"""Pictures that do not say how large their pixels are, or where they lie: X-rays, ultrasound."""
+"""DICOM images without pixel spacing or position, such as X-rays and ultrasound."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydicom.dataset import Dataset
 
 from ..errors import InputError
 from .frames import Frame, numbers
-from .headers import damage_told
+from .headers import damage_as_error
 
 _CENTIMETRES = 3  # Physical Units, PS3.3 C.8.5.5.1.15
 _MM_PER_CM = 10
 
 
 def with_spacing(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
-    """The frames with a pixel spacing each, and warnings about where it comes from.
+    """The frames, each with a pixel spacing, and warnings about its source.
 
     Raises:
         InputError: if the spacing is damaged.
@@ -24,16 +24,16 @@ def with_spacing(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
     first = frames[0]
     if first.pixel_spacing is not None:
         return frames, []
-    with damage_told(first.path):
+    with damage_as_error(first.path):
         spacing, warnings = _spacing(first.header.dataset, first.name)
     return [replace(frame, pixel_spacing=spacing) for frame in frames], warnings
 
 
-def without_place(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
-    """A single frame at the origin, its rows towards the patient's left as in SimpleITK.
+def at_origin(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
+    """A single frame at the origin, with rows towards the patient's left, as in SimpleITK.
 
     Raises:
-        InputError: if there are several: nobody knows how they lie to each other.
+        InputError: if there are several frames, whose relative positions are unknown.
     """
     first = frames[0]
     if len(frames) > 1:
@@ -50,7 +50,7 @@ def without_place(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
 
 
 def _spacing(dataset: Dataset, name: str) -> tuple[tuple[float, float], list[str]]:
-    """mm between rows and between columns."""
+    """The spacing in mm between rows and between columns, and warnings."""
     if region := _ultrasound_spacing(dataset):
         return region, []
     for keyword in ("NominalScannedPixelSpacing", "ImagerPixelSpacing"):
@@ -64,7 +64,7 @@ def _spacing(dataset: Dataset, name: str) -> tuple[tuple[float, float], list[str
 
 
 def _ultrasound_spacing(dataset: Dataset) -> tuple[float, float] | None:
-    """Of the regions that are measured in cm, if all agree."""
+    """Pixel spacing of the ultrasound regions that are calibrated in cm, if they agree."""
     found = {
         (abs(float(region.PhysicalDeltaY)), abs(float(region.PhysicalDeltaX)))
         for region in dataset.get("SequenceOfUltrasoundRegions") or ()

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""The format of a file by its first bytes, whatever its name says."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .errors import InputError
 GZIP_MAGIC = b"\x1f\x8b"
 #: Source: DICOM PS3.10, 7.1.
 DICOM_MARK_AT = 128
-#: Enough for NIfTI-2's header, a DICOM preamble, and the first lines of a text.
+#: Enough for NIfTI-2's header, a DICOM preamble, and the first lines of a text header.
 HEAD_BYTES = 1024
-#: The part of a pair of files that has no header.
+#: Endings of the file of a pair that has no header.
 VOXELS_ALONE = (".img", ".img.gz", ".raw", ".raw.gz", ".zraw")
 READABLE = "Give a NRRD, NIfTI, MetaImage or DICOM file, or a folder with a DICOM series."
 
 
 class Kind(Enum):
-    """A format of volumes; OTHER may be a picture, or nothing that can be read."""
+    """A file format of volumes; OTHER may be a picture, or unreadable."""
 
     NIFTI = auto()
     NRRD = auto()
@@ -32,13 +32,12 @@ def kind_of(path: Path) -> Kind:
     """The format of an image file.
 
     Raises:
-        InputError: if the file cannot be read, is none, or is a kind of file that is known to be no
-            volume.
+        InputError: if the file cannot be read, or is of a kind that is known not to be a volume.
     """
     head, packed = _first_bytes(path)
     if _is_nifti(head):
         return Kind.NIFTI
-    _refuse_what_is_no_image(path, head)
+    _refuse_other_files(path, head)
     kind = Kind.OTHER
     if head.startswith(b"NRRD"):
         kind = Kind.NRRD
@@ -51,7 +50,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def _first_bytes(path: Path) -> tuple[bytes, bool]:
-    """The beginning of a file, unpacked if it is gzip; and whether it is.
+    """The beginning of a file, unpacked if it is gzip, and whether it is.
 
     Raises:
         InputError: if the file cannot be read or is empty.
@@ -73,17 +72,17 @@ def _first_bytes(path: Path) -> tuple[bytes, bool]:
 
 
 def _is_nifti(head: bytes) -> bool:
-    """Whether a file that begins like this is NIfTI-1, NIfTI-2, or the header of a pair."""
+    """Whether these are the first bytes of NIfTI-1, NIfTI-2, or the header of a pair."""
     return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
 
 
 def incomplete(path: Path, why: str) -> InputError:
-    """The error for a file of which a part is missing or damaged."""
+    """The error for a file that is partly missing or damaged."""
     return InputError(f"{path} is incomplete or damaged: {why}. Copy, download or export it again.")
 
 
-def _refuse_what_is_no_image(path: Path, head: bytes) -> None:
-    """Files that stand where an image should, in the words of whoever must put it right."""
+def _refuse_other_files(path: Path, head: bytes) -> None:
+    """Refuses files that are often given in place of an image, and says how to get the image."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(b"version https://git-lfs"):
         problem = "is a Git LFS pointer, not the image itself: run `git lfs pull` beside it"

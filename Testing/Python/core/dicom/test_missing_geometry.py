@@ -7,9 +7,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from SAMSegmentLib.core.dicom.flat import with_spacing, without_place
 from SAMSegmentLib.core.dicom.frames import frames_of
 from SAMSegmentLib.core.dicom.headers import header_of
+from SAMSegmentLib.core.dicom.missing_geometry import at_origin, with_spacing
 from SAMSegmentLib.core.files import read_image
 from TestSupport.dicom_files import VOXELS, position, series, slice_of, write
 
@@ -56,7 +56,7 @@ def test_without_any_spacing_one_millimetre_is_assumed_with_a_warning(frames):
 
 def test_without_a_position_a_picture_lies_at_the_origin_with_a_warning(frames):
     (found,) = frames(ImagePositionPatient=None)
-    (frame,), warnings = without_place([found])
+    (frame,), warnings = at_origin([found])
     assert frame.position.tolist() == [0, 0, 0]
     assert frame.axes.tolist() == [[1, 0, 0], [0, 1, 0]]
     assert "one.dcm does not say where it lies in the patient" in warnings[0]
