@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.holes import MOST_MM, SmallHoles, fill_small_holes
+from SAMSegmentLib.core.holes import MOST_MM, SmallHoles
 from TestSupport.phantoms import grid
 
 
@@ -109,7 +109,8 @@ def test_the_limit_is_along_the_grids_axes_however_it_lies():
     turned = np.eye(4)
     turned[:3, :3] = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, -1]]) * (2.0, 1.0, 1.0)
     mask = solid((12, 14, 16), np.s_[5, 5, 5:7], np.s_[5, 9, 5:8])
-    fill_small_holes(mask, Geometry(turned, mask.shape))
+    for _ in SmallHoles.of(Geometry(turned, mask.shape)).filling(mask):
+        pass
     assert mask[5, 5, 5:7].all() and not mask[5, 9, 5:8].any()
 
 
