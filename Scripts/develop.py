@@ -323,6 +323,10 @@ COMMANDS = {
         "score the models on real cases with a simulated user",
         lambda rest: run_python("Testing/Accuracy/run.py", *rest),
     ),
+    "recorded-masks": (
+        "ask every model again what it was asked when its masks were recorded, and compare",
+        lambda rest: run_python("Testing/Accuracy/recorded_masks.py", *(rest or ["compare"])),
+    ),
     "parity": (
         "the slow tests: networks agree with their references, whole pipelines with real models",
         lambda rest: tests("-m", "slow", *rest),
