@@ -42,7 +42,7 @@ from SAMSegmentLib.core.prompts import Prompts
 from TestSupport.cases import DATA
 
 if TYPE_CHECKING:
-    from SAMSegmentLib.engines.base import Engine
+    from SAMSegmentLib.models.base import Engine
 
 RECORDED = Path(__file__).with_name("recorded_masks.json")
 SEED = 5  # of SAM-Med3D's weights, which are not included
@@ -55,10 +55,10 @@ def load_engine(model: str, folder: Path) -> Engine:
     """A model's engine on the CPU; SAM-Med3D gets random weights, written into `folder`."""
     from safetensors.torch import save_file
 
-    from SAMSegmentLib.engines.cache import EmbeddingCache
-    from SAMSegmentLib.engines.litemedsam import LiteMedSAMEngine
-    from SAMSegmentLib.engines.sammed3d import SAMMed3DEngine
-    from SAMSegmentLib.engines.samsegment3d import SAMSegment3DEngine
+    from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+    from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
+    from SAMSegmentLib.models.sammed3d.engine import SAMMed3DEngine
+    from SAMSegmentLib.models.samsegment3d.engine import SAMSegment3DEngine
     from SAMSegmentLib.weights.catalogue import model_entry
     from TestSupport.sammed3d_weights import random_weights
 
