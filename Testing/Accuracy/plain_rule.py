@@ -21,8 +21,9 @@ from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
 from SAMSegmentLib.models.litemedsam.network import IMAGE_SIZE
-from SAMSegmentLib.models.slicewise.intensity import GreyLevels, is_ct
-from SAMSegmentLib.models.slicewise.slices import PixelGrid, RoiInStack, SliceStack, SliceWindow
+from SAMSegmentLib.models.regions import RoiOnGrid
+from SAMSegmentLib.models.slicewise.intensity import GreyLevels
+from SAMSegmentLib.models.slicewise.slices import PixelGrid, SliceStack, SliceWindow
 
 #: Network pixels by which the last slice's box grows for the next.
 BOX_MARGIN = 3
@@ -55,7 +56,7 @@ class PlainRule(LiteMedSAMEngine):
             raise InputError("The plain rule takes an ROI, no points and no intensity range.")
         self._cache.start_counting()
         orientation = slices_first(image.geometry)
-        roi = RoiInStack(prompts.roi, orientation.apply_to_geometry(image.geometry))
+        roi = RoiOnGrid(prompts.roi, orientation.apply_to_geometry(image.geometry))
         values = orientation.apply(image.voxels)[roi.box][roi.inside]
         stack = self._stack_of_highest_iou(
             [
@@ -68,7 +69,7 @@ class PlainRule(LiteMedSAMEngine):
         start = orientation.undo_start(roi.start, logits.shape, stack.geometry.shape)
         return Prediction(orientation.undo(logits), start, image.geometry, cost=self._cache.cost)
 
-    def _followed(self, roi: RoiInStack, stack: SliceStack, watch: Watch) -> np.ndarray:
+    def _followed(self, roi: RoiOnGrid, stack: SliceStack, watch: Watch) -> np.ndarray:
         """Logits of the object in the ROI's box of voxels, float32."""
         logits = np.full(roi.inside.shape, BACKGROUND_LOGIT, dtype=np.float32)
         first, middle, last = roi.slices[0], roi.middle, roi.slices[-1]
@@ -87,7 +88,7 @@ class PlainRule(LiteMedSAMEngine):
             logits[index - first][inside] = slice_logits[roi.box[1:]][inside]
         return logits
 
-    def _stack_of_highest_iou(self, stacks: list[SliceStack], roi: RoiInStack) -> SliceStack:
+    def _stack_of_highest_iou(self, stacks: list[SliceStack], roi: RoiOnGrid) -> SliceStack:
         """The stack whose middle slice the network expects to segment best."""
         if len(stacks) == 1:
             return stacks[0]
@@ -116,7 +117,7 @@ class PlainRule(LiteMedSAMEngine):
         return at_voxels[0, 0].cpu().numpy(), float(predicted_iou)
 
 
-def _slice_mask(logits: np.ndarray, roi: RoiInStack, grid: PixelGrid) -> np.ndarray:
+def _slice_mask(logits: np.ndarray, roi: RoiOnGrid, grid: PixelGrid) -> np.ndarray:
     mask = np.zeros(grid.shape, dtype=np.uint8)
     mask[roi.box[1:]] = logits > 0
     return mask
@@ -124,7 +125,7 @@ def _slice_mask(logits: np.ndarray, roi: RoiInStack, grid: PixelGrid) -> np.ndar
 
 def _grey_levels(image: Image, object_values: np.ndarray) -> tuple[GreyLevels, ...]:
     """CT: soft tissue, or lung and chest where the ROI is mostly air; else percentiles."""
-    if is_ct(image):
+    if image.is_ct:
         mostly_air = np.mean(object_values < AIR_HU) > LUNG_SHARE
         windows = (LUNG, CHEST) if mostly_air else (SOFT_TISSUE,)
         return tuple(_within_volume(image, window) for window in windows)

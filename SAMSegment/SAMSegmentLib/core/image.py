@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # SimpleITK works in LPS, Slicer and this library in RAS.
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# HU. No other scanner writes numbers below it.
+CT_LOWEST = -200.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,13 @@ class Image:
                 "Check that the right volume is selected and loaded completely."
             )
         return lowest, highest
+
+    @property
+    def is_ct(self) -> bool:
+        """Whether intensities are Hounsfield units: as the file says, else by the air around."""
+        if self.modality is not None:
+            return self.modality == "CT"
+        return self.value_range[0] < CT_LOWEST
 
 
 def image_from_sitk(source: sitk.Image) -> Image:

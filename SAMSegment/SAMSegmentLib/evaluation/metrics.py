@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from ..core.errors import InputError, MissingPackageError
+from ..core.overlap import dice
 from ..core.patch import bounding_box
 
 #: Distance between two surfaces that counts as none, mm. Source: CVPR 2025 challenge on
@@ -23,8 +24,7 @@ def dsc(truth: np.ndarray, mask: np.ndarray) -> float:
         InputError: if the shapes differ.
     """
     truth, mask = _as_masks(truth, mask)
-    total = int(np.count_nonzero(truth)) + int(np.count_nonzero(mask))
-    return 1.0 if total == 0 else 2 * int(np.count_nonzero(truth & mask)) / total
+    return dice(truth, mask, empty=1.0)
 
 
 def nsd(

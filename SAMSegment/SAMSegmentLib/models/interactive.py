@@ -14,8 +14,7 @@ from ..core.patch import Patch
 from ..core.progress import Watch
 from ..core.prompts import Point, Prompts, Roi, positions_of
 from ..core.voxel_prompts import VoxelPrompts
-from .slicewise.regions import voxel_of
-from .slicewise.slices import at_least_a_voxel
+from .regions import at_least_a_voxel, voxel_of
 
 IN_OCCUPIED = (
     "A positive point lies in another segment, which is left as it is: remove the point, or allow "

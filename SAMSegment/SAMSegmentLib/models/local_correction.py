@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.correction import apply_click, distance_to_right, radius_of
+from ..core.correction import DECIDED_LOGIT, apply_click, distance_to_right, radius_of
 from ..core.geometry import Geometry
 from ..core.image import Image
+from ..core.patch import Patch
 from ..core.prompts import Point, positions_of
+from .regions import voxel_of
 from .slicewise.answers import Field
-from .slicewise.regions import voxel_of
+
+
+def certain(content: Patch) -> Field:
+    """What a segment holds, as an answer that no threshold changes."""
+    sure = np.float32(DECIDED_LOGIT)
+    return Field(np.where(content.mask, sure, -sure), content.start)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from hypothesis import given
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image, geometry_of_sitk, image_from_sitk, sitk_from_array
+from TestSupport.cases import chest_ct, shared_case
 from TestSupport.geometries import geometries
 
 GRID = Geometry(np.eye(4), (3, 4, 5))
@@ -112,3 +113,16 @@ def test_a_constant_volume_is_refused():
 def test_two_images_never_share_a_key_by_accident():
     voxels = np.random.rand(3, 4, 5)
     assert Image(voxels, GRID).key != Image(voxels, GRID).key
+
+
+def test_real_ct_is_recognised_and_mr_is_not():
+    assert chest_ct().image.is_ct
+    assert shared_case("ct_lung").image.is_ct
+    assert not shared_case("mr_abdomen_3mm").image.is_ct
+    assert not shared_case("mr_brain_ms_lesions").image.is_ct
+
+
+def test_the_file_knows_better_than_the_numbers():
+    dark = np.linspace(-1000, 500, 60).reshape(GRID.shape)
+    assert not Image(dark, GRID, "MR").is_ct
+    assert Image(np.abs(dark), GRID, "CT").is_ct

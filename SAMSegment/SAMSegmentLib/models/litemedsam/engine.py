@@ -26,6 +26,8 @@ from ..answer_cache import KeptAnswers
 from ..base import Embedding, Engine, Window
 from ..embedding_cache import EmbeddingCache
 from ..interactive import Request
+from ..local_correction import certain
+from ..regions import RoiOnGrid, voxel_of
 from ..replay import replayed
 from ..slicewise import box_search, from_content, object_finder, regions
 from ..slicewise.answers import Answer
@@ -36,8 +38,7 @@ from ..slicewise.limits import Limits
 from ..slicewise.montage import Box, Montage
 from ..slicewise.planes import in_view_first, stacks_of, views_of
 from ..slicewise.previews import Located, Previews
-from ..slicewise.regions import voxel_of
-from ..slicewise.slices import RoiInStack, SliceStack, SliceWindow, box_on_window
+from ..slicewise.slices import SliceStack, SliceWindow, box_on_window
 from ..slicewise.views import SURE_LOGIT, SliceMask
 from ..tensor_files.checkpoints import load_safetensors
 from .network import IMAGE_SIZE, LiteMedSAM
@@ -193,7 +194,7 @@ class LiteMedSAMEngine(Engine):
     def _from_content(self, request: Request, prompts: Prompts) -> Answer:
         content = request.content
         if not request.refine:
-            return from_content.as_it_is(content)
+            return Answer(certain(content), ())
         geometry = request.image.geometry
         last = np.array(content.stop) - 1
         box = regions.roi_of(np.array(content.start), last, geometry)
@@ -315,7 +316,7 @@ class LiteMedSAMEngine(Engine):
         if given is not None:
             return stacks_of(image, GreyLevels(*given), IMAGE_SIZE, limits)
         around = around or Roi.from_box(ras, [AROUND_CLICK_MM] * 3)
-        region = RoiInStack(around, image.geometry)
+        region = RoiOnGrid(around, image.geometry)
         possible = possible_grey_levels(image, image.voxels[region.box][region.inside])
         choices = [stacks_of(image, levels, IMAGE_SIZE, limits) for levels in possible]
         if len(choices) == 1:

@@ -15,11 +15,11 @@ from ...core.errors import InputError
 from ...core.image import Image
 from ...core.resample import sample_linear
 from ..samsegment3d.picture import ONE_INTENSITY
-from ..slicewise.intensity import PERCENTILES, is_ct
 from .cubes import Cube
 
 #: HU to which training clipped CT.
 CT_RANGE = (-1000.0, 1000.0)
+PERCENTILES = (0.5, 99.5)
 # Percentiles are taken from about that many voxels, evenly spread: those of millions are no better.
 MOST_SAMPLES = 2**21
 # What is a whole number but for rounding stays that number.
@@ -59,7 +59,7 @@ def clip_of(image: Image, intensity_range: tuple[float, float] | None) -> tuple[
     """The intensities to which an image is clipped: those given, or as the network was trained."""
     if intensity_range is not None:
         return intensity_range
-    if is_ct(image):
+    if image.is_ct:
         return CT_RANGE
     step = max(1, int(np.ceil((image.voxels.size / MOST_SAMPLES) ** (1 / 3))))
     lower, upper = np.percentile(image.voxels[::step, ::step, ::step], PERCENTILES)

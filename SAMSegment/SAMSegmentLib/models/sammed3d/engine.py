@@ -28,11 +28,10 @@ from ..base import Embedding, Engine, Window
 from ..embedding_cache import EmbeddingCache
 from ..interactive import GOES_ON, Request, limit_of
 from ..precision import computing_in, encoder_type
+from ..regions import RoiOnGrid
 from ..replay import replayed
 from ..shared_layers.low_precision import compute_in
-from ..slicewise import from_content
 from ..slicewise.answers import Field
-from ..slicewise.slices import RoiInStack
 from ..tensor_files.checkpoints import check_network, load_tensors
 from .cube_masks import CubeMask, blended
 from .cube_picture import CubeWindow, clip_of
@@ -103,7 +102,7 @@ class SAMMed3DEngine(Engine):
         self._cache = cache
         self._states: KeptAnswers[_State] = KeptAnswers(KEPT_ANSWERS, KEPT_BYTES)
         self._clips: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
-        self._rois: dict[Hashable, RoiInStack] = {}
+        self._rois: dict[Hashable, RoiOnGrid] = {}
         self._latest: tuple[Hashable, CubeAnswer] | None = None
         self._watch = Watch()
 
@@ -202,7 +201,7 @@ class SAMMed3DEngine(Engine):
         session = self._session(request, limit, request.content)
         if request.content is not None:
             if not request.refine:
-                return _State(None, from_content.as_it_is(request.content).mask)
+                return _State(None, local_correction.certain(request.content))
             return _State(session.of_content(limit))
         if prompts.roi is not None:
             center = self._middle(request.image, prompts.roi)
@@ -266,11 +265,11 @@ class SAMMed3DEngine(Engine):
                 self._clips.popitem(last=False)
         return CubeWindow(request.image, cube, self._clips[key])
 
-    def _region(self, image: Image, roi: Roi) -> RoiInStack:
+    def _region(self, image: Image, roi: Roi) -> RoiOnGrid:
         """The ROI on the volume's grid; the last one is kept."""
         key = (image.key, roi.box_to_ras.tobytes())
         if key not in self._rois:
-            self._rois = {key: RoiInStack(roi, image.geometry)}
+            self._rois = {key: RoiOnGrid(roi, image.geometry)}
         return self._rois[key]
 
     def _middle(self, image: Image, roi: Roi) -> np.ndarray:

@@ -16,6 +16,7 @@ import torch
 
 from ...core.errors import InputError
 from ...core.image import Image
+from ...core.overlap import dice
 from ...core.patch import Patch
 from ...core.prediction import Prediction
 from ...core.progress import Watch
@@ -28,12 +29,9 @@ from ..base import Embedding, Engine, Window
 from ..embedding_cache import EmbeddingCache
 from ..interactive import GOES_ON, Request, limit_of
 from ..precision import encoder_type
+from ..regions import RoiOnGrid, voxel_of
 from ..replay import replayed
-from ..slicewise import from_content
 from ..slicewise.answers import Field
-from ..slicewise.regions import voxel_of
-from ..slicewise.slices import RoiInStack
-from ..slicewise.tracking import overlap
 from ..windowed.contrast import contrast
 from ..windowed.masks import WindowMask, told_roi
 from ..windowed.single_slice import gone_through
@@ -113,7 +111,7 @@ class SAMSegment3DEngine(Engine):
         self._name = (file_sha256(weights), str(numbers))
         self._cache = cache
         self._answers: KeptAnswers[Readings] = KeptAnswers(KEPT_ANSWERS, KEPT_BYTES)
-        self._region: tuple[Hashable, RoiInStack] | None = None
+        self._region: tuple[Hashable, RoiOnGrid] | None = None
         self._latest: tuple[Hashable, Window3D] | None = None
         self._watch = Watch()
 
@@ -212,7 +210,7 @@ class SAMSegment3DEngine(Engine):
 
     def _first(self, request: Request, prompts: Prompts) -> Readings:
         if request.content is not None and not request.refine:
-            return Readings((Reading(None, from_content.as_it_is(request.content).mask),))
+            return Readings((Reading(None, local_correction.certain(request.content)),))
         if prompts.roi is not None:
             self._roi_region(request.image, prompts.roi)  # raises if that lies outside
         masks = self._session(request, prompts).first(prompts)
@@ -276,7 +274,7 @@ class SAMSegment3DEngine(Engine):
 
         content = None
         if request.content is not None and request.refine:
-            content = from_content.as_it_is(request.content).mask
+            content = local_correction.certain(request.content)
         # Pieces of these are meant, though no click is on them.
         keeps = request.content is not None or (prompts.roi is not None and limit is None)
         geometry = request.image.geometry
@@ -292,11 +290,11 @@ class SAMSegment3DEngine(Engine):
             field = field.without(request.occupied)
         return field.prediction(request.image.geometry)
 
-    def _roi_region(self, image: Image, roi: Roi) -> RoiInStack:
+    def _roi_region(self, image: Image, roi: Roi) -> RoiOnGrid:
         """The ROI on the volume's grid; the last one is kept."""
         key = (image.key, roi.box_to_ras.tobytes())
         if self._region is None or self._region[0] != key:
-            self._region = key, RoiInStack(roi, image.geometry)
+            self._region = key, RoiOnGrid(roi, image.geometry)
         return self._region[1]
 
     def _encode(self, window: PicturedWindow) -> Embedding:
@@ -323,4 +321,4 @@ class SAMSegment3DEngine(Engine):
 def _are_alike(one: Reading, other: Reading) -> bool:
     whole = one.field.enlarged(other.field.start, other.field.stop)
     there = other.field.on(whole.start, whole.logits.shape)
-    return overlap(whole.logits > 0, there > 0) >= ALIKE
+    return dice(whole.logits > 0, there > 0) >= ALIKE

@@ -9,8 +9,8 @@ from itertools import combinations, product
 import numpy as np
 
 from ...core.orientation import Reorientation
+from ...core.overlap import dice
 from .box_search import MARGIN, boxes_around, search
-from .tracking import overlap
 from .views import SliceMask, View
 
 # What agreement of two planes on the line that they share counts, against the expected IoU.
@@ -93,9 +93,7 @@ def matching(offers: Sequence[Sequence[Section]], count: int) -> list[tuple[Sect
 def _match(sections: tuple[Section, ...]) -> float:
     quality = sum(section.mask.quality for section in sections) / len(sections)
     alike = [
-        overlap(
-            one.line_across(other.orientation.axes[0]), other.line_across(one.orientation.axes[0])
-        )
+        dice(one.line_across(other.orientation.axes[0]), other.line_across(one.orientation.axes[0]))
         for one, other in combinations(sections, 2)
     ]
     return quality + (AGREEMENT * sum(alike) / len(alike) if alike else 0.0)

@@ -9,12 +9,13 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from ...core.correction import DECIDED_LOGIT
 from ...core.geometry import Geometry
+from ...core.overlap import dice
 from ...core.patch import Patch
 from ...core.progress import Watch
+from ..local_correction import certain
 from . import planes
-from .answers import Answer, Field
+from .answers import Answer
 from .box_search import MARGIN, search
 from .fusion import Candidates
 from .hypotheses import Hypothesis
@@ -24,7 +25,7 @@ from .propagation import Fit, Judge, settled, tracks_of
 from .regions import roi_of, with_margin
 from .slices import SliceStack
 from .starts import Start
-from .tracking import boxes_like, overlap
+from .tracking import boxes_like
 from .views import SURE_LOGIT, DecodeBoxes, View
 
 # How much likeness to the content counts, against what the network says for a mask.
@@ -34,12 +35,6 @@ LEAST_LIKE = 0.5
 # Content is corrected with the network's help that far around a click, or as far as the content
 # goes: the smaller the region, the more the network sees of it.
 AROUND_CLICK_MM = 40.0
-
-
-def as_it_is(content: Patch) -> Answer:
-    """The content as an answer: certain, so that no threshold changes it."""
-    sure = np.float32(DECIDED_LOGIT)
-    return Answer(Field(np.where(content.mask, sure, -sure), content.start), ())
 
 
 def with_views(
@@ -92,7 +87,7 @@ def refined(
     there = content.on_box(start, inside.shape)
 
     def fits(mask: np.ndarray, first: tuple[int, int, int]) -> float:
-        return LIKENESS * overlap(mask, there) + (0.0 if fit is None else fit(mask, first))
+        return LIKENESS * dice(mask, there) + (0.0 if fit is None else fit(mask, first))
 
     judge = Judge(views, None, fits)
     logits = np.where(there & inside, np.float32(SURE_LOGIT), np.float32(-SURE_LOGIT))
@@ -100,9 +95,9 @@ def refined(
     seen = _sections(views, there, watch)
     tracks = tracks_of(views, inside, _starts(views, there), judge, watch, previews)
     found = settled(views, inside, [itself, *tracks], seen, judge, watch, previews)
-    found = [one for one in found if overlap(one.logits > 0, there) >= LEAST_LIKE]
+    found = [one for one in found if dice(one.logits > 0, there) >= LEAST_LIKE]
     if not found:
-        return as_it_is(Patch(start, there & inside))
+        return Answer(certain(Patch(start, there & inside)), ())
     return answer_of(sorted(found, key=lambda one: -one.score), views)
 
 
@@ -138,7 +133,7 @@ def _starts(views: Sequence[View], content: np.ndarray) -> list[Start]:
             _deepest(own[key]),
         )
         section = own[key]
-        found.sort(key=lambda mask: -mask.quality - LIKENESS * overlap(mask.mask, section))
+        found.sort(key=lambda mask: -mask.quality - LIKENESS * dice(mask.mask, section))
         starts += [Start(number, key, mask) for mask in found[:1]]
     return starts
 

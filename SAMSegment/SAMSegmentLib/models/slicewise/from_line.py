@@ -10,13 +10,14 @@ from ...core.geometry import Geometry
 from ...core.image import Image
 from ...core.progress import Watch
 from ...core.prompts import Line
+from ..regions import voxel_of
 from .answers import Answer
 from .box_search import MARGIN, SIZES_MM
 from .clicks import Section, matching
 from .montage import Box as PixelBox
 from .object_finder import COMBINATIONS, holding, in_region
 from .previews import Previews
-from .regions import Box, region_of, voxel_of, with_margin
+from .regions import Box, region_of, with_margin
 from .slices import SliceStack
 from .views import DecodeBoxes, SliceMask
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.overlap import dice
 from .fusion import Selection, Slices, likeness
-from .tracking import best_unlike, overlap
+from .tracking import best_unlike
 from .views import View
 
 # What the network says for a mask.
@@ -166,4 +167,4 @@ def distinct(hypotheses: Sequence[Hypothesis], count: int) -> list[Hypothesis]:
 
 def unlike(one: Hypothesis, other: Hypothesis) -> bool:
     """Whether two hypotheses are not nearly the same."""
-    return overlap(one.logits > 0, other.logits > 0) < ALIKE
+    return dice(one.logits > 0, other.logits > 0) < ALIKE

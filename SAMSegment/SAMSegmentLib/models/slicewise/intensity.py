@@ -18,8 +18,6 @@ LUNG = (-1350.0, 150.0)
 CHEST = (-1000.0, 400.0)
 # Nothing in a body but gas and lung lies below this.
 AIR_HU = -500.0
-# No other scanner writes such numbers for a large part of an image.
-CT_LOWEST = -200.0
 # Share of air in an ROI from which on it must be the lung that is meant.
 LUNG_SHARE = 0.35
 PERCENTILES = (0.5, 99.5)
@@ -58,7 +56,7 @@ def possible_grey_levels(image: Image, object_values: np.ndarray) -> tuple[GreyL
     Args:
         object_values: intensities in the ROI.
     """
-    if is_ct(image):
+    if image.is_ct:
         mostly_air = np.mean(object_values < AIR_HU) > LUNG_SHARE
         windows = (LUNG, CHEST) if mostly_air else (SOFT_TISSUE,)
         return tuple(_within_volume(image, window) for window in windows)
@@ -68,13 +66,6 @@ def possible_grey_levels(image: Image, object_values: np.ndarray) -> tuple[GreyL
     if lower == upper:
         lower, upper = image.value_range
     return (GreyLevels(float(lower), float(upper), zero_is_background=True),)
-
-
-def is_ct(image: Image) -> bool:
-    """Whether intensities are Hounsfield units: as the file says, else by the air around."""
-    if image.modality is not None:
-        return image.modality == "CT"
-    return image.value_range[0] < CT_LOWEST
 
 
 def _within_volume(image: Image, ends: tuple[float, float]) -> GreyLevels:

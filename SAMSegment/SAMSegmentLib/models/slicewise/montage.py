@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.resample import area_weights, linear_weights
-from .slices import PixelGrid, RoiInStack, SliceStack
+from ..regions import RoiOnGrid
+from .slices import PixelGrid, SliceStack
 
 #: Squares along a side of the picture.
 TILES = 2
@@ -43,7 +44,7 @@ class Tile:
     side: int
 
     @classmethod
-    def around(cls, region: RoiInStack, grid: PixelGrid) -> Tile:
+    def around(cls, region: RoiOnGrid, grid: PixelGrid) -> Tile:
         """The tile around a region: at the scale of whole slices, unless it is large or small."""
         side = grid.size // TILES
         first, last = region.start[1:], region.stop[1:] + 1

@@ -15,6 +15,7 @@ from ...core.progress import Watch
 from ...core.prompts import Point, Roi
 from .. import local_correction
 from ..local_correction import Error
+from ..regions import voxel_of
 from . import planes
 from . import propagation as lifting
 from .answers import Answer, Field
@@ -23,7 +24,7 @@ from .fusion import Candidates
 from .hypotheses import Hypothesis
 from .previews import Previews
 from .propagation import Fit
-from .regions import Box, grown, region_of, roi_of, voxel_of
+from .regions import Box, grown, region_of, roi_of
 from .slices import SliceStack
 from .starts import Start, starts_in_roi
 from .views import SURE_LOGIT, DecodeBoxes, SliceMask, View

@@ -9,10 +9,11 @@ import numpy as np
 from ...core.image import Image
 from ...core.orientation import FEW_SLICES, all_planes
 from ...core.prompts import Roi
+from ..regions import RoiOnGrid
 from .intensity import GreyLevels
 from .limits import Limits
 from .montage import SLICES_PER_PICTURE
-from .slices import RoiInStack, SliceStack
+from .slices import SliceStack
 from .views import DecodeBoxes, View, spread
 
 # Across slices thicker than this many pixels, a network of square pixels sees steps, not shapes.
@@ -50,10 +51,10 @@ def views_of(stacks: Sequence[SliceStack], roi: Roi, decode_boxes: DecodeBoxes) 
     Raises:
         InputError: if the region does not touch the volume.
     """
-    main = RoiInStack(roi, stacks[0].geometry)
+    main = RoiOnGrid(roi, stacks[0].geometry)
     if len(main.slices) < LEAST_HEIGHT:
         stacks = stacks[:1]
-    regions = [main, *(RoiInStack(roi, stack.geometry) for stack in stacks[1:])]
+    regions = [main, *(RoiOnGrid(roi, stack.geometry) for stack in stacks[1:])]
     others = regions[1:]
     count = len(main.slices)
     thickness = stacks[0].geometry.spacing[2]

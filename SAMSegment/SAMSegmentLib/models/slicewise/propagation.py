@@ -8,13 +8,14 @@ from functools import partial
 
 import numpy as np
 
+from ...core.overlap import dice
 from ...core.progress import Watch
 from . import fusion, hypotheses, planes
 from .fusion import Candidates, Selection, Slices
 from .hypotheses import Hypothesis
 from .previews import Previews
 from .starts import Start
-from .tracking import follow, overlap
+from .tracking import follow
 from .views import View
 
 # How many starts are followed, how many masks are offered, and how many of them, the likeliest, are
@@ -142,7 +143,7 @@ def settled(
 def _meets(selection: Selection, start: Start) -> bool:
     """Whether a track along the same axis holds a start's section already."""
     section = selection[start.view].get(start.key)
-    return section is not None and overlap(section.mask, start.mask.mask) >= MET
+    return section is not None and dice(section.mask, start.mask.mask) >= MET
 
 
 def _track(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.geometry import Geometry
 from ...core.prompts import Roi
+from ..regions import REACHED
 from .clicks import Section
 from .views import View
 
@@ -15,17 +16,9 @@ from .views import View
 MARGIN_SHARE, MARGIN_MM = 0.2, 6.0
 # At faces that the object reaches, the region grows by this share of itself.
 GROWTH_SHARE = 0.5
-# A face counts as reached if this share of the object's outline lies on it.
-REACHED = 0.1
 
 #: First and last voxel (k, j, i) of a box.
 Box = tuple[np.ndarray, np.ndarray]
-
-
-def voxel_of(geometry: Geometry, ras: np.ndarray) -> np.ndarray:
-    """(..., 3), by k, j, i: the voxels that hold positions (..., 3) in RAS mm."""
-    index = np.rint(geometry.to_ijk(ras)[..., ::-1]).astype(int)
-    return np.clip(index, 0, np.array(geometry.shape) - 1)
 
 
 def region_of(sections: Sequence[Section], voxel: np.ndarray, geometry: Geometry) -> Box:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ...core.overlap import dice
 from .montage import Box
 from .views import SURE_LOGIT, SliceMask, View, intersect
 
@@ -64,7 +65,7 @@ def _next_section(view: View, key: int, neighbour: SliceMask, tissue: np.ndarray
         return neighbour
     masks = view.ask(key, boxes_like(view, key, box))
     likeness = [
-        overlap(mask.mask, neighbour.mask) if _same_tissue(view.grey(key)[mask.mask], tissue) else 0
+        dice(mask.mask, neighbour.mask) if _same_tissue(view.grey(key)[mask.mask], tissue) else 0
         for mask in masks
     ]
     best = max(range(len(masks)), key=lambda n: masks[n].quality + LIKENESS * likeness[n])
@@ -96,15 +97,9 @@ def best_unlike(
         if len(kept) == count:
             break
         mask = mask_of(item)
-        if all(overlap(mask, other) < alike for _, other in kept):
+        if all(dice(mask, other) < alike for _, other in kept):
             kept.append((item, mask))
     return [item for item, _ in kept]
-
-
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Dice of two masks; 0 for two empty ones."""
-    total = np.count_nonzero(one) + np.count_nonzero(other)
-    return 2 * np.count_nonzero(one & other) / total if total else 0.0
 
 
 def boxes_like(view: View, key: int, box: Box) -> list[Box]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..regions import RoiOnGrid
 from .montage import SLICES_PER_PICTURE, Box, Montage, Tile
-from .slices import RoiInStack, SliceStack
+from .slices import SliceStack
 
 # Logits beyond this say no more than "sure"; so that no slice outvotes all others.
 SURE_LOGIT = 4.0
@@ -66,7 +67,7 @@ class View:
     """
 
     def __init__(
-        self, stack: SliceStack, region: RoiInStack, keys: Sequence[int], decode_boxes: DecodeBoxes
+        self, stack: SliceStack, region: RoiOnGrid, keys: Sequence[int], decode_boxes: DecodeBoxes
     ) -> None:
         self.stack = stack
         self.region = region

@@ -13,9 +13,8 @@ from ...core.patch import bounding_box
 from ...core.prediction import BACKGROUND_LOGIT
 from ...core.prompts import Roi
 from ...core.resample import sample_linear
+from ..regions import REACHED, at_least_a_voxel
 from ..slicewise.answers import Field
-from ..slicewise.regions import REACHED
-from ..slicewise.slices import at_least_a_voxel
 from .on_volume import on_box, visible_box, visible_part
 from .single_slice import gone_on
 from .windows import Window3D

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.overlap import dice
+
 SPACING = (2.0, 2.0, 3.0)  # mm along i, j, k
 SHAPE = (32, 64, 64)  # k, j, i
 ORIGIN = (-64.0, -64.0, -48.0)
@@ -36,7 +38,7 @@ class Phantom:
 
     def dice(self, mask: np.ndarray) -> float:
         """How well a boolean mask (k, j, i) agrees with the sphere: 0 to 1."""
-        return float(2 * (mask & self.sphere).sum() / (mask.sum() + self.sphere.sum()))
+        return dice(mask, self.sphere)
 
 
 def make_phantom() -> Phantom:

@@ -12,7 +12,6 @@ from SAMSegmentLib.models.slicewise.box_search import (
     piece_at,
     search,
 )
-from SAMSegmentLib.models.slicewise.tracking import overlap
 from TestSupport.knowing_network import box_around, box_overlap
 from TestSupport.phantoms import dice
 from TestSupport.sections import slice_mask
@@ -83,7 +82,7 @@ def test_offers_are_few_and_no_two_nearly_alike():
     masks = found(Picture(*nested), 64, 64)
     assert 1 < len(masks) <= OFFERS
     for number, one in enumerate(masks):
-        assert all(overlap(one.mask, other.mask) < 0.9 for other in masks[number + 1 :])
+        assert all(dice(one.mask, other.mask) < 0.9 for other in masks[number + 1 :])
 
 
 def test_where_nothing_is_under_the_click_nothing_is_offered():

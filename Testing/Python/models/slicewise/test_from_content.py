@@ -9,9 +9,11 @@ from scipy import ndimage
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Roi
+from SAMSegmentLib.models.local_correction import certain
+from SAMSegmentLib.models.regions import voxel_of
+from SAMSegmentLib.models.slicewise.answers import Answer
 from SAMSegmentLib.models.slicewise.from_content import (
     AROUND_CLICK_MM,
-    as_it_is,
     refined,
     with_views,
 )
@@ -19,7 +21,6 @@ from SAMSegmentLib.models.slicewise.from_line import LineFit
 from SAMSegmentLib.models.slicewise.limits import Limits
 from SAMSegmentLib.models.slicewise.object_finder import corrected
 from SAMSegmentLib.models.slicewise.planes import inside_of, native_start, stacks_of
-from SAMSegmentLib.models.slicewise.regions import voxel_of
 from TestSupport.geometries import geometries, rotations
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
@@ -45,7 +46,7 @@ def refine(content, objects, geometry=GEOMETRY, limits=None, fit=None):
 @given(st.floats(0.001, 0.999), st.integers(0, 2**32 - 1))
 def test_content_as_it_is_is_the_same_at_any_threshold(threshold, seed):
     mask = np.random.default_rng(seed).random((4, 5, 6)) < 0.5
-    answer = as_it_is(Patch((2, 3, 4), mask))
+    answer = Answer(certain(Patch((2, 3, 4), mask)), ())
     geometry = grid((9, 9, 12))
     expected = Patch((2, 3, 4), mask).on_box((0, 0, 0), geometry.shape)
     assert np.array_equal(answer.mask.prediction(geometry).mask(threshold), expected)
@@ -138,7 +139,7 @@ def stacks(objects=(BALL,)):
 def viewed(ras, answer=None, content=BALL):
     content = patch_of(content)
     return with_views(
-        answer or as_it_is(content),
+        answer or Answer(certain(content), ()),
         content,
         voxel_of(GEOMETRY, np.array(ras)),
         stacks(),
@@ -172,7 +173,9 @@ def test_a_click_corrects_content_with_what_the_network_sees_there():
     both = stacks_of(image, GREY, PICTURE_SIZE)
     ras = (84.0, 44.0, 30.0)
     voxel = voxel_of(GEOMETRY, np.array(ras))
-    answer = with_views(as_it_is(content), content, voxel, both, KnowingNetwork([BALL, lump]))
+    answer = with_views(
+        Answer(certain(content), ()), content, voxel, both, KnowingNetwork([BALL, lump])
+    )
     after = corrected(image, answer, Point(ras, False), [], lambda ras: None, Watch())
     mask = after.mask.prediction(GEOMETRY).mask().astype(bool)
     assert dice(mask, BALL & ~lump) > 0.97

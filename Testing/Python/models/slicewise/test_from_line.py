@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Roi
+from SAMSegmentLib.models.regions import voxel_of
 from SAMSegmentLib.models.slicewise.box_search import search
 from SAMSegmentLib.models.slicewise.clicks import Section
 from SAMSegmentLib.models.slicewise.from_line import AGREEMENT, LineFit, at_line
 from SAMSegmentLib.models.slicewise.limits import Limits
 from SAMSegmentLib.models.slicewise.planes import stacks_of
-from SAMSegmentLib.models.slicewise.regions import voxel_of
 from SAMSegmentLib.models.slicewise.slices import SliceStack
 from TestSupport.geometries import geometries, rotations
 from TestSupport.knowing_network import KnowingNetwork, box_around

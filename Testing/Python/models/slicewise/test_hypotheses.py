@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from SAMSegmentLib.core.overlap import dice
 from SAMSegmentLib.models.slicewise.fusion import fuse
 from SAMSegmentLib.models.slicewise.hypotheses import (
     CLEAR,
@@ -14,7 +15,6 @@ from SAMSegmentLib.models.slicewise.hypotheses import (
     touching,
 )
 from SAMSegmentLib.models.slicewise.planes import inside_of, views_of
-from SAMSegmentLib.models.slicewise.tracking import overlap
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, grid
 from TestSupport.sections import roi_round, slice_mask, stacks_around, views_on
@@ -219,7 +219,7 @@ def test_the_best_come_first_and_what_is_nearly_the_same_comes_once():
         hypothesis_of(BALL, 3.0),
         hypothesis_of(apart, 2.0),
     ]
-    assert overlap(nearly, BALL) > 0.9
+    assert dice(nearly, BALL) > 0.9
     assert [h.score for h in distinct(offered, 4)] == [3.0, 2.0, 1.0]
     assert [h.score for h in distinct(offered, 2)] == [3.0, 2.0]
     assert distinct([], 3) == []

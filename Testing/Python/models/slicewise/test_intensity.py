@@ -10,10 +10,9 @@ from SAMSegmentLib.models.slicewise.intensity import (
     LUNG,
     SOFT_TISSUE,
     GreyLevels,
-    is_ct,
     possible_grey_levels,
 )
-from TestSupport.cases import chest_ct, shared_case
+from TestSupport.cases import chest_ct
 
 GRID = Geometry(np.eye(4), (4, 8, 8))
 
@@ -43,19 +42,6 @@ def test_zero_stays_black_in_a_masked_mr():
 def test_every_kind_of_number_gives_the_same_grey(dtype):
     values = np.array([0, 20, 100], dtype=dtype)
     assert GreyLevels(10, 90).apply(values).tolist() == [0, 31, 255]
-
-
-def test_real_ct_is_recognised_and_mr_is_not():
-    assert is_ct(chest_ct().image)
-    assert is_ct(shared_case("ct_lung").image)
-    assert not is_ct(shared_case("mr_abdomen_3mm").image)
-    assert not is_ct(shared_case("mr_brain_ms_lesions").image)
-
-
-def test_the_file_knows_better_than_the_numbers():
-    dark = np.linspace(-1000, 500, 256).reshape(GRID.shape)
-    assert not is_ct(image(dark, "MR"))
-    assert is_ct(image(np.abs(dark), "CT"))
 
 
 def test_ct_shows_soft_tissue_unless_the_roi_is_mostly_air():

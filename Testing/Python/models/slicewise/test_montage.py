@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.orientation import all_planes
 from SAMSegmentLib.core.prompts import Roi
+from SAMSegmentLib.models.regions import RoiOnGrid
 from SAMSegmentLib.models.slicewise.intensity import GreyLevels
 from SAMSegmentLib.models.slicewise.montage import (
     LARGEST_ZOOM,
@@ -16,7 +17,7 @@ from SAMSegmentLib.models.slicewise.montage import (
     Montage,
     Tile,
 )
-from SAMSegmentLib.models.slicewise.slices import RoiInStack, SliceStack
+from SAMSegmentLib.models.slicewise.slices import SliceStack
 from TestSupport.geometries import geometries
 from TestSupport.phantoms import grid
 from TestSupport.properties import examples
@@ -32,13 +33,13 @@ def stack_of(geometry, voxels=None, grey=GREY, plane=None) -> SliceStack:
     return SliceStack(Image(voxels, geometry), grey, SIZE, plane)
 
 
-def region_of(stack, low, high) -> RoiInStack:
+def region_of(stack, low, high) -> RoiOnGrid:
     """The region of a stack's voxels from `low` to `high` (slice, row, column)."""
     low, high = np.array(low), np.array(high)
     box = np.eye(4)
     box[:3, :3] = np.diag((high - low + 0.9)[::-1])
     box[:3, 3] = (low + high)[::-1] / 2
-    return RoiInStack(Roi(stack.geometry.ijk_to_ras @ box), stack.geometry)
+    return RoiOnGrid(Roi(stack.geometry.ijk_to_ras @ box), stack.geometry)
 
 
 @st.composite

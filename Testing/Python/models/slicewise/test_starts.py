@@ -8,7 +8,6 @@ import pytest
 from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.models.slicewise.starts import ALIKE, GOOD, SMALLEST_SHARE, starts_in_roi
-from SAMSegmentLib.models.slicewise.tracking import overlap
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid
 from TestSupport.sections import for_cut, slice_mask, views_on
@@ -68,7 +67,7 @@ def test_no_two_starts_on_a_slice_are_alike():
     for one in searched:
         for other in searched:
             if one is not other and (one.view, one.key) == (other.view, other.key):
-                assert overlap(one.mask.mask, other.mask.mask) < ALIKE
+                assert dice(one.mask.mask, other.mask.mask) < ALIKE
 
 
 def test_within_a_section_that_is_good_nothing_else_is_searched():

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from SAMSegmentLib.core.orientation import all_planes
-from SAMSegmentLib.models.slicewise.slices import RoiInStack, SliceStack
-from SAMSegmentLib.models.slicewise.tracking import follow, nothing, overlap
+from SAMSegmentLib.models.regions import RoiOnGrid
+from SAMSegmentLib.models.slicewise.slices import SliceStack
+from SAMSegmentLib.models.slicewise.tracking import follow, nothing
 from SAMSegmentLib.models.slicewise.views import View
 from TestSupport.knowing_network import KnowingNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, voxel_positions
@@ -18,7 +17,7 @@ GEOMETRY = grid((30, 48, 48), (2, 2, 2))
 
 def view_on(truth, objects, margin=3.0, step=1) -> View:
     stack = SliceStack(image_of(truth, GEOMETRY), GREY, PICTURE_SIZE, all_planes(GEOMETRY)[0])
-    region = RoiInStack(roi_round(truth, GEOMETRY, margin), stack.geometry)
+    region = RoiOnGrid(roi_round(truth, GEOMETRY, margin), stack.geometry)
     return View(stack, region, range(0, len(region.slices), step), KnowingNetwork(objects))
 
 
@@ -124,15 +123,3 @@ def test_a_section_that_grows_quickly_is_followed():
     start = int(np.flatnonzero(here.any((1, 2)))[1])
     found = np.stack([mask.mask for _, mask in sorted(followed(view, truth, start).items())])
     assert dice(found, here) > 0.95
-
-
-masks = st.lists(st.booleans(), min_size=12, max_size=12).map(np.array)
-
-
-@given(masks, masks)
-def test_overlap_is_dice_and_that_of_nothing_is_zero(one, other):
-    value = overlap(one, other)
-    assert 0 <= value <= 1 and value == overlap(other, one)
-    assert overlap(one, one) == float(one.any())
-    if one.any() or other.any():
-        assert value == pytest.approx(2 * (one & other).sum() / (one.sum() + other.sum()))

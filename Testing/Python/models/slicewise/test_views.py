@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.orientation import all_planes
 from SAMSegmentLib.core.prompts import Roi
-from SAMSegmentLib.models.slicewise.slices import RoiInStack, SliceStack
+from SAMSegmentLib.models.regions import RoiOnGrid
+from SAMSegmentLib.models.slicewise.slices import SliceStack
 from SAMSegmentLib.models.slicewise.views import View, intersect, spread
 from TestSupport.geometries import geometries
 from TestSupport.knowing_network import KnowingNetwork
@@ -25,7 +26,7 @@ boxes = st.tuples(*[st.integers(-20, 150)] * 4).map(
 
 def view_on(mask, geometry, network=None, plane=0, keys=None) -> View:
     stack = SliceStack(image_of(mask, geometry), GREY, PICTURE_SIZE, all_planes(geometry)[plane])
-    region = RoiInStack(roi_round(mask, geometry), stack.geometry)
+    region = RoiOnGrid(roi_round(mask, geometry), stack.geometry)
     keys = range(len(region.slices)) if keys is None else keys
     return View(stack, region, keys, network or KnowingNetwork([mask]))
 
@@ -179,7 +180,7 @@ def test_numbers_are_spread_evenly_without_the_rim(count, wanted, edge):
 def test_a_key_slice_that_the_roi_does_not_reach_still_has_a_box():
     turned = Roi.from_box((44, 40, 20), (30, 20, 20), ball_axes())
     stack = SliceStack(image_of(BALL, GEOMETRY), GREY, PICTURE_SIZE, all_planes(GEOMETRY)[0])
-    region = RoiInStack(turned, stack.geometry)
+    region = RoiOnGrid(turned, stack.geometry)
     view = View(stack, region, range(len(region.slices)), KnowingNetwork([BALL]))
     for key in view.keys:
         left, top, right, bottom = view.limit(key)
