@@ -1,8 +1,8 @@
 """The command line.
 
-    python -m SAMSegmentLib segment ct.nii.gz --roi R A S X Y Z --output mask.seg.nrrd
-    python -m SAMSegmentLib evaluate ct.nii.gz labels.nii.gz --label 3
-    python -m SAMSegmentLib models install sam-med3d-turbo
+    python -m SAMSegmentLib segment ct.nii.gz --point 61 -14 -140 --output mask.seg.nrrd
+    python -m SAMSegmentLib evaluate ct.nii.gz labels.nii.gz --label 5
+    python -m SAMSegmentLib models
 
 Exit status: 0 done, 1 failure, 2 bad arguments or input.
 """

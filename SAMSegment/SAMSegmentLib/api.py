@@ -39,8 +39,12 @@ class Segmenter:
 
     Example:
         >>> with Segmenter("ct.nii.gz") as segmenter:
-        ...     segmenter.set_roi(center=(60, 10, -120), size=(120, 160, 200))
+        ...     segmenter.set_roi(center=(61, -14, -140), size=(181, 211, 280))
         ...     mask = segmenter.mask()
+        ...     segmenter.add_point((70, -20, -150))  # was missed
+        ...     corrected = segmenter.mask()
+        >>> corrected.GetSize() == segmenter.image.geometry.shape[::-1]
+        True
 
     Raises:
         InputError: if there is no such image or model.

@@ -42,16 +42,14 @@ class SAMSegmentLogic:
         inProcess: run the model here instead, which imports torch.
 
     Example:
-        >>> logic = SAMSegmentLogic()
         >>> segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        >>> logic = SAMSegmentLogic()
         >>> segmentId = logic.segment(volumeNode, segmentationNode, roi=roiNode, name="Liver")
-
-        Other models are fetched when you ask for it, and never otherwise:
-
-        >>> [(entry.name, entry.is_installed) for entry in SAMSegmentLogic.models()]
-        >>> SAMSegmentLogic.installModel("sam-med3d-turbo", progress=print)
-        >>> logic.segment(volumeNode, segmentationNode, roi=roiNode, model="sam-med3d-turbo")
-        >>> logic.removeModel("sam-med3d-turbo")
+        >>> logic.undo() == segmentId
+        True
+        >>> "litemedsam" in [model.name for model in SAMSegmentLogic.models() if model.is_installed]
+        True
+        >>> logic.close()
     """
 
     def __init__(
