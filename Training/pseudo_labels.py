@@ -21,6 +21,7 @@ import torch
 from scipy import ndimage
 
 from SAMSegmentLib import Segmenter
+from SAMSegmentLib.core.overlap import dice
 
 #: Dice of the masks of two clicks on one object, from which on it is kept.
 AGREEMENT = 0.8
@@ -62,10 +63,10 @@ def find_objects(path: Path, seconds: float, seed: int) -> list[np.ndarray]:
             continue
         depth = ndimage.distance_transform_edt(mask, image.GetSpacing()[::-1])
         second = _mask(image, np.unravel_index(depth.argmax(), depth.shape))
-        if _dice(mask, second) < AGREEMENT:
+        if dice(mask, second) < AGREEMENT:
             continue
         agreed = mask & second
-        if any(_dice(agreed, other) > AGREEMENT for other in objects):
+        if any(dice(agreed, other) > AGREEMENT for other in objects):
             continue
         objects.append(agreed)
         places &= ~agreed
@@ -125,10 +126,6 @@ def _stands_out(voxels: np.ndarray, mask: np.ndarray) -> bool:
     spread = voxels[mask].std() + 1e-6
     inside = np.median(voxels[inner])
     return float(np.median(np.abs(voxels[outer] - inside))) > LEAST_STEP * spread
-
-
-def _dice(one: np.ndarray, other: np.ndarray) -> float:
-    return 2 * np.count_nonzero(one & other) / max(1, one.sum() + other.sum())
 
 
 if __name__ == "__main__":

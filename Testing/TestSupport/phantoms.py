@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from SAMSegmentLib.core import overlap
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 
@@ -38,10 +39,8 @@ def ct_with_ball(geometry: Geometry, center, radius: float, seed: int = 0) -> Im
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
-    """Overlap of two masks, 0 to 1; two empty ones agree."""
-    a, b = a.astype(bool), b.astype(bool)
-    total = a.sum() + b.sum()
-    return 1.0 if total == 0 else float(2 * (a & b).sum() / total)
+    """Dice of two masks of any type, 0 to 1; two empty ones agree."""
+    return overlap.dice(a.astype(bool), b.astype(bool), empty=1.0)
 
 
 def centroid(mask: np.ndarray, geometry: Geometry) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A volume and the truth about it, from files, on one grid."""
+"""Reads a volume and its label map from files, on one grid."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ..core.errors import InputError, NotScalarError
 from ..core.files import read_image
 from ..core.geometry import Geometry
 from ..core.image import Image, sitk_from_array
-from ..core.patch import bounding_box
+from ..core.patch import Box, bounding_box
 from .simulated_user import NEIGHBOURS_26
 
-#: Grids that differ by less than this part of a voxel place every label in its own voxel.
+#: Grids that differ by less than this part of a voxel are the same.
 SAME_GRID_VOXELS = 0.1
-#: From this many components on, a label is hardly one object.
+#: A label with more components than this is hardly one object.
 MANY_COMPONENTS = 1000
 #: No atlas has more labels in one volume.
 MOST_LABELS = 1000
-#: Up to so many values, noise says nothing: few labels may lie in crumbs.
+#: With at most this many values, a volume counts as a label map, however fragmented its labels are.
 FEW_VALUES = 20
-#: Share of neighbours with the same value, where one of the two is not 0: 0.42 to 0.98 in 24 label
-#: maps of real cases, and at most 0.22 in 20 images.
+#: Smallest share of equal neighbours (at least one of them not 0) in a label map: it was 0.42 to
+#: 0.98 in 24 label maps of real cases, and at most 0.22 in 20 images.
 LEAST_EQUAL_NEIGHBOURS = 0.3
-#: So many labels are listed in a message.
+#: Number of labels listed in a message.
 MOST_LISTED = 20
-#: Less of a label than this on the volume's grid is worth a warning.
+#: A label of which a smaller share remains on the volume's grid gets a warning.
 LEAST_KEPT = 0.9
 
 
@@ -41,7 +41,7 @@ class LabelledImage:
 
     Attributes:
         labels: integers, (k, j, i) of the image's grid; 0 is background.
-        values: the labels that are to be scored, ascending.
+        values: the labels to be scored, ascending.
         warnings: what the user should know about the data, in full sentences.
     """
 
@@ -60,15 +60,16 @@ def load_case(
     label_path: str | os.PathLike,
     values: Sequence[int] | None = None,
 ) -> LabelledImage:
-    """Reads a volume and its label map, and puts the labels on the volume's grid.
+    """Reads a volume and its label map, and resamples the labels to the volume's grid.
 
     Args:
+        image_path: the volume.
         label_path: a label map, or a .seg.nrrd with one layer.
-        values: the labels that are wanted; None: all.
+        values: the requested labels; None: all.
 
     Raises:
-        InputError: if a file cannot be read, the label map holds no usable labels or lies beside
-            the volume, or a wanted label is absent or fills the volume.
+        InputError: if a file cannot be read, the label map has no usable labels or does not
+            overlap with the volume, or a requested label is absent or fills the volume.
     """
     if _same_file(image_path, label_path):
         raise InputError(f"{image_path} is given as both image and label map: give two files.")
@@ -113,7 +114,7 @@ def load_case(
 
 
 def _read_label(path: Path) -> Image:
-    """As read_image, but tells of layers, which only segmentations have."""
+    """As read_image, with a message about layers, which only segmentations have."""
     try:
         return read_image(path)
     except NotScalarError as error:
@@ -127,7 +128,7 @@ def _read_label(path: Path) -> Image:
 
 def _as_integers(voxels: np.ndarray, path: str | os.PathLike) -> np.ndarray:
     if voxels.dtype.kind == "f":
-        # NaN and infinity are no integers either.
+        # Neither NaN nor infinity is an integer.
         if not np.array_equal(voxels, np.rint(voxels)) or not np.isfinite(voxels).all():
             raise InputError(
                 f"{path} holds values that are not whole numbers: it is an image or a probability "
@@ -138,7 +139,7 @@ def _as_integers(voxels: np.ndarray, path: str | os.PathLike) -> np.ndarray:
 
 
 def is_label_map(voxels: np.ndarray) -> bool:
-    """Whether voxels look like labels: whole numbers, and few of them or neighbours often equal."""
+    """Whether voxels look like labels: whole numbers, few of them or with equal neighbours."""
     if voxels.dtype.kind == "f" and not np.array_equal(voxels, np.rint(voxels)):
         return False
     return len(_values(voxels)) <= FEW_VALUES or _equal_neighbours(voxels) >= (
@@ -147,7 +148,7 @@ def is_label_map(voxels: np.ndarray) -> bool:
 
 
 def _equal_neighbours(voxels: np.ndarray) -> float:
-    """Share of neighbours with the same value, where one of them is not 0."""
+    """Share of equal neighbours among those that are not both 0."""
     equal = pairs = 0
     for axis in range(3):
         first = np.moveaxis(voxels, axis, 0)[:-1]
@@ -195,7 +196,7 @@ def _on_grid(
     """The labels on the volume's grid, and a warning if they were on another one."""
     if source.is_close(target, SAME_GRID_VOXELS * min(target.spacing)):
         return labels, []
-    # A value that is no label marks what lies outside the label map.
+    # Outside the label map, voxels get a value that is not a label.
     outside = int(labels.max()) + 1
     resampled = sitk.GetArrayFromImage(
         sitk.Resample(
@@ -224,7 +225,9 @@ def _reference(geometry: Geometry) -> sitk.Image:
     return sitk_from_array(np.zeros(geometry.shape, dtype=np.uint8), geometry)
 
 
-def _checked_label(labels: np.ndarray, value: int, box, path: str | os.PathLike) -> list[str]:
+def _checked_label(
+    labels: np.ndarray, value: int, box: Box | None, path: str | os.PathLike
+) -> list[str]:
     """Warnings about one label on the volume's grid."""
     if box is None:
         raise InputError(

@@ -1,8 +1,9 @@
-"""How well a mask agrees with the truth: by volume (DSC) and by surface (NSD)."""
+"""Agreement of a mask with the truth: of volumes (DSC) and of surfaces (NSD)."""
 
 from __future__ import annotations
 
 import warnings
+from types import ModuleType
 
 import numpy as np
 
@@ -10,8 +11,8 @@ from ..core.errors import InputError, MissingPackageError
 from ..core.overlap import dice
 from ..core.patch import bounding_box
 
-#: Distance between two surfaces that counts as none, mm. Source: CVPR 2025 challenge on
-#: interactive 3D segmentation (JunMa11/CVPR-MedSegFMCompetition).
+#: Distance up to which two surfaces agree, mm. Source: CVPR 2025 challenge on interactive 3D
+#: segmentation (JunMa11/CVPR-MedSegFMCompetition).
 TOLERANCE_MM = 2.0
 
 
@@ -30,7 +31,7 @@ def dsc(truth: np.ndarray, mask: np.ndarray) -> float:
 def nsd(
     truth: np.ndarray, mask: np.ndarray, spacing: np.ndarray, tolerance_mm: float = TOLERANCE_MM
 ) -> float:
-    """Normalised surface Dice: share of both surfaces that lie within a tolerance of the other.
+    """Normalised surface Dice: the share of both surfaces within a tolerance of the other.
 
     Source: Nikolov et al., Clinically applicable segmentation of head and neck anatomy, J Med
     Internet Res 23, e26151 (2021), and its implementation, the package surface-distance.
@@ -39,9 +40,9 @@ def nsd(
 
     Args:
         truth, mask: masks of one shape (k, j, i).
-        spacing: of the voxels along (i, j, k) in mm, as `Geometry.spacing`. How the axes lie in
-            space does not matter as long as they are orthogonal. The tilt of a sheared grid is
-            not seen: distances are then those after its slices were pushed straight.
+        spacing: of the voxels along (i, j, k) in mm, as `Geometry.spacing`. The directions of the
+            axes do not matter as long as they are orthogonal. The tilt of a sheared grid is
+            ignored: distances are measured as if its slices were aligned.
         tolerance_mm: distance that counts as agreement.
 
     Raises:
@@ -55,9 +56,9 @@ def nsd(
     if not truth.any() or not mask.any():
         return 0.0
     surface_distance = _surface_distance()
-    # NumPy's axes are k, j, i. A C-contiguous copy of the box: the package is slow on views.
+    # NumPy's axes are k, j, i. The box is copied because the package is slow on views.
     with warnings.catch_warnings():
-        # It takes scipy's functions by their old names.
+        # The package uses old names of scipy's functions.
         warnings.simplefilter("ignore", DeprecationWarning)
         distances = surface_distance.compute_surface_distances(
             np.ascontiguousarray(truth[box]), np.ascontiguousarray(mask[box]), spacing[::-1]
@@ -66,7 +67,7 @@ def nsd(
 
 
 def check_packages() -> None:
-    """Finds out before the work whether `nsd` can be computed.
+    """Checks before a computation whether `nsd` is available.
 
     Raises:
         MissingPackageError: if surface-distance is not installed.
@@ -83,7 +84,7 @@ def _as_masks(truth: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return truth.astype(bool, copy=False), mask.astype(bool, copy=False)
 
 
-def _surface_distance():
+def _surface_distance() -> ModuleType:
     try:
         import surface_distance
     except ImportError as error:

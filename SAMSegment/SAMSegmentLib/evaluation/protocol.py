@@ -1,7 +1,7 @@
-"""One object segmented by a simulated user, interaction by interaction, and scored at each.
+"""Segmentation of one object by a simulated user, scored after each interaction.
 
 Source: CVPR 2025 challenge on interactive 3D segmentation (JunMa11/CVPR-MedSegFMCompetition): an
-ROI, then up to five clicks, each in the middle of the largest error that is left.
+ROI, then up to five clicks, each in the middle of the largest remaining error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .simulated_user import next_click, roi_around, shaken_point, shaken_roi
 
 CLICKS = 5
 ROI_STEP = "roi"
-#: Up to this DSC, the challenge counts the NSD as 0: surfaces may come close by chance.
+#: Up to this DSC, the challenge sets the NSD to 0, since surfaces may be close by chance.
 LEAST_DSC_FOR_NSD = 0.2
 
 Predict = Callable[[Prompts], Prediction]
@@ -31,13 +31,13 @@ Predict = Callable[[Prompts], Prediction]
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a simulated user does.
+    """The interactions of a simulated user.
 
     Attributes:
-        name: how scripts and the shell call it.
+        name: its name in scripts and in the shell.
         with_roi: whether it begins with an ROI around the object.
-        clicks: how many clicks follow.
-        shaken: whether ROI and clicks are as inexact as people's (see simulated_user).
+        clicks: the number of clicks that follow.
+        shaken: whether ROI and clicks are inexact, as those of people (see simulated_user).
     """
 
     name: str
@@ -47,15 +47,15 @@ class Protocol:
 
     @property
     def interactions(self) -> tuple[str, ...]:
-        """The names of its steps, such as "roi", "click 1", "click 2"."""
+        """The names of its interactions, such as "roi", "click 1", "click 2"."""
         clicks = tuple(f"click {number}" for number in range(1, self.clicks + 1))
         return (ROI_STEP, *clicks) if self.with_roi else clicks
 
     @property
     def kinds(self) -> frozenset[str]:
-        """The kinds of prompt that a model must take for it: "roi", "points"."""
-        there = {"roi": self.with_roi, "points": self.clicks > 0}
-        return frozenset(kind for kind, present in there.items() if present)
+        """The kinds of prompt that it needs: "roi", "points"."""
+        needed = {"roi": self.with_roi, "points": self.clicks > 0}
+        return frozenset(kind for kind, is_needed in needed.items() if is_needed)
 
 
 ROI_ALONE = Protocol("roi", with_roi=True, clicks=0)
@@ -63,7 +63,7 @@ ROI_THEN_CLICKS = Protocol("roi_then_clicks", with_roi=True)
 SHAKEN_ROI_THEN_CLICKS = Protocol("shaken_roi_then_clicks", with_roi=True, shaken=True)
 CLICKS_ALONE = Protocol("clicks_alone", with_roi=False)
 SHAKEN_CLICKS_ALONE = Protocol("shaken_clicks_alone", with_roi=False, shaken=True)
-#: All protocols by name; the first step of roi_then_clicks is the one step of roi.
+#: All protocols by name; the first step of roi_then_clicks is the only step of roi.
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
@@ -83,11 +83,11 @@ class Step:
     Attributes:
         interaction: "roi", "click 1", ...
         prompts: all prompts so far, in RAS.
-        dsc, nsd: of the mask; see metrics, and LEAST_DSC_FOR_NSD.
-        seconds: what the user would have waited.
-        encoder_passes: pictures that the encoder would have had to see.
+        dsc, nsd: scores of the mask; see metrics, and LEAST_DSC_FOR_NSD.
+        seconds: time that the user would have waited.
+        encoder_passes: number of inputs that would have been encoded.
         mask: boolean, (k, j, i) of the image's grid.
-        repeated: the mask was perfect before, so the user did nothing.
+        repeated: whether the mask was perfect before, so that the user did nothing.
     """
 
     interaction: str
@@ -107,8 +107,8 @@ class Scores:
     Attributes:
         dsc_auc, nsd_auc: area under the scores of the clicks; None with fewer than two clicks.
         final_dsc, final_nsd: after the last step.
-        seconds: median of the interactions that were made.
-        encoder_passes: of all steps together.
+        seconds: median of the interactions that took place.
+        encoder_passes: sum over all steps.
     """
 
     dsc_auc: float | None
@@ -133,28 +133,30 @@ def scores(steps: Sequence[Step]) -> Scores:
 
 
 def area_under_clicks(values: Sequence[float]) -> float | None:
-    """Trapezoids at unit steps: 4 at most for five clicks; None for fewer than two.
+    """Area under the scores by the trapezoidal rule; None for fewer than two clicks.
 
-    Source: CVPR 2025 challenge on interactive 3D segmentation, which leaves the ROI's step out.
+    Steps are 1, so five clicks give at most 4.
+
+    Source: CVPR 2025 challenge on interactive 3D segmentation, which leaves out the ROI's step.
     """
     return sum(values) - (values[0] + values[-1]) / 2 if len(values) > 1 else None
 
 
 class EncoderClock:
-    """How long the encoder takes for a picture, on average over all that were encoded so far."""
+    """Mean time of the encoder per input, over all inputs that were encoded so far."""
 
     def __init__(self) -> None:
         self._pictures = 0
         self._seconds = 0.0
 
     def add(self, cost: Cost) -> None:
-        """Takes a prediction's measured encodings in."""
+        """Adds the measured encodings of a prediction."""
         self._pictures += cost.encoded
         self._seconds += cost.encoder_seconds
 
     @property
     def seconds_per_picture(self) -> float:
-        """Mean seconds; 0 before the first measurement."""
+        """Mean time in seconds; 0 before the first measurement."""
         return self._seconds / self._pictures if self._pictures else 0.0
 
 
@@ -168,21 +170,23 @@ def run(
 ) -> list[Step]:
     """Segments one object by a protocol.
 
-    All earlier prompts are given again with each new one. Once the mask equals the truth, the
+    All earlier prompts are passed again with each new one. Once the mask equals the truth, the
     remaining steps repeat it at no cost.
 
-    A step's time and encoder passes are those of a user who segments this object only: pictures
-    that another object or protocol had encoded before count as encoded when this object first
-    needs them, with the encoder's mean time. The measured time alone would flatter.
+    A step's time and encoder passes are those of a user who segments only this object: an input
+    that was encoded for another object or protocol before counts as encoded when this object first
+    needs it, at the encoder's mean time. The measured time alone would be too short.
 
     Args:
-        predict: prompts in the image's RAS -> prediction on the image's grid.
+        predict: returns the prediction on the image's grid for prompts in the image's RAS.
+        image: the volume.
         truth: boolean, (k, j, i) of the image's grid.
-        seed: of the shaking hand.
-        clock: give one to all runs that share kept embeddings.
+        protocol: the interactions.
+        seed: for inexact prompts.
+        clock: pass the same one to all runs that share cached embeddings.
 
     Raises:
-        InputError: if the truth is empty or of another shape, or what `predict` raises.
+        InputError: if the truth is empty or has another shape, or what `predict` raises.
     """
     _check_truth(truth, image.geometry)
     truth = truth.astype(bool, copy=False)
@@ -208,13 +212,13 @@ def run(
 
 
 def score_mask(truth: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> tuple[float, float]:
-    """DSC and NSD as the challenge counts them; spacing along (i, j, k) in mm."""
+    """DSC and NSD as in the challenge; spacing along (i, j, k) in mm."""
     overlap = dsc(truth, mask)
     return overlap, nsd(truth, mask, spacing) if overlap > LEAST_DSC_FOR_NSD else 0.0
 
 
 class _User:
-    """The simulated user at one object: what was said so far, and how to say the next."""
+    """The simulated user of one object, with the prompts so far."""
 
     def __init__(self, truth: np.ndarray, geometry: Geometry, protocol: Protocol, seed: int):
         self._truth, self._geometry = truth, geometry
@@ -223,7 +227,7 @@ class _User:
         self.prompts = Prompts()
 
     def act(self, interaction: str, mask: np.ndarray) -> bool:
-        """Adds the next prompt for the present mask; False if there is nothing to correct."""
+        """Adds the next prompt for the current mask; False if there is nothing to correct."""
         if interaction == ROI_STEP:
             roi = roi_around(self._truth, self._geometry)
             self.prompts = Prompts(shaken_roi(roi, self._rng) if self._shaken else roi)

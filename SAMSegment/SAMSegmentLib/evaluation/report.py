@@ -1,4 +1,4 @@
-"""Scores as rows: into CSV files and back, and as Markdown tables."""
+"""Scores as rows of CSV files and of Markdown tables."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _READ = {
 
 @dataclass(frozen=True)
 class Subject:
-    """The object that was segmented, and by what; the fields that are unknown stay empty.
+    """The object that was segmented, and the model; unknown fields stay empty.
 
     Attributes:
         goal: whether the project's goals refer to this object.
@@ -74,7 +74,7 @@ class Subject:
 
 
 def measured(truth: np.ndarray, geometry: Geometry) -> dict[str, float]:
-    """The fields of a Subject that say how large it is."""
+    """The fields of a Subject that give its size."""
     voxels = int(np.count_nonzero(truth))
     return {
         "voxels": voxels,
@@ -106,13 +106,13 @@ def write_rows(
     overwrite: bool = True,
     inputs: Iterable[str | os.PathLike] = (),
 ) -> None:
-    """Writes a CSV file; an existing one is replaced once the new one is whole.
+    """Writes a CSV file; an existing one is replaced only once the new one is complete.
 
     Args:
         overwrite, inputs: see `core.outputs.check_new_file`.
 
     Raises:
-        InputError: if something is there that is not to be replaced.
+        InputError: if the file exists and must not be replaced.
         WriteError: if writing fails.
     """
     with (
@@ -149,7 +149,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number for a table; a dash where there is none."""
+    """A number for a table; a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 

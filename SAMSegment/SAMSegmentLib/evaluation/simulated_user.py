@@ -1,4 +1,4 @@
-"""Somebody who knows the truth and says it with an ROI and clicks; the hand may shake.
+"""A simulated user who knows the truth and gives an ROI and clicks, exact or inexact.
 
 Source of the clicks: CVPR25_iter_eval.py of the CVPR 2025 challenge on interactive 3D segmentation
 (JunMa11/CVPR-MedSegFMCompetition).
@@ -14,20 +14,20 @@ from ..core.geometry import Geometry
 from ..core.patch import bounding_box
 from ..core.prompts import Point, Roi
 
-#: mm by which people draw a box larger than the object.
+#: Margin of an ROI around the object, mm.
 ROI_MARGIN_MM = 5.0
-#: Share of an ROI's edge by which a face may be off.
+#: Largest displacement of a face of an inexact ROI, as a share of its edge.
 FACE_SHAKE = 0.1
-#: mm by which a click may be off.
+#: Largest displacement of an inexact click, mm.
 POINT_SHAKE_MM = 3.0
-# The challenge chooses between equally good voxels with this seed.
+# The challenge chooses among equally good voxels with this seed.
 TIE_SEED = 42
 NEIGHBOURS_26 = np.ones((3, 3, 3), dtype=bool)
 _TRIES = 100
 
 
 def roi_around(mask: np.ndarray, geometry: Geometry, margin_mm: float = ROI_MARGIN_MM) -> Roi:
-    """The box around a mask (k, j, i) along the grid's axes, enlarged on each side.
+    """The box around a mask (k, j, i) along the grid's axes, with a margin on each side.
 
     Raises:
         InputError: if the mask is empty.
@@ -44,14 +44,16 @@ def roi_around(mask: np.ndarray, geometry: Geometry, margin_mm: float = ROI_MARG
 def next_click(truth: np.ndarray, mask: np.ndarray, geometry: Geometry) -> Point | None:
     """The click that corrects a mask best: in the middle of its largest error.
 
-    The largest 26-connected component of all that is wrong, missed or too much, by voxels; in it
-    the voxel farthest from the component's border, counted in voxels; positive if it was missed.
+    The largest error is the largest 26-connected component of wrong voxels, missing or surplus.
+    The click is at its voxel farthest from the component's border, counted in voxels, and positive
+    if that voxel was missing.
 
     Args:
-        truth, mask: boolean, (k, j, i) of the grid `geometry`.
+        truth, mask: boolean, (k, j, i).
+        geometry: their grid.
 
     Returns:
-        The centre of that voxel in RAS; None if mask and truth are equal.
+        The click at the voxel's centre in RAS; None if mask and truth are equal.
     """
     truth, mask = truth.astype(bool, copy=False), mask.astype(bool, copy=False)
     box = bounding_box(truth != mask)
@@ -74,9 +76,9 @@ def shaken_roi(roi: Roi, rng: np.random.Generator) -> Roi:
 
 
 def shaken_point(point: Point, geometry: Geometry, rng: np.random.Generator) -> Point:
-    """The point moved within a ball of POINT_SHAKE_MM, but not out of the volume.
+    """The point displaced by up to POINT_SHAKE_MM, within the volume.
 
-    A point of a volume so thin that no such place is found stays where it is.
+    It is not displaced if the volume is so thin that no position within it is found.
     """
     for _ in range(_TRIES):
         offset = rng.uniform(-POINT_SHAKE_MM, POINT_SHAKE_MM, 3)
@@ -98,9 +100,9 @@ def _largest_component(error: np.ndarray) -> np.ndarray:
 def _middle_voxel(component: np.ndarray) -> np.ndarray:
     """(k, j, i) of a voxel farthest from the border of a component that is not empty."""
     box = bounding_box(component)
-    # Beyond the volume lies no part of the error either.
+    # Outside the volume there is no error.
     distance = ndimage.distance_transform_edt(np.pad(component[box], 1))
     middles = np.argwhere(distance == distance.max())
-    # RandomState and not Generator: it makes the challenge's own choice.
+    # RandomState instead of Generator, for the same choice as in the challenge.
     chosen = middles[np.random.RandomState(TIE_SEED).choice(len(middles))]
     return chosen - 1 + [part.start for part in box]
