@@ -1,7 +1,7 @@
-"""From label maps to images, and the faults of scanners, as wide as they come.
+"""Synthetic images from label maps, and random scanner artefacts.
 
 Random intensities for each label as in SynthSeg (Billot et al., arXiv:2107.09559), with texture
-from real volumes; resolution, bias field, noise and ringing for made and real images alike.
+from real volumes; random resolution, bias field, noise and ringing for synthetic and real images.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from monai import transforms as mt
 from .anatomy import smooth_field
 
 
-def painted(
+def rendered(
     random: np.random.Generator, labels: np.ndarray, texture: torch.Tensor | None
 ) -> torch.Tensor:
-    """An image float32 (n, n, n) of a label map.
+    """A random image float32 (n, n, n) of a label map.
 
     Args:
+        random: the generator.
         labels: uint8 (n, n, n).
-        texture: real grey levels without what is larger than some voxels, deviation 1; or None.
+        texture: high-pass filtered real grey levels, standard deviation 1; None: no texture.
     """
     n, kinds = labels.shape[0], int(labels.max()) + 1
     tissues = random.uniform(0, 1, int(random.integers(2, 9)))
@@ -39,13 +40,15 @@ def painted(
 
 
 def textured(image: torch.Tensor) -> torch.Tensor:
-    """What is smaller than some voxels in an image, deviation 1."""
+    """The high-pass filtered image, standard deviation 1."""
     fine = image - blurred(image, 3.0)
     return fine / (fine.std() + 1e-3)
 
 
-def with_lesion(random, image: torch.Tensor, function: torch.Tensor) -> torch.Tensor:
-    """The image with an object put in, soft at its border: where the function is below 0."""
+def with_lesion(
+    random: np.random.Generator, image: torch.Tensor, function: torch.Tensor
+) -> torch.Tensor:
+    """The image with a lesion of soft border where the implicit function is negative."""
     inside = function < 0
     around = (function < 0.6) & ~inside
     spread = float(image.std()) + 1e-3
@@ -61,7 +64,7 @@ def with_lesion(random, image: torch.Tensor, function: torch.Tensor) -> torch.Te
 
 
 def blurred(image: torch.Tensor, sigma: float) -> torch.Tensor:
-    """A Gaussian of `sigma` voxels over (n, n, n)."""
+    """An image (n, n, n) after a Gaussian filter of `sigma` voxels."""
     reach = max(1, int(3 * sigma))
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
     kernel = kernel / kernel.sum()
@@ -75,10 +78,10 @@ def blurred(image: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 class Scanner:
-    """What may befall an image; MONAI's transforms, each now and then.
+    """Random scanner artefacts, by MONAI's transforms.
 
     Args:
-        seed: of all chances in it.
+        seed: of the random transforms.
     """
 
     def __init__(self, seed: int) -> None:
@@ -95,7 +98,7 @@ class Scanner:
         self._faults.set_random_state(seed)
 
     def __call__(self, random: np.random.Generator, image: torch.Tensor) -> torch.Tensor:
-        """The image (n, n, n) as a worse scanner would have made it."""
+        """The image (n, n, n) with random artefacts."""
         low, high = float(image.min()), float(image.max())
         image = (image - low) / (high - low + 1e-6)
         if random.random() < 0.15:
@@ -106,8 +109,8 @@ class Scanner:
         return torch.as_tensor(np.asarray(image), dtype=torch.float32)[0]
 
 
-def _coarser(random, image: torch.Tensor) -> torch.Tensor:
-    """Thick slices, or fewer voxels altogether."""
+def _coarser(random: np.random.Generator, image: torch.Tensor) -> torch.Tensor:
+    """The image with thicker slices or a lower resolution."""
     n, thick = image.shape[0], float(np.exp(random.uniform(np.log(1.3), np.log(6))))
     size = [n] * 3
     if random.random() < 0.7:

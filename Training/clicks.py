@@ -1,8 +1,8 @@
-"""The user who is imagined in training: first prompts, and clicks into what is wrong.
+"""The simulated user of the training: first prompts, and clicks into errors.
 
 Source: the rules of SAM-Med3D's training and of the CVPR 2025 challenge on interactive
-segmentation: a click falls deep into the largest error, or anywhere into an error. Depth is told
-here by how full of errors the surroundings are, at several sizes, which a GPU has in no time.
+segmentation: a click is placed deep in the largest error, or anywhere in an error. Depth is
+measured here by the share of errors in neighbourhoods of several sizes, which is fast on a GPU.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from torch import Tensor
 
 from SAMSegmentLib.models.samsegment3d.network import PromptTensors
 
-#: Edges of the surroundings, as shares of the window's edge.
+#: Edges of the neighbourhoods, as shares of the window's edge.
 SURROUNDINGS = (0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)
 class FirstPrompts:
-    """How often a mask begins with what; the rest begins with a click.
+    """The shares of the kinds of first prompt; the rest are clicks.
 
     Attributes:
-        roi: an ROI around the object, without a click; half as often, with one.
-        mask: a mask that is wrong, and a click, or none.
+        roi: an ROI around the object without a click; half as many again with a click.
+        mask: an incorrect mask, half of them with a click.
     """
 
     roi: float = 0.2
@@ -47,17 +47,17 @@ def first_prompts(truth: Tensor, chances: FirstPrompts, random: torch.Generator)
     if with_roi.any():
         roi[with_roi] = rois(truth[with_roi], random)
     if with_mask.any():
-        mask[with_mask] = spoilt(truth[with_mask], random)
+        mask[with_mask] = corrupted(truth[with_mask], random)
     return PromptTensors(clicks, signs, roi, mask)
 
 
 def next_prompts(
     prompts: PromptTensors, truth: Tensor, logits: Tensor, random: torch.Generator
 ) -> PromptTensors:
-    """Prompts after one more click into what is wrong with logits (B, D, H, W)."""
+    """Prompts after one more click into an error of logits (B, D, H, W)."""
     wrong = (logits > 0) != truth
     right = ~wrong.flatten(1).any(1)
-    if right.any():  # a click that confirms
+    if right.any():  # without an error, the click is placed in the object
         wrong[right] = truth[right]
     click = click_in(wrong, random)
     sign = torch.where(_at(truth, click), 1.0, -1.0)
@@ -70,7 +70,7 @@ def next_prompts(
 
 
 def click_in(region: Tensor, random: torch.Generator) -> Tensor:
-    """A voxel (B, 3) of each region (B, D, H, W): deep in its largest part, or anywhere."""
+    """A voxel (B, 3) of each region (B, D, H, W): deep in its largest component, or anywhere."""
     b, *shape = region.shape
     inside = halved(region.float())
     depth = inside.clone()
@@ -87,7 +87,7 @@ def click_in(region: Tensor, random: torch.Generator) -> Tensor:
     pair = score.masked_fill(inside.flatten(1) == 0, -1.0).argmax(1)
     _, h, w = (n // 2 for n in shape)
     corner = 2 * torch.stack([pair // (h * w), pair // w % h, pair % w], 1)
-    # Of the eight voxels there, one that is inside.
+    # One of the eight voxels there that is inside.
     steps = torch.cartesian_prod(*[torch.arange(2, device=region.device)] * 3)
     places = corner[:, None] + steps
     taken = region[torch.arange(b, device=region.device)[:, None], *places.unbind(2)]
@@ -95,7 +95,7 @@ def click_in(region: Tensor, random: torch.Generator) -> Tensor:
 
 
 def rois(truth: Tensor, random: torch.Generator) -> Tensor:
-    """Boxes around objects (B, 1, D/2, H/2, W/2), 1 inside, -1 outside; faces off by a tenth."""
+    """Inexact boxes around objects (B, 1, D/2, H/2, W/2): 1 inside, -1 outside."""
     b, *shape = truth.shape
     within = []
     for axis, n in enumerate(shape, 1):
@@ -113,8 +113,8 @@ def rois(truth: Tensor, random: torch.Generator) -> Tensor:
     return torch.where(within[0] & within[1] & within[2], 1.0, -1.0)
 
 
-def spoilt(truth: Tensor, random: torch.Generator) -> Tensor:
-    """Masks (B, 1, D/2, H/2, W/2), -1 to 1, about right: grown, shrunken, shifted, ragged."""
+def corrupted(truth: Tensor, random: torch.Generator) -> Tensor:
+    """Incorrect masks (B, 1, D/2, H/2, W/2), -1 to 1: grown, shrunken, shifted or ragged."""
     x = halved(truth.float())
     b, shape = x.shape[0], x.shape[2:]
     grown = F.max_pool3d(x, 3, 1, 1)
@@ -131,12 +131,12 @@ def spoilt(truth: Tensor, random: torch.Generator) -> Tensor:
         ]
     )
     choice = torch.randint(4, (b,), generator=random).to(x.device)
-    # Never all 0: that would say that there is no mask.
+    # Never all 0, which would mean that there is no mask.
     return (2 * kinds[choice, torch.arange(b, device=x.device)] - 1).clamp(-0.999, 0.999)
 
 
 def halved(maps: Tensor) -> Tensor:
-    """(B, D, H, W) as (B, 1, D/2, H/2, W/2)."""
+    """Maps (B, D, H, W) at half the resolution, (B, 1, D/2, H/2, W/2)."""
     return F.avg_pool3d(maps[:, None], 2)
 
 

@@ -1,4 +1,4 @@
-"""What a training is told: a TOML file, checked; see `config/full.toml`."""
+"""The configuration of a training, read from a TOML file and checked; see `config/full.toml`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .clicks import FirstPrompts
 
 @dataclass(frozen=True)
 class Stage:
-    """Windows of one size.
+    """A stage of the training, with windows of one size.
 
     Attributes:
         until: share of the training at which it ends; 1 for the last.
-        edge: voxels.
-        windows: windows a step, on each process.
+        edge: edge of the windows in voxels.
+        windows: number of windows per step, in each process.
     """
 
     until: float
@@ -26,20 +26,26 @@ class Stage:
 
 @dataclass(frozen=True)
 class Config:
-    """One training.
+    """The configuration of one training.
 
     Attributes:
-        steps: after which it ends.
-        minutes: of training in all, resumed ones included, after which it ends if that is sooner.
-        objects: objects a window.
-        clicks: most prompts in turn for one object.
-        learning_rate: highest.
-        warm_up: steps in which it rises.
-        smoothing: of the weights that are kept (exponential moving average).
-        shares: of the kinds of samples.
+        seed: of all random choices.
+        steps: number of steps after which it ends.
+        minutes: time after which it ends if that is earlier, including time before it was resumed.
+        objects: number of objects per window.
+        clicks: largest number of consecutive prompts for one object.
+        learning_rate: highest learning rate.
+        weight_decay: of AdamW.
+        warm_up: number of steps in which the learning rate rises.
+        clip: largest norm of the gradients.
+        smoothing: of the exponential moving average of the weights.
         precision: "bf16", "fp16" (on CUDA) or "fp32".
-        workers: processes that make samples, on each process that trains.
-        checkpoint_minutes: between checkpoints.
+        workers: number of processes that make samples, for each training process.
+        checkpoint_minutes: time between checkpoints.
+        shares: of the kinds of samples.
+        first: shares of the kinds of first prompt.
+        stages: one after the other.
+        widths, decoder_widths: channels of the network's levels.
     """
 
     seed: int
@@ -62,27 +68,27 @@ class Config:
     decoder_widths: tuple[int, ...] = (16, 32, 64, 96)
 
     def stage(self, progress: float) -> Stage:
-        """The stage at a share of the training, 0 to 1."""
+        """The stage at a given progress of the training, 0 to 1."""
         return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
 
 
 def read_config(path: Path) -> Config:
-    """The training told by a file.
+    """Reads a configuration.
 
     Raises:
-        ValueError: if something is missing, unknown or out of range; it says what.
+        ValueError: if something is missing, unknown or out of range; the message says what.
     """
-    told = tomllib.loads(path.read_text(encoding="utf-8"))
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
     known = {field.name for field in fields(Config)}
-    if unknown := set(told) - known:
+    if unknown := set(values) - known:
         raise ValueError(f"{path}: unknown: {', '.join(sorted(unknown))}.")
     try:
-        told["stages"] = tuple(Stage(**stage) for stage in told["stages"])
-        told["first"] = FirstPrompts(**told["first"])
+        values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
+        values["first"] = FirstPrompts(**values["first"])
         for name in ("widths", "decoder_widths"):
-            if name in told:
-                told[name] = tuple(told[name])
-        config = Config(**told)
+            if name in values:
+                values[name] = tuple(values[name])
+        config = Config(**values)
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path}: {error}.") from error
     if abs(sum(config.shares.values()) - 1) > 1e-6:

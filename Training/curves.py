@@ -1,4 +1,4 @@
-"""The log of a training, as a table and as a picture."""
+"""The log of a training as a table and as a plot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 
 
 def write_log(path: Path, rows: list[dict]) -> None:
-    """One line a step."""
+    """Writes a CSV file with one line per step."""
     if not rows:
         return
     with path.open("w", newline="") as file:
@@ -24,7 +24,7 @@ def write_log(path: Path, rows: list[dict]) -> None:
 
 
 def draw_curves(path: Path, rows: list[dict]) -> None:
-    """Loss and Dice over the minutes, smoothed."""
+    """Plots loss and Dice over time, smoothed."""
     if len(rows) < 2:
         return
     minutes = np.array([row["minutes"] for row in rows])

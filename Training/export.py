@@ -1,4 +1,4 @@
-"""Writes the weights that ship: safetensors in half precision."""
+"""Writes the weights that are included: safetensors in half precision."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from safetensors.torch import save_file
 
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 
-#: What a file may weigh.
+#: Largest size of the file.
 MOST_BYTES = 25_000_000
 
 
 def export(network: SAMSegment3D, path: Path) -> None:
-    """Writes a network with plain weights.
+    """Writes the weights of a network without weight standardisation.
 
     Raises:
-        ValueError: if the file would be too large to ship, or a weight is not finite in half
+        ValueError: if the file would be too large to be included, or a weight is not finite in half
             precision.
     """
     tensors = {
@@ -27,5 +27,5 @@ def export(network: SAMSegment3D, path: Path) -> None:
     if wrong:
         raise ValueError(f"Not finite: {', '.join(wrong)}.")
     if sum(value.nbytes for value in tensors.values()) > MOST_BYTES:
-        raise ValueError("The network is too large to ship.")
+        raise ValueError("The network is too large to be included.")
     save_file(tensors, path)

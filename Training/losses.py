@@ -1,4 +1,4 @@
-"""What masks cost: Dice and cross-entropy of the best of three, and how well that was foreseen."""
+"""The loss: Dice and cross-entropy of the best of three masks, and of the predicted quality."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from monai.losses import DiceLoss
 from torch import Tensor
 
-#: Share of the loss that all masks have, so that none is given up.
+#: Weight of the mean over all masks, so that each of them gets gradients.
 ALL_MASKS = 0.1
 QUALITY = 0.3
-#: Of each 2 x 2 x 2 voxels, so many are counted.
+#: Number of voxels in each 2 x 2 x 2 block that are evaluated.
 CORNERS = 2
 
 _dice = DiceLoss(sigmoid=True, squared_pred=True, reduction="none", smooth_nr=1.0, smooth_dr=1.0)
@@ -26,8 +26,8 @@ def _corners(masks: Tensor, some: Tensor) -> Tensor:
 def mask_losses(logits: Tensor, truth: Tensor) -> Tensor:
     """Dice loss and cross-entropy (B, M) of logits (B, M, ...) against (B, ...).
 
-    Nothing is put in another order: logits lie channels last in memory, and turning them around
-    would take longer than the loss itself.
+    The logits are channels last in memory and are not reordered, which would take longer than the
+    loss itself.
     """
     target = truth[:, None].float().expand_as(logits)
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -46,12 +46,13 @@ def dice(logits: Tensor, truth: Tensor) -> Tensor:
 def total_loss(
     masks: Tensor, quality: Tensor, truth: Tensor, random: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The loss to be minimised, and Dice (B, M), on some of the voxels: others each time.
+    """The loss to be minimised, and Dice (B, M), on a random part of the voxels.
 
     Args:
-        masks: logits (B, M, 8, D/2, H/2, W/2), as the network gives them.
+        masks: logits (B, M, 8, D/2, H/2, W/2), as returned by the network.
         quality: logits (B, M).
         truth: boolean (B, 8, D/2, H/2, W/2).
+        random: chooses the voxels.
     """
     some = torch.randperm(8, generator=random)[:CORNERS].to(truth.device)
     logits = _corners(masks, some).movedim(-2, 1)
@@ -59,6 +60,6 @@ def total_loss(
     losses = mask_losses(logits, truth)
     with torch.no_grad():
         reached = dice(logits, truth)
-    foreseen = F.binary_cross_entropy_with_logits(quality, reached)
+    quality_loss = F.binary_cross_entropy_with_logits(quality, reached)
     loss = (1 - ALL_MASKS) * losses.amin(1) + ALL_MASKS * losses.mean(1)
-    return loss.mean() + QUALITY * foreseen, reached
+    return loss.mean() + QUALITY * quality_loss, reached

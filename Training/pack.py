@@ -1,9 +1,9 @@
-"""Packs what a model is trained on into one small file: `out/training/pack.npz`, at most 30 MB.
+"""Packs the training set into one small file, `out/training/pack.npz`, of at most 30 MB.
 
     python -m Training.pack ../shared/training
 
-Volumes come as 8 bits at about 2 mm, axes near R, A, S; labels as layers of numbers, so that
-objects may overlap. Where the manifest says of a licence "from memory", the folder is left out.
+Volumes are stored with 8 bits at about 2 mm, axes near R, A, S; labels in layers, so that
+objects may overlap. Folders whose licence is marked "from memory" in the manifest are left out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +26,11 @@ from .stable_regions import stable_regions
 
 OUTPUT = Path("out/training/pack.npz")
 LARGEST = 30_000_000
-#: Voxels along an axis, mm, at most as fine as that.
+#: Smallest voxel sizes of label maps and images.
 LABEL_MM, IMAGE_MM = 1.5, 2.0
 MOST_LAYERS = 4
 UNCERTAIN = "from memory"
-#: What is read, and as what: label maps to make images of, or images with or without a mask.
+#: Folders with label maps, of which images are made, and with images without masks.
 LABEL_MAPS = (
     "labels/synthseg",
     "labels/torso_niivue",
@@ -45,9 +46,11 @@ class Case:
     """One volume of the training set.
 
     Attributes:
+        name: of its file, with the folder.
         layers: uint8 (L, X, Y, Z), objects by number, 0 for none.
-        image: uint8 (X, Y, Z), or None: it is to be made of the labels.
+        image: uint8 (X, Y, Z); None: synthetic images are made of the labels.
         spacing: mm along X, Y, Z.
+        ct: whether it is a CT.
     """
 
     name: str
@@ -75,8 +78,8 @@ def main() -> int:
     return 0 if size <= LARGEST else 1
 
 
-def read_cases(folder: Path):
-    """Yields all cases that may be trained on, checked against the manifest's SHA-256."""
+def read_cases(folder: Path) -> Iterator[Case]:
+    """Yields all cases that may be used for training, checked against the manifest's SHA-256."""
     manifest = json.loads((folder / "MANIFEST.json").read_text())
     for name, entry in manifest.items():
         if UNCERTAIN in entry["licence"]:
@@ -88,7 +91,7 @@ def read_cases(folder: Path):
                 raise SystemExit(f"{path} is not the file of the manifest.")
         if name in LABEL_MAPS:
             for file, path in files.items():
-                if file != "ref.nii.gz":  # the same spine as ref_instance, by kind of bone
+                if file != "ref.nii.gz":  # the same spine as ref_instance, by type of bone
                     yield _label_map(f"{name}/{file}", path)
         elif name in WITHOUT_MASK:
             for file, path in files.items():
@@ -106,7 +109,7 @@ def _label_map(name: str, path: Path) -> Case:
     numbers = np.unique(values, return_inverse=True)[1].reshape(values.shape).astype(np.uint8)
     compact = sitk.GetImageFromArray(numbers)
     compact.CopyInformation(image)
-    # In thick slices not the nearest label, but that of the largest share: that leaves no stairs.
+    # In thick slices the label of the largest share instead of the nearest, which avoids steps.
     thick = max(compact.GetSpacing()) > LABEL_MM
     compact = _resampled(
         compact, LABEL_MM, sitk.sitkLabelGaussian if thick else sitk.sitkNearestNeighbor
@@ -138,15 +141,15 @@ def _with_mask(name: str, path: Path, mask_path: Path) -> Case:
 
 
 def _reoriented(image: sitk.Image) -> sitk.Image:
-    """Axes along L, P, S as well as it goes; directions are dropped: training turns it anyway."""
+    """Axes closest to L, P, S, without the remaining rotation: training rotates images anyway."""
     image = sitk.DICOMOrient(image, "LPS")
     image.SetDirection(np.eye(3).ravel())
     image.SetOrigin((0, 0, 0))
     return image
 
 
-def _resampled(image: sitk.Image, mm: float, interpolator=sitk.sitkLinear) -> sitk.Image:
-    """At no finer than `mm`; thick slices are left as they are."""
+def _resampled(image: sitk.Image, mm: float, interpolator: int = sitk.sitkLinear) -> sitk.Image:
+    """The image with voxels of at least `mm`; thick slices are kept."""
     spacing = [max(mm, each) for each in image.GetSpacing()]
     if interpolator != sitk.sitkLinear:
         spacing = [mm] * 3
@@ -173,12 +176,12 @@ def _on_grid(mask: np.ndarray, source: sitk.Image, grid: sitk.Image) -> np.ndarr
 
 
 def _array(image: sitk.Image) -> np.ndarray:
-    """(X, Y, Z)."""
+    """The voxels (X, Y, Z)."""
     return np.ascontiguousarray(sitk.GetArrayFromImage(image).transpose(2, 1, 0))
 
 
 def _bytes(voxels: np.ndarray, ct: bool) -> np.ndarray:
-    """8 bits: for CT fine around soft tissue, by a curve that keeps the order of intensities."""
+    """8-bit intensities; for CT with a finer scale around soft tissue."""
     if ct:
         knots = [-1000, -200, 300, 1000]
         return np.interp(voxels, knots, [0, 30, 225, 255]).round().astype(np.uint8)
@@ -186,8 +189,8 @@ def _bytes(voxels: np.ndarray, ct: bool) -> np.ndarray:
     return np.clip(255 * (voxels - low) / (high - low), 0, 255).round().astype(np.uint8)
 
 
-def _layers(masks, shape) -> np.ndarray:
-    """Masks by number on as few layers as overlaps ask for; each goes where it loses least."""
+def _layers(masks: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Masks by number on as few layers as possible; each is put where it loses least."""
     layers = np.zeros((MOST_LAYERS, *shape), np.uint8)
     for number, mask in enumerate(masks[:255], 1):
         taken = [np.count_nonzero(layer[mask]) for layer in layers]
@@ -197,17 +200,17 @@ def _layers(masks, shape) -> np.ndarray:
     return layers[[0, *(n for n in range(1, MOST_LAYERS) if layers[n].any())]]
 
 
-def write_pack(path: Path, cases) -> None:
-    """Writes cases to a file, as a whole or not at all."""
+def write_pack(path: Path, cases: Sequence[Case]) -> None:
+    """Writes cases to a file, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays, told = {}, []
+    arrays, about = {}, []
     for n, case in enumerate(cases):
         arrays[f"layers_{n}"] = case.layers
         if case.image is not None:
             arrays[f"image_{n}"] = case.image
-        told.append({"name": case.name, "spacing": list(case.spacing), "ct": case.ct})
+        about.append({"name": case.name, "spacing": list(case.spacing), "ct": case.ct})
     with atomic_output(path) as unfinished:
-        np.savez_compressed(unfinished, about=np.array(json.dumps(told)), **arrays)
+        np.savez_compressed(unfinished, about=np.array(json.dumps(about)), **arrays)
 
 
 def read_pack(path: Path) -> list[Case]:
@@ -215,13 +218,13 @@ def read_pack(path: Path) -> list[Case]:
     with np.load(path) as stored:
         return [
             Case(
-                told["name"],
+                about["name"],
                 stored[f"layers_{n}"],
                 stored[f"image_{n}"] if f"image_{n}" in stored.files else None,
-                tuple(told["spacing"]),
-                told["ct"],
+                tuple(about["spacing"]),
+                about["ct"],
             )
-            for n, told in enumerate(json.loads(str(stored["about"])))
+            for n, about in enumerate(json.loads(str(stored["about"])))
         ]
 
 

@@ -1,11 +1,11 @@
-"""Objects on volumes without labels: what LiteMedSAM finds, where it agrees with itself.
+"""Finds objects in volumes without labels: masks of LiteMedSAM on which two clicks agree.
 
     python -m Training.pseudo_labels ../shared/training/unlabelled/crlm_ct/*.nii.gz --minutes 20
 
-For each volume, clicks are placed where the image is even and no object is known yet. An object is
-kept if a second click, deep inside it, gives the same mask, and if grey levels step at its border.
-Written to out/training/pseudo_labels/NAME.npz as bits, one array an object: what is found may
-overlap.
+In each volume, clicks are placed where the image is homogeneous and no object is known yet. An
+object is kept if a second click, deep inside it, gives the same mask, and if grey levels change at
+its border. The masks are written to out/training/pseudo_labels/NAME.npz as bits, one array per
+object, since objects may overlap.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from scipy import ndimage
 from SAMSegmentLib import Segmenter
 from SAMSegmentLib.core.overlap import dice
 
-#: Dice of the masks of two clicks on one object, from which on it is kept.
+#: Smallest Dice of the masks of two clicks on one object.
 AGREEMENT = 0.8
-#: Volumes in mm³ of objects worth learning: 1 ml to 3 l.
+#: Smallest and largest volume of an object, mm³: 1 ml to 3 l.
 SMALLEST, LARGEST = 1e3, 3e6
-# Step of grey levels across the border, in standard deviations within the object.
+# Smallest step of grey levels across the border, in standard deviations within the object.
 LEAST_STEP = 0.8
 OUTPUT = Path("out/training/pseudo_labels")
 
@@ -48,10 +48,10 @@ def main() -> int:
 
 
 def find_objects(path: Path, seconds: float, seed: int) -> list[np.ndarray]:
-    """Boolean masks of the objects found in a volume within a time; kept on the disk as found."""
+    """Boolean masks of the objects found in a volume within a time; each is saved at once."""
     image = sitk.ReadImage(str(path), sitk.sitkFloat32)
     voxels = sitk.GetArrayFromImage(image)
-    places = _even_places(voxels, image.GetSpacing()[::-1])
+    places = _homogeneous(voxels, image.GetSpacing()[::-1])
     random, objects = np.random.default_rng(seed), []
     voxel_mm3 = float(np.prod(image.GetSpacing()))
     until = time.monotonic() + seconds
@@ -76,7 +76,7 @@ def find_objects(path: Path, seconds: float, seed: int) -> list[np.ndarray]:
 
 
 def save(path: Path, masks: list[np.ndarray]) -> None:
-    """Writes masks of one volume as bits."""
+    """Writes the masks of one volume as bits."""
     bits = {f"mask_{n}": np.packbits(mask) for n, mask in enumerate(masks)}
     np.savez_compressed(path, shape=np.array(masks[0].shape), **bits)
 
@@ -94,15 +94,15 @@ def load(path: Path) -> list[np.ndarray]:
 
 
 def _mask(image: sitk.Image, click: np.ndarray) -> np.ndarray:
-    """What the embedded model makes of one click at a voxel (k, j, i)."""
+    """The included model's mask for one click at a voxel (k, j, i)."""
     x, y, z = image.TransformContinuousIndexToPhysicalPoint([float(n) for n in click[::-1]])
     with Segmenter(image) as segmenter:
         segmenter.add_point((-x, -y, z))
         return sitk.GetArrayFromImage(segmenter.mask()) > 0
 
 
-def _even_places(voxels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
-    """Where the image is even, within the body and not at the volume's border."""
+def _homogeneous(voxels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """Where the image is homogeneous, within the body and not at the volume's border."""
     low, high = np.percentile(voxels, [1, 99])
     smooth = ndimage.gaussian_filter(voxels, [2.0 / mm for mm in spacing])
     gradient = ndimage.gaussian_gradient_magnitude(voxels, [2.0 / mm for mm in spacing])
@@ -112,7 +112,9 @@ def _even_places(voxels: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     return ndimage.binary_erosion(even)
 
 
-def _around(center, spacing, radius: float, shape) -> tuple[slice, ...]:
+def _around(
+    center: np.ndarray, spacing: tuple[float, ...], radius: float, shape: tuple[int, ...]
+) -> tuple[slice, ...]:
     return tuple(
         slice(max(0, int(c - radius / mm)), min(n, int(c + radius / mm) + 1))
         for c, mm, n in zip(center, spacing, shape, strict=True)
@@ -120,7 +122,7 @@ def _around(center, spacing, radius: float, shape) -> tuple[slice, ...]:
 
 
 def _stands_out(voxels: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether grey levels step at an object's border, in all of its surroundings taken together."""
+    """Whether grey levels change at an object's border, over all of its surroundings."""
     inner = mask & ~ndimage.binary_erosion(mask)
     outer = ndimage.binary_dilation(mask, iterations=2) & ~ndimage.binary_dilation(mask)
     spread = voxels[mask].std() + 1e-6

@@ -1,4 +1,4 @@
-"""Samples: a window as the network sees it, and some objects in it."""
+"""Training samples: the network's input for a window, and some objects in it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from scipy import ndimage
 from SAMSegmentLib.models.samsegment3d.picture import picture_of
 
 from .anatomy import blob, random_anatomy, smooth_field
-from .appearance import Scanner, painted, textured, with_lesion
+from .appearance import Scanner, rendered, textured, with_lesion
 from .pack import Case
 
-#: Extent of the object that a window is chosen for, as a share of the window's edge.
+#: Extent of the object for which a window is chosen, as a share of the window's edge.
 SHARE = (0.15, 0.95)
-#: Objects fill at least and at most that share of a window, and have so many voxels: where the
-#: model is used, the window is as fine as the object needs.
+#: Smallest and largest share of a window that an object fills, and its fewest voxels: in use, the
+#: window is as fine as the object needs.
 LEAST, MOST, FEWEST = 5e-4, 0.5, 20
-# Step of grey levels across the border, in deviations within, from which on an object can be seen.
+# Smallest step of grey levels across the border of a visible object, in standard deviations within.
 VISIBLE = 0.6
-# Faces of voxels at the border, against those of a ball of the same volume, from which on an object
-# is noise or foam rather than something that is meant.
+# Largest surface of an object in voxel faces, relative to a ball of the same volume: anything more
+# ragged is noise or foam.
 RAGGED = 2.6
 _EVERYWHERE = np.ones((3, 3, 3), bool)
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A window and objects.
+    """A window and objects in it.
 
     Attributes:
-        picture: float16 (2, n, n, n).
-        masks: uint8 (K, n, n, n).
+        picture: the network's input, float16 (2, n, n, n).
+        masks: the objects, uint8 (K, n, n, n).
     """
 
     picture: np.ndarray
@@ -42,13 +42,14 @@ class Sample:
 
 
 class SampleMaker:
-    """Makes samples without end.
+    """Makes random samples.
 
     Args:
-        cases: what a pack holds.
-        shares: how often "anatomy" at random, "label_map" and "real" images are taken; they sum to
+        cases: the training set.
+        shares: of samples of random "anatomy", of a "label_map" and of "real" images; their sum is
             1.
-        objects: objects a sample.
+        objects: number of objects per sample.
+        seed: of all random choices.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class SampleMaker:
         }
 
     def sample(self, n: int) -> Sample:
-        """The next sample, of n voxels an edge."""
+        """The next sample, with n voxels along each edge."""
         while True:
             kind = self._random.choice(list(self._shares), p=list(self._shares.values()))
             image, layers = self._makers[kind](n)
@@ -84,18 +85,18 @@ class SampleMaker:
 
     def _anatomy(self, n: int) -> tuple[torch.Tensor, list[np.ndarray]]:
         labels = random_anatomy(self._random, n)
-        return painted(self._random, labels, self._texture(n)), [labels]
+        return rendered(self._random, labels, self._texture(n)), [labels]
 
     def _label_map(self, n: int) -> tuple[torch.Tensor, list[np.ndarray]]:
         case = self._maps[self._random.choice(len(self._maps), p=self._map_chances)]
         labels = _nearest(case.layers, self._grid(case, n))[0]
-        # Tissues that are one in this image, and one object.
+        # Some tissues get the same intensity in this image, and become one object.
         table = np.arange(256, dtype=np.uint8)
         for _ in range(self._random.poisson(0.15 * (int(labels.max()) + 1))):
             one, other = self._random.integers(int(labels.max()) + 1, size=2)
             table[table == table[one]] = table[other]
         labels = table[labels]
-        return painted(self._random, labels, self._texture(n)), [labels]
+        return rendered(self._random, labels, self._texture(n)), [labels]
 
     def _real(self, n: int) -> tuple[torch.Tensor, list[np.ndarray]]:
         case = self._images[self._random.choice(len(self._images), p=self._image_chances)]
@@ -113,7 +114,7 @@ class SampleMaker:
         return textured(_linear(case.image, self._grid(case, n)) / 255)
 
     def _grid(self, case: Case, n: int) -> torch.Tensor:
-        """Voxels (3, n, n, n) of a case at which a window's voxels lie: turned, flipped, bent."""
+        """Positions of a window's voxels in a case, (3, n, n, n): rotated, flipped, warped."""
         random, spacing = self._random, np.array(case.spacing)
         boxes = self._boxes[id(case)]
         low, high = boxes[random.integers(len(boxes))]
@@ -132,7 +133,9 @@ class SampleMaker:
         center = torch.from_numpy((center / spacing).astype(np.float32))
         return (matrix @ grid.reshape(3, -1) + center[:, None]).reshape(grid.shape)
 
-    def _with_lesion(self, image: torch.Tensor, layers: list[np.ndarray]):
+    def _with_lesion(
+        self, image: torch.Tensor, layers: list[np.ndarray]
+    ) -> tuple[torch.Tensor, list[np.ndarray]]:
         n = image.shape[0]
         radius = float(np.exp(self._random.uniform(np.log(max(2.5, n / 20)), np.log(n / 5))))
         function = blob(self._random, n, self._random.uniform(0.15, 0.85, 3) * n, radius)
@@ -141,7 +144,7 @@ class SampleMaker:
         return with_lesion(self._random, image, function), [layer, *layers]
 
     def _chosen(self, image: np.ndarray, layers: list[np.ndarray]) -> np.ndarray | None:
-        """Masks of visible objects, or None if there are not enough."""
+        """Masks of visible objects; None if there is none."""
         n, found = image.shape[0], []
         fewest = max(FEWEST, LEAST * n**3)
         kinds = [
@@ -152,7 +155,7 @@ class SampleMaker:
         ]
         for index in self._random.permutation(len(kinds))[: 4 * self._objects]:
             layer, number = kinds[index]
-            mask = self._part(layer == number)
+            mask = self._component(layer == number)
             if not fewest <= np.count_nonzero(mask) <= MOST * n**3:
                 continue
             if self._random.random() < 0.9 and not _visible(image, mask):
@@ -166,17 +169,17 @@ class SampleMaker:
             return None
         return np.stack([found[i % len(found)] for i in range(self._objects)]).astype(np.uint8)
 
-    def _part(self, mask: np.ndarray) -> np.ndarray:
-        """A connected part, chosen by size."""
-        parts, count = ndimage.label(mask, _EVERYWHERE)
+    def _component(self, mask: np.ndarray) -> np.ndarray:
+        """A connected component, chosen with a probability proportional to its size."""
+        labels, count = ndimage.label(mask, _EVERYWHERE)
         if count < 2:
             return mask
-        sizes = np.bincount(parts.ravel())[1:]
-        return parts == 1 + self._random.choice(count, p=sizes / sizes.sum())
+        sizes = np.bincount(labels.ravel())[1:]
+        return labels == 1 + self._random.choice(count, p=sizes / sizes.sum())
 
 
 def _chances(cases: list[Case]) -> np.ndarray:
-    """How often each case is taken: no kind of body so rarely that it would not be learned."""
+    """The probability of each case: no body part is so rare that it would not be learned."""
     folders = [case.name.split("/")[:2] for case in cases]
     kinds = ["/".join(folder) if folder[0] == "labels" else folder[0] for folder in folders]
     shares = np.array([1 / kinds.count(kind) ** 0.5 for kind in kinds])
@@ -184,7 +187,7 @@ def _chances(cases: list[Case]) -> np.ndarray:
 
 
 def _boxes(case: Case) -> list[np.ndarray]:
-    """Ends (2, 3) in voxels of the objects of a case; of the whole of it if there are none."""
+    """The boxes (2, 3) of the objects of a case in voxels; that of the case if there are none."""
     boxes = []
     for layer in case.layers:
         for box in ndimage.find_objects(layer):
@@ -194,7 +197,7 @@ def _boxes(case: Case) -> list[np.ndarray]:
 
 
 def _orientation(random: np.random.Generator) -> np.ndarray:
-    """A random order and direction of axes, mostly also turned a little."""
+    """A random order and direction of axes, often with an additional rotation."""
     matrix = np.eye(3)[random.permutation(3)] * random.choice([-1, 1], 3)
     if random.random() < 0.6:
         angles = random.normal(0, 0.25 if random.random() < 0.7 else 1.0, 3)
@@ -219,8 +222,8 @@ def _nearest(layers: np.ndarray, grid: torch.Tensor) -> np.ndarray:
 
 
 def _linear(image: np.ndarray, grid: torch.Tensor) -> torch.Tensor:
-    """Grey levels float32 (n, n, n) at voxels (3, n, n, n); those of the edge outside."""
-    # Cut to what is needed, before it is made float.
+    """Grey levels float32 (n, n, n) at voxels (3, n, n, n); outside, those of the border."""
+    # Cropped to the part that is needed before the conversion to float.
     shape = np.array(image.shape)
     ends = torch.stack([grid.amin((1, 2, 3)), grid.amax((1, 2, 3))]).numpy()
     low = np.clip(np.floor(ends[0]).astype(int) - 1, 0, shape - 2)
@@ -235,13 +238,13 @@ def _linear(image: np.ndarray, grid: torch.Tensor) -> torch.Tensor:
 
 
 def _raggedness(mask: np.ndarray) -> float:
-    """Faces of voxels at the border, against those of a ball of the same volume."""
+    """Surface in voxel faces, relative to a ball of the same volume."""
     faces = sum(np.count_nonzero(np.diff(mask, axis=axis)) for axis in range(3))
     return faces / (7.25 * np.count_nonzero(mask) ** (2 / 3))
 
 
 def _visible(image: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether grey levels step at a mask's border, as far as they are even within it."""
+    """Whether grey levels change at a mask's border by more than they vary within it."""
     box = ndimage.find_objects(mask.astype(np.uint8))[0]
     box = tuple(slice(max(0, s.start - 2), s.stop + 2) for s in box)
     image, mask = image[box], mask[box]

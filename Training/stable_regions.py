@@ -1,24 +1,25 @@
-"""Objects of a volume without labels: regions of like intensity, stable in their range.
+"""Finds objects in volumes without labels: stable regions of similar intensity.
 
 As maximally stable extremal regions (Donoser & Bischof, 3D Segmentation by MSERs, ICIP 2006), with
-ranges of intensities instead of thresholds, and opened, so that what touches by a thin bridge falls
-apart. Their borders are those of the image, which is what a click has to learn.
+ranges of intensities instead of thresholds, and a morphological opening that separates objects
+connected by a thin bridge. Their borders are edges of the image, which the network has to learn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-#: Dice of a region and that of a wider range, from which on it is stable.
+#: Smallest Dice of a stable region with that of a wider range.
 STABLE = 0.85
-#: Volumes in mm³: 0.5 ml to 3 l.
+#: Smallest and largest volume in mm³: 0.5 ml to 3 l.
 SMALLEST, LARGEST = 5e2, 3e6
-#: Dice from which on two regions are one.
+#: Regions with a larger Dice are the same.
 SAME = 0.8
-# Ranges: so many middles (quantiles of the body), and half widths as shares of its spread.
+# Ranges: number of centres (quantiles of the body), and half widths as shares of its spread.
 MIDDLES, WIDTHS = 24, (0.08, 0.16, 0.3)
 WIDER = 1.3
 # Radii of the opening in mm.
@@ -28,14 +29,14 @@ MOST_REGIONS = 80
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A mask within its box of the volume."""
+    """A mask on a box of the volume, and its number of voxels."""
 
     box: tuple[slice, ...]
     mask: np.ndarray
     count: int
 
     def dice(self, other: Region) -> float:
-        """Agreement with another region of the same volume."""
+        """Dice with another region of the same volume."""
         common = [
             (max(a.start, b.start), min(a.stop, b.stop))
             for a, b in zip(self.box, other.box, strict=True)
@@ -54,8 +55,8 @@ def stable_regions(voxels: np.ndarray, spacing: tuple[float, ...]) -> list[np.nd
     """Boolean masks, largest first; they may overlap.
 
     Args:
-        voxels: any axes, at most about 2.5 mm between voxels, or opening is coarse.
-        spacing: mm along the same axes.
+        voxels: with a spacing of at most about 2.5 mm, otherwise the opening is coarse.
+        spacing: mm along the array's axes.
     """
     smooth = ndimage.gaussian_filter(voxels.astype(np.float32), [1.5 / mm for mm in spacing])
     low, high = np.percentile(smooth, [1, 99.5])
@@ -78,13 +79,15 @@ def stable_regions(voxels: np.ndarray, spacing: tuple[float, ...]) -> list[np.nd
     return [_whole(region, voxels.shape) for region in found]
 
 
-def _whole(region: Region, shape) -> np.ndarray:
+def _whole(region: Region, shape: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros(shape, bool)
     mask[region.box] = region.mask
     return mask
 
 
-def _stable_parts(narrow, wide, ball, voxel_mm3: float):
+def _stable_parts(
+    narrow: np.ndarray, wide: np.ndarray, ball: np.ndarray, voxel_mm3: float
+) -> Iterator[Region]:
     parts, wider = _opened_parts(narrow, ball), _opened_parts(wide, ball)
     wider_sizes = np.bincount(wider.ravel())
     for part, box in enumerate(ndimage.find_objects(parts), 1):
@@ -103,7 +106,7 @@ def _stable_parts(narrow, wide, ball, voxel_mm3: float):
 
 
 def _opened_parts(mask: np.ndarray, ball: np.ndarray) -> np.ndarray:
-    """Connected parts of an opened mask, each grown back by as much as it lost."""
+    """Connected components of an eroded mask, each dilated again within the mask."""
     eroded = ndimage.binary_erosion(mask, ball)
     parts, count = ndimage.label(eroded)
     if count == 0:

@@ -1,7 +1,7 @@
-"""Weight standardisation: what stands for normalisation layers in training.
+"""Weight standardisation, which replaces normalisation layers in training.
 
 Source: Brock et al., High-Performance Large-Scale Image Recognition Without Normalization,
-arXiv:2102.06171 (2021), equation 1. The weights that ship are the standardised ones, plain.
+arXiv:2102.06171 (2021), equation 1. The included weights are the standardised ones.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from torch.nn.utils import parametrize
 
 from SAMSegmentLib.models.samsegment3d.network import GAIN, Conv1, Conv3, SAMSegment3D
 
-# Deviation of the weights before they are standardised. It does not change what the network
-# computes, but how far a step of Adam, of a fixed size, turns them.
+# Standard deviation of the weights before standardisation. It does not change what the network
+# computes, but the effect of a step of Adam, which has a fixed size.
 START = 0.04
-#: Logit at which all masks begin: most voxels are background.
+#: Initial logit of all masks: most voxels are background.
 BACKGROUND = -2.0
 
 
 class Standardised(nn.Module):
-    """Weights of mean 0, of a variance that keeps that of what passes, times a learned gain."""
+    """Standardised weights: mean 0 and a variance that preserves that of activations, with a gain.
+
+    Args:
+        outputs: number of output channels, each with a learned gain.
+    """
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -36,7 +40,7 @@ class Standardised(nn.Module):
 
 
 def standardise(network: SAMSegment3D) -> SAMSegment3D:
-    """Makes a network's convolutions standardised, but for the last one; they start at random."""
+    """Standardises a network's convolutions, except the last one, with new random weights."""
     for module in network.modules():
         if isinstance(module, Conv1 | Conv3) and module is not network.decoder.masks:
             nn.init.normal_(module.weight, std=START)
@@ -49,7 +53,7 @@ def standardise(network: SAMSegment3D) -> SAMSegment3D:
 
 
 def plain_tensors(network: SAMSegment3D) -> dict[str, Tensor]:
-    """The state of a network with its standardised weights as they are used, under plain names."""
+    """The state of a network with its standardised weights under their usual names."""
     tensors = {
         name: value
         for name, value in network.state_dict().items()
@@ -63,10 +67,10 @@ def plain_tensors(network: SAMSegment3D) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def start_from(network: SAMSegment3D, tensors: Mapping[str, Tensor]) -> None:
-    """Gives a standardised network the plain weights of another, such as those that ship.
+    """Sets a standardised network's weights to those of `plain_tensors`, such as the included ones.
 
     Raises:
-        RuntimeError: if they are of another network.
+        RuntimeError: if they are those of another network.
     """
     own = {}
     for name, value in tensors.items():

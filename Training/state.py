@@ -1,4 +1,4 @@
-"""What a training is made of and what it resumes from."""
+"""The state of a training, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 from .config import Config
 from .standardised import plain_tensors, standardise
 
-#: A checkpoint is kept in pieces of at most that size, as some transports ask for.
+#: A checkpoint is stored in pieces of at most this size, which some file transfers require.
 PIECE_BYTES = 15_000_000
 NAME = "checkpoint"
 
 
 @dataclass
 class State:
-    """A training at one step.
+    """The state of a training after some steps.
 
     Attributes:
-        network: is trained, standardised.
-        smooth: the moving average of it.
-        step, seconds: done so far, resumed parts included.
-        rows: what was measured, one dict a line of the log.
+        network: the standardised network that is trained.
+        smooth: its moving average.
+        optimizer: of the network.
+        scaler: of the gradients, for float16.
+        step, seconds: done so far, including before it was resumed.
+        rows: the measurements, one dict per line of the log.
     """
 
     network: SAMSegment3D
@@ -41,7 +43,7 @@ class State:
 
     @classmethod
     def new(cls, config: Config, device: torch.device) -> State:
-        """At the beginning."""
+        """The state at the beginning."""
         torch.manual_seed(config.seed)
         network = standardise(SAMSegment3D(config.widths, config.decoder_widths)).to(device)
         network = network.to(memory_format=torch.channels_last_3d)
@@ -61,22 +63,22 @@ class State:
 
     @torch.no_grad()
     def follow(self, smoothing: float) -> None:
-        """Moves the average by one step; quicker at the beginning."""
+        """Updates the moving average; faster at the beginning."""
         share = 1 - min(smoothing, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(list(self.smooth.parameters()), list(self.network.parameters()), share)
 
     def progress(self, config: Config) -> float:
-        """How much of the training is done, 0 to 1."""
+        """The part of the training that is done, 0 to 1."""
         return min(1.0, max(self.step / config.steps, self.seconds / 60 / config.minutes))
 
     def shipped(self, config: Config) -> SAMSegment3D:
-        """The averaged network with plain weights."""
+        """The averaged network without weight standardisation, as it is included."""
         network = SAMSegment3D(config.widths, config.decoder_widths)
         network.load_state_dict(plain_tensors(self.smooth))
         return network.eval()
 
     def save(self, folder: Path) -> None:
-        """Writes a checkpoint in pieces, then names it as the latest; the one before is removed."""
+        """Writes a checkpoint in pieces, marks it as the latest and removes the previous one."""
         folder.mkdir(parents=True, exist_ok=True)
         whole = io.BytesIO()
         torch.save(
@@ -102,7 +104,7 @@ class State:
                 old.unlink()
 
     def resume(self, folder: Path, device: torch.device) -> bool:
-        """Takes up the latest checkpoint; False if there is none.
+        """Restores the latest checkpoint; False if there is none.
 
         Raises:
             ValueError: if a piece of it is missing.
@@ -114,7 +116,7 @@ class State:
         pieces = sorted(folder.glob(f"{NAME}-{step:07d}.part*"))
         data = b"".join(piece.read_bytes() for piece in pieces)
         if len(data) != size:
-            raise ValueError(f"The checkpoint of step {step} in {folder} is not whole.")
+            raise ValueError(f"The checkpoint of step {step} in {folder} is not complete.")
         stored = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
         for name in ("network", "smooth", "optimizer", "scaler"):
             getattr(self, name).load_state_dict(stored[name])

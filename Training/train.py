@@ -1,9 +1,9 @@
-"""Trains SAMSegment 3D; goes on where it was, if it was begun.
+"""Trains SAMSegment 3D, or resumes its training.
 
     python -m Training.train Training/config/full.toml
     torchrun --nproc-per-node 4 -m Training.train Training/config/full.toml
 
-Everything it writes lies in out/training/NAME: checkpoint, log.csv, curves.png, and at the end the
+Everything is written to out/training/NAME: checkpoint, log.csv, curves.png, and at the end the
 weights.
 """
 
@@ -25,7 +25,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn.utils import parametrize
 
-from SAMSegmentLib.models.samsegment3d.network import folded, unfolded
+from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D, folded, unfolded
 
 from .clicks import first_prompts, next_prompts
 from .config import Config, Stage, read_config
@@ -34,7 +34,7 @@ from .export import export
 from .losses import total_loss
 from .pack import OUTPUT as PACK
 from .pack import read_pack
-from .samples import SampleMaker
+from .samples import Sample, SampleMaker
 from .standardised import start_from
 from .state import State
 
@@ -64,7 +64,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def processes() -> Iterator[tuple[int, torch.device]]:
-    """This process's number and device, among those that torchrun started, or alone."""
+    """The rank and device of this process, started by torchrun or alone."""
     several = "RANK" in os.environ
     if several:
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
@@ -92,8 +92,13 @@ def train(
     """Trains until the end, or for some minutes; the first process writes.
 
     Args:
-        pack: the training set; not read if all samples are anatomy at random.
-        weights: with which a new training starts, instead of at random.
+        config: the configuration.
+        pack: the training set; not read if all samples are random anatomy.
+        folder: for everything that is written.
+        rank: of this process.
+        device: of this process.
+        stop_after: minutes; None: until the end.
+        weights: initial weights of a new training; None: random ones.
     """
     state = State.new(config, device)
     if state.resume(folder, device):
@@ -102,7 +107,7 @@ def train(
     elif weights is not None:
         for network in (state.network, state.smooth):
             start_from(network, load_file(weights, device=str(device)))
-    # Other samples and clicks in each process, and after each resumption.
+    # Different samples and clicks in each process, and after each resumption.
     seed = config.seed + 1_000_003 * rank + 17 * state.step
     random = torch.Generator().manual_seed(seed)
     began = saved = last = time.monotonic()
@@ -121,18 +126,24 @@ def train(
             if state.step % LOGGED == 0:
                 report(state)
             if now - saved > 60 * config.checkpoint_minutes:
-                keep(state, folder)
+                save(state, folder)
                 saved = now
         if stop_after and together((now - began) / 60, device) > stop_after:
             break
     if rank == 0:
-        keep(state, folder)
+        save(state, folder)
         export(state.shipped(config), folder / "samsegment3d.safetensors")
     return state
 
 
-def step(state: State, config: Config, batch, random: torch.Generator, device) -> dict[str, float]:
-    """One step: some windows, some objects in each, some prompts in turn for each."""
+def step(
+    state: State,
+    config: Config,
+    batch: tuple[Tensor, Tensor],
+    random: torch.Generator,
+    device: torch.device,
+) -> dict[str, float]:
+    """One step: some windows, some objects in each, some consecutive prompts for each."""
     pictures, truth = batch
     progress = state.progress(config)
     rate = config.learning_rate * learning_rate(state.step, config.warm_up, progress)
@@ -163,14 +174,22 @@ def step(state: State, config: Config, batch, random: torch.Generator, device) -
 
 
 def interaction(
-    network, pictures: Tensor, truth: Tensor, number: int, config: Config, random: torch.Generator
+    network: SAMSegment3D,
+    pictures: Tensor,
+    truth: Tensor,
+    number: int,
+    config: Config,
+    random: torch.Generator,
 ) -> tuple[Tensor, list[float]]:
-    """The loss of a whole interaction, and the mean Dice after each prompt.
+    """The loss of an interaction with several prompts, and the mean Dice after each of them.
 
     Args:
-        pictures: (B, 2, n, n, n).
+        network: the network.
+        pictures: its inputs, (B, 2, n, n, n).
         truth: boolean (B, K, n, n, n).
-        number: prompts in turn.
+        number: number of prompts.
+        config: the configuration.
+        random: for the prompts.
     """
     objects = truth.shape[1]
     features = network.encode(pictures).map(lambda level: level.repeat_interleave(objects, 0))
@@ -193,16 +212,16 @@ def interaction(
 
 
 def learning_rate(step_number: int, warm_up: int, progress: float) -> float:
-    """As a share of the highest: up in a line, down as half a cosine."""
+    """The learning rate as a share of the highest: linear warm-up, then half a cosine."""
     return min(1.0, (step_number + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def average_gradients(network) -> None:
-    """The mean of all processes' gradients, in each of them."""
+def average_gradients(network: torch.nn.Module) -> None:
+    """Averages the gradients of all processes."""
     if not dist.is_initialized():
         return
     for p in network.parameters():
-        if p.grad is None:  # no click in this process's windows, but in another's
+        if p.grad is None:  # no click in the windows of this process, but in those of another
             p.grad = torch.zeros_like(p)
     gradients = [p.grad for p in network.parameters()]
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
@@ -214,7 +233,7 @@ def average_gradients(network) -> None:
 
 
 def together(value: float, device: torch.device) -> float:
-    """The largest of all processes' values, so that all end at the same step."""
+    """The largest value of all processes, so that all end at the same step."""
     if not dist.is_initialized():
         return value
     shared = torch.tensor(value, device=device, dtype=torch.float64)
@@ -223,7 +242,7 @@ def together(value: float, device: torch.device) -> float:
 
 
 class Samples(torch.utils.data.IterableDataset):
-    """Batches of one stage, made by processes of their own."""
+    """Batches of one stage, made by separate processes."""
 
     def __init__(self, config: Config, stage: Stage, pack: Path, seed: int) -> None:
         self.stage = stage
@@ -254,28 +273,29 @@ class Samples(torch.utils.data.IterableDataset):
         return {name: value for name, value in vars(self).items() if name != "_batches"}
 
     def batch(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Pictures float32 (B, 2, n, n, n), objects boolean (B, K, n, n, n)."""
+        """Inputs float32 (B, 2, n, n, n) and objects boolean (B, K, n, n, n)."""
         pictures, masks = next(self._batches)
         return pictures.to(device).float(), masks.to(device).bool()
 
 
-def _collated(samples) -> tuple[Tensor, Tensor]:
+def _collated(samples: list[Sample]) -> tuple[Tensor, Tensor]:
     pictures = torch.from_numpy(np.stack([sample.picture for sample in samples]))
     return pictures, torch.from_numpy(np.stack([sample.masks for sample in samples]))
 
 
 def report(state: State) -> None:
+    """Prints the means of the last steps."""
     recent = state.rows[-LOGGED:]
     means = {
         name: np.mean([row[name] for row in recent]) for name in ("loss", "first", "last", "norm")
     }
-    told = " ".join(f"{name} {value:.3f}" for name, value in means.items())
+    values = " ".join(f"{name} {value:.3f}" for name, value in means.items())
     row = recent[-1]
-    print(f"{row['minutes']:6.1f} min step {row['step']} edge {row['edge']}: {told}", flush=True)
+    print(f"{row['minutes']:6.1f} min step {row['step']} edge {row['edge']}: {values}", flush=True)
 
 
-def keep(state: State, folder: Path) -> None:
-    """Checkpoint, log and curves."""
+def save(state: State, folder: Path) -> None:
+    """Writes checkpoint, log and curves."""
     state.save(folder)
     write_log(folder / "log.csv", state.rows)
     draw_curves(folder / "curves.png", state.rows)

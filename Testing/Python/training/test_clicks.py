@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from TestSupport.properties import examples
-from Training.clicks import FirstPrompts, click_in, first_prompts, next_prompts, rois, spoilt
+from Training.clicks import FirstPrompts, click_in, corrupted, first_prompts, next_prompts, rois
 
 N = 16
 CLICK = FirstPrompts(roi=0.0, mask=0.0)
@@ -90,7 +90,7 @@ def test_first_prompts_are_of_all_kinds():
 
 def test_a_spoilt_mask_is_nearly_right():
     truth = box((4, 4, 4), (24, 24, 24), 32).expand(20, -1, -1, -1)
-    masks = spoilt(truth, torch.Generator().manual_seed(2)) > 0
+    masks = corrupted(truth, torch.Generator().manual_seed(2)) > 0
     half = truth[:, None, ::2, ::2, ::2]
     dice = 2 * (masks & half).flatten(1).sum(1) / (masks.flatten(1).sum(1) + half[0].sum())
     assert (dice > 0.5).all() and (dice < 1).any()

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from Training.anatomy import blob, random_anatomy
-from Training.appearance import Scanner, painted, with_lesion
+from Training.appearance import Scanner, rendered, with_lesion
 from Training.pack import Case
 from Training.samples import FEWEST, MOST, SampleMaker
 
@@ -97,7 +97,7 @@ def test_a_label_is_one_tissue_in_the_image():
     labels[ball(labels.shape, (16, 16, 16), 9)] = 1
     differences = []
     for _ in range(10):
-        image = painted(random, labels, None).numpy()
+        image = rendered(random, labels, None).numpy()
         differences.append(abs(image[labels == 1].mean() - image[labels == 0].mean()))
     assert np.median(differences) > 0.05
 

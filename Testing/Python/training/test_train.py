@@ -105,7 +105,7 @@ def test_only_the_latest_checkpoint_is_kept_in_small_pieces(config, tmp_path):
     assert all(piece.stat().st_size <= PIECE_BYTES for piece in pieces)
     assert all("0000007" in piece.name for piece in pieces)
     pieces[1].unlink()
-    with pytest.raises(ValueError, match="not whole"):
+    with pytest.raises(ValueError, match="not complete"):
         State.new(large, CPU).resume(tmp_path, CPU)
 
 
