@@ -14,9 +14,9 @@ from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.evaluation.protocol import PROTOCOLS, ROI_ALONE, Protocol
 from SAMSegmentLib.models.base import Engine
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+from SAMSegmentLib.models.registry import engine_of
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.worker.child.devices import choose_device
-from SAMSegmentLib.worker.child.server import ENGINES
 from SAMSegmentLib.worker.client.client import check_request
 
 PLAIN_RULE = "plain-rule"
@@ -53,7 +53,8 @@ def contenders(
         plain = PlainRule(plain_entry.verified_path(), choose_device(device), cache)
         result.append(Contender(PLAIN_RULE, _asker(plain, plain_entry), (ROI_ALONE,)))
     if protocols:
-        engine = ENGINES[entry.architecture](entry.verified_path(), choose_device(device), cache)
+        engine, options = engine_of(entry)
+        engine = engine(entry.verified_path(), choose_device(device), cache, **options)
         result.append(Contender(entry.name, _asker(engine, entry), protocols))
     return result
 

@@ -65,7 +65,7 @@ def measure_large(shape: tuple[int, int, int]) -> dict:
     from SlicerHost.views import SliceView, ThreeDView
 
     matrix, voxels, center, radius = large_volume(shape)
-    user = User(matrix, voxels, "TestSupport.large_engine:ENGINES")
+    user = User(matrix, voxels, "large")
     user.ready()
     views = [SliceView(user.application, "Red", size=(600, 600))]
     views.append(ThreeDView(user.application, size=(600, 600)))

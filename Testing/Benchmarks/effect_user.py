@@ -9,6 +9,7 @@ import numpy as np
 
 from SlicerHost.application import Application
 from SlicerHost.scene_builder import SceneBuilder
+from TestSupport.catalogue_models import model_run_by
 
 EFFECT = Path(__file__).parents[2] / "SAMSegment" / "SAMSegmentLib" / "SegmentEditorEffect.py"
 PATIENCE_S = 300.0
@@ -19,13 +20,13 @@ class User:
 
     Args:
         ijk_to_ras, voxels: of the volume.
-        engines: for the worker, see WorkerClient; None: the real ones.
+        architecture: that runs the model, see TestSupport.dist-info; None: its own.
     """
 
-    def __init__(self, ijk_to_ras, voxels, engines: str | None = None) -> None:
+    def __init__(self, ijk_to_ras, voxels, architecture: str | None = None) -> None:
         self.application = Application()
         self.application.register_effect(EFFECT)
-        self._use(engines)
+        self._use(architecture)
         builder = SceneBuilder(self.application)
         self.volume = builder.volume(ijk_to_ras, voxels=voxels)
         self.segmentation = builder.segmentation(self.volume)
@@ -71,13 +72,15 @@ class User:
         self.application.close()
         close_shared_service()
 
-    def _use(self, engines: str | None) -> None:
+    def _use(self, architecture: str | None) -> None:
         from SAMSegmentLib.ui.common import worker_service
+        from SAMSegmentLib.weights.catalogue import DEFAULT_MODEL, catalogue
         from SAMSegmentLib.worker.client.process_client import WorkerClient
 
-        if engines is not None:
+        if architecture is not None:
+            catalogue()[DEFAULT_MODEL] = model_run_by(architecture, DEFAULT_MODEL)
             worker_service._shared = worker_service.WorkerService(
-                lambda device: WorkerClient("cpu", engines=engines)
+                lambda device: WorkerClient("cpu")
             )
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from SlicerHost.application import Application
 from SlicerHost.pythonqt import qt
+from TestSupport.catalogue_models import catalogue_run_by
 
 from . import themes
 from .layout_check import defects
@@ -47,17 +48,18 @@ LOOKS = {
 
 @contextmanager
 def quick_worker(client=None):
-    """Gives the effect a worker with an engine without a network; its client, if there is one."""
+    """Lets an engine without a network run the effect's model; in its client, if there is one."""
     from SAMSegmentLib.ui.common import worker_service
     from SAMSegmentLib.worker.client.process_client import WorkerClient
 
     def make_client(device):
-        return client or WorkerClient("cpu", engines="TestSupport.quick_engine:ENGINES")
+        return client or WorkerClient("cpu")
 
     service = worker_service.WorkerService(make_client)
     before, worker_service._shared = worker_service._shared, service
     try:
-        yield
+        with catalogue_run_by("quick"):
+            yield
     finally:
         service.close()
         worker_service._shared = before

@@ -13,8 +13,8 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import geometry_of_sitk, image_from_sitk, sitk_from_array
 from SAMSegmentLib.core.prompts import Roi
 from TestSupport.cases import chest_ct, chest_ct_files
+from TestSupport.catalogue_models import catalogue_run_by
 from TestSupport.phantoms import ct_with_ball, dice, grid
-from TestSupport.quick_engine import ENGINES
 
 BALL, RADIUS = (48.0, 48.0, 10.0), 18.0
 IMAGE = ct_with_ball(grid((8, 64, 64)), BALL, RADIUS)
@@ -22,11 +22,10 @@ SIZE = (44, 44, 5)
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick():
     """An engine that answers within milliseconds."""
-    from SAMSegmentLib.worker.child import server
-
-    monkeypatch.setattr(server, "ENGINES", ENGINES)
+    with catalogue_run_by("quick"):
+        yield
 
 
 @pytest.fixture

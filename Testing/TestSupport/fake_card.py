@@ -1,21 +1,24 @@
 """A graphics card that is not there, and engines that compute on the CPU, but fail "on" the card.
 
-A child process that gets one of the tables of engines below gets the card with it, before it looks
-for devices. Of PyTorch, only the functions that tell of cards are replaced.
+`PYTHON` starts a child process that finds the card, too. Of PyTorch, only the functions that tell
+of cards are replaced.
 """
 
 from __future__ import annotations
 
+import runpy
+import sys
 from types import SimpleNamespace
 
 import torch
 
 from SAMSegmentLib.worker.child import probe as probing
-
-from .quick_engine import QuickEngine
+from TestSupport.quick_engine import QuickEngine
 
 TITLE = "Pretended card"
 GIB = 2**30
+#: The command that runs Python with the card, for a WorkerClient.
+PYTHON = (sys.executable, "-m", "TestSupport.fake_card")
 
 
 def plug_in(replace, titles=(TITLE,), free_bytes=lambda number: GIB) -> None:
@@ -68,12 +71,6 @@ class Lost(OnCard):
     error = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be ...")
 
 
-_TABLES = {"FITTING": {"litemedsam": OnCard}, "TOO_LARGE": {"litemedsam": TooLarge}}
-
-
-def __getattr__(name: str) -> dict:
-    """A table of engines; whoever asks for one is given the card as well."""
-    if name not in _TABLES:
-        raise AttributeError(name)
+if __name__ == "__main__":
     plug_in(setattr)
-    return _TABLES[name]
+    runpy.run_path(sys.argv[1], run_name="__main__")

@@ -17,9 +17,9 @@ class KeptClient(WorkerClient):
 
 
 @contextmanager
-def kept_worker(engines: str) -> Iterator[KeptClient]:
-    """Its client; see WorkerClient for the engines."""
-    client = KeptClient("cpu", engines=engines)
+def kept_worker() -> Iterator[KeptClient]:
+    """Its client."""
+    client = KeptClient("cpu")
     try:
         yield client
     finally:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.models.base import Engine
+
+from .quick_engine import ANYTHING
 
 #: mm around the first point that are looked at.
 REACH_MM = 75.0
 BRIGHT = 120.0
 
 
-class LargeEngine:
+class LargeEngine(Engine):
     """Takes what is bright around the first point; each further point takes or adds a ball."""
+
+    capabilities = ANYTHING
 
     def __init__(self, weights, device, cache) -> None:
         pass
@@ -38,6 +43,3 @@ class LargeEngine:
 
     def prepare(self, image, ras, watch, intensity_range=None) -> None:
         """See Engine.prepare."""
-
-
-ENGINES = {"litemedsam": LargeEngine}

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
 from SAMSegmentLib.core.prompts import Roi
+from SAMSegmentLib.models.base import Capabilities, Engine
 
 from .phantoms import voxel_positions
 
@@ -27,10 +28,15 @@ POINT_MM = 5.0
 #: Modalities that make it misbehave.
 SLOW, DEAF, CRASHING, WITHOUT_MEMORY, FAILING = "SLOW", "DEAF", "CRASH", "MEMORY", "FAIL"
 FOREVER_S = 60.0
+ANYTHING = Capabilities(
+    prompts=frozenset({"roi", "points", "line"}), candidates=True, single_slices=True
+)
 
 
-class QuickEngine:
+class QuickEngine(Engine):
     """Takes what is bright and connected to a positive point, or in the ROI."""
+
+    capabilities = ANYTHING
 
     def __init__(self, weights, device, cache) -> None:
         pass
@@ -100,6 +106,3 @@ def _misbehave(modality, watch) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
     elif modality == FAILING:
         raise ZeroDivisionError("something unexpected")
-
-
-ENGINES = {"litemedsam": QuickEngine}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -40,27 +40,36 @@ class Embedding:
     nbytes: int
 
 
-class Engine(ABC):
-    """A model that proposes masks.
+@dataclass(frozen=True)
+class Capabilities:
+    """What an architecture can do, whatever the weights.
 
-    `encode` is slow and its result is kept; `decode` is what a click costs. `predict` combines
-    them into a mask of the whole object, over as many windows as that takes.
+    Attributes:
+        prompts: the kinds of prompt that it takes: "roi", "points", "line"; none if automatic.
+        task: "interactive": it answers prompts; "automatic": it segments a volume by itself.
+        candidates: whether an answer may have other masks that the same prompts may mean.
+        names: whether its masks have names of structures.
+        single_slices: whether it takes images of one slice, such as X-rays, too.
+        parameters: what a model's entry may choose: by name, the values that it may give, each
+            with what the engine's own argument of that name then is.
     """
 
-    @abstractmethod
-    def encode(self, image: Image, window: Window) -> Embedding:
-        """What the network sees in a window."""
+    prompts: frozenset[str]
+    task: str = "interactive"
+    candidates: bool = False
+    names: bool = False
+    single_slices: bool = False
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    @abstractmethod
-    def decode(
-        self, embedding: Embedding, prompts: Prompts, previous: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Logits on the window's grid, float32.
 
-        Args:
-            prompts: in the image's RAS.
-            previous: logits of an earlier answer on the same grid, for models that refine them.
-        """
+class Engine(ABC):
+    """A model that proposes masks, on one device.
+
+    Made as `engine(weights, device, cache, **parameters)`: the path of its weights, a torch device,
+    an EmbeddingCache, and what `capabilities.parameters` lets a model's entry choose.
+    """
+
+    capabilities: ClassVar[Capabilities]
 
     @abstractmethod
     def predict(

@@ -16,8 +16,8 @@ from SAMSegmentLib.core.files import read_image, write_mask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.weights.catalogue import model_entry
+from TestSupport.catalogue_models import catalogue_run_by
 from TestSupport.phantoms import ct_with_ball, dice, grid
-from TestSupport.quick_engine import ENGINES
 
 IMAGE = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
 ROI = ["--roi", "48", "48", "10", "44", "44", "5"]
@@ -31,11 +31,10 @@ def ct(tmp_path):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick():
     """An engine that answers within milliseconds."""
-    from SAMSegmentLib.worker.child import server
-
-    monkeypatch.setattr(server, "ENGINES", ENGINES)
+    with catalogue_run_by("quick"):
+        yield
 
 
 def one_line(capsys):

@@ -177,21 +177,26 @@ def own_model_store():
 
 @pytest.fixture(scope="session")
 def quick_worker():
-    """One worker process for all tests, with the quick engine."""
+    """One worker process for all tests."""
     from TestSupport.kept_worker import kept_worker
 
-    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+    with kept_worker() as client:
         yield client
 
 
 @pytest.fixture
 def service(application, quick_worker, monkeypatch):
-    """The shared worker service of the effect; its process outlives the test."""
+    """The shared worker service of the effect; its process outlives the test.
+
+    The quick engine runs the model that is chosen at first.
+    """
     from SAMSegmentLib.ui.common import worker_service
+    from TestSupport.catalogue_models import catalogue_run_by
 
     service = worker_service.WorkerService(lambda device: quick_worker)
     monkeypatch.setattr(worker_service, "_shared", service)
-    yield service
+    with catalogue_run_by("quick"):
+        yield service
     service.close()
 
 

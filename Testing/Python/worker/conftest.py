@@ -15,12 +15,13 @@ import pytest
 
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Point, Prompts
-from SAMSegmentLib.weights.catalogue import model_entry
+from SAMSegmentLib.weights.catalogue import ModelEntry
 from SAMSegmentLib.worker.client.process_client import WorkerClient
 from SAMSegmentLib.worker.protocol.events import Answer, PredictionRequest, Progress, Ready
+from TestSupport.catalogue_models import model_run_by
 from TestSupport.phantoms import ct_with_ball, grid
 
-MODEL = model_entry("litemedsam")
+MODEL = model_run_by("recording")
 BALL = (48.0, 48.0, 10.0)
 GEOMETRY = grid((8, 64, 64))
 VOXELS = ct_with_ball(GEOMETRY, BALL, 18).voxels
@@ -29,8 +30,8 @@ PATIENCE_S = 60.0
 
 
 @pytest.fixture(autouse=True)
-def fakes_can_be_imported(monkeypatch):
-    """By child processes."""
+def this_file_can_be_imported(monkeypatch):
+    """By the programs of tests."""
     folder = str(Path(__file__).parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([folder, os.environ["PYTHONPATH"]]))
 
@@ -38,17 +39,18 @@ def fakes_can_be_imported(monkeypatch):
 class Pump:
     """A WorkerClient, and the timer that Slicer would have.
 
+    Args:
+        model: that is asked; the recording engine if left out.
+        options: see WorkerClient.
+
     Attributes:
         later: seconds by which the client's clock is ahead.
     """
 
-    def __init__(
-        self, engines: str | None = "fake_engines:ENGINES", device: str = "cpu", **options
-    ) -> None:
+    def __init__(self, device: str = "cpu", model: ModelEntry = MODEL, **options) -> None:
         self.later = 0.0
-        self.client = WorkerClient(
-            device, engines=engines, clock=lambda: time.monotonic() + self.later, **options
-        )
+        self.model = model
+        self.client = WorkerClient(device, clock=lambda: time.monotonic() + self.later, **options)
 
     def image(self, behaviour: str | None = None, voxels=VOXELS) -> Image:
         """A bright ball; `behaviour` tells the fake engine what to do."""
@@ -58,7 +60,9 @@ class Pump:
         """Asks about an image, with a click into its middle."""
         image = image if isinstance(image, Image) else self.image(image)
         prompts = Prompts(points=(Point(BALL),))
-        request = PredictionRequest(MODEL, image, prompts, more.pop("target", GEOMETRY), **more)
+        request = PredictionRequest(
+            self.model, image, prompts, more.pop("target", GEOMETRY), **more
+        )
         return self.client.ask(request)
 
     def until(self, kind: type, number: int | None = None):
@@ -126,11 +130,11 @@ def pump():
 
 @pytest.fixture
 def new_pump():
-    """Makes Pumps: with other commands, other engines."""
+    """Makes Pumps: with other commands, other models."""
     pumps = []
 
-    def make(**options) -> Pump:
-        pumps.append(Pump(**options))
+    def make(*arguments, **options) -> Pump:
+        pumps.append(Pump(*arguments, **options))
         return pumps[-1]
 
     yield make
@@ -141,10 +145,7 @@ def new_pump():
 @pytest.fixture(scope="module")
 def shared_pump():
     """A Pump for tests that leave the process as it was."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = str(Path(__file__).parent)
-        patch.setenv("PYTHONPATH", os.pathsep.join([folder, os.environ["PYTHONPATH"]]))
-        pump = Pump().ready()
+    pump = Pump().ready()
     yield pump
     pump.client.close()
 

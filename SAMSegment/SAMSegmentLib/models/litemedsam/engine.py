@@ -23,7 +23,7 @@ from ...core.prompts import Line, Point, Prompts, Roi
 from ...core.voxel_prompts import VoxelPrompts
 from ...weights.catalogue import file_sha256
 from ..answer_cache import KeptAnswers
-from ..base import Embedding, Engine, Window
+from ..base import Capabilities, Embedding, Engine, Window
 from ..embedding_cache import EmbeddingCache
 from ..interactive import Request
 from ..local_correction import certain
@@ -57,6 +57,10 @@ class LiteMedSAMEngine(Engine):
         weights: a safetensors file with the network's 435 tensors.
         cache: keeps the slices' embeddings, 4 MiB each.
     """
+
+    capabilities = Capabilities(
+        prompts=frozenset({"roi", "points", "line"}), candidates=True, single_slices=True
+    )
 
     def __init__(self, weights: Path, device: torch.device, cache: EmbeddingCache) -> None:
         self._network = LiteMedSAM.build(load_safetensors(weights), device)

@@ -24,7 +24,7 @@ from ...core.voxel_prompts import VoxelPrompts
 from ...weights.catalogue import file_sha256
 from .. import local_correction
 from ..answer_cache import KeptAnswers
-from ..base import Embedding, Engine, Window
+from ..base import Capabilities, Embedding, Engine, Window
 from ..embedding_cache import EmbeddingCache
 from ..interactive import GOES_ON, Request, limit_of
 from ..precision import computing_in, encoder_type
@@ -85,6 +85,10 @@ class SAMMed3DEngine(Engine):
     Raises:
         WeightsError: if the file is not one of this network.
     """
+
+    capabilities = Capabilities(
+        prompts=frozenset({"roi", "points"}), parameters={"numbers": {"int8": torch.int8}}
+    )
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ from ...core.voxel_prompts import VoxelPrompts
 from ...weights.catalogue import file_sha256
 from .. import local_correction
 from ..answer_cache import KeptAnswers
-from ..base import Embedding, Engine, Window
+from ..base import Capabilities, Embedding, Engine, Window
 from ..embedding_cache import EmbeddingCache
 from ..interactive import GOES_ON, Request, limit_of
 from ..precision import encoder_type
@@ -98,6 +98,10 @@ class SAMSegment3DEngine(Engine):
     Raises:
         WeightsError: if the file is not one of this network.
     """
+
+    capabilities = Capabilities(
+        prompts=frozenset({"roi", "points"}), candidates=True, single_slices=True
+    )
 
     def __init__(
         self,

@@ -15,7 +15,6 @@ from ...core.progress import Watch
 from ...core.proposal import propose
 from ..protocol.channel import ChildChannel, ClosedError
 from ..protocol.events import Progress, Ready, WorkerInfo
-from ..protocol.loading import prepared_weights, start_predictor
 from ..protocol.messages import (
     Ask,
     Cancel,
@@ -32,6 +31,7 @@ from ..protocol.messages import (
 from ..protocol.troubles import trouble_of
 from .job_queue import Job, JobQueue
 from .shelf import Shelf
+from .start import start_predictor
 from .time_left import TimeLeft
 
 # Progress is for eyes.
@@ -50,13 +50,11 @@ class JobLoop:
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
-        engines: for tests, "module:attribute": a table of engines to use instead of the server's.
     """
 
-    def __init__(self, channel: ChildChannel, device: str, engines: str | None = None) -> None:
+    def __init__(self, channel: ChildChannel, device: str) -> None:
         self._channel = channel
         self._device = device
-        self._engines = engines
         self._queue = JobQueue(lambda number: channel.send(Stopped(number)))
         self._shelf = Shelf(channel.send)
         self._time_left = TimeLeft(time.monotonic)
@@ -86,7 +84,7 @@ class JobLoop:
     def run(self) -> None:
         """Imports torch and works until the process ends; returns only if it cannot start."""
         try:
-            self._predictor = start_predictor(self._device, self._engines)
+            self._predictor = start_predictor(self._device)
             self._predictor.on_new_device = self._tell_device
             info = self._info()
         except Exception as error:
@@ -120,15 +118,13 @@ class JobLoop:
 
     def _proposal(self, job: Job):
         order: Ask = job.order
-        weights = prepared_weights(order.model)
-        self._predictor.load(order.model.architecture, weights)
+        self._predictor.load(order.model)
         self._queue.begin(job)
         self._time_left.start((order.model.name, order.prompts.kinds, len(order.prompts.points)))
         watch = self._watch(job)
         watch.check()
         prediction = self._predictor.predict(
-            order.model.architecture,
-            weights,
+            order.model,
             job.image,
             order.prompts,
             watch,
@@ -169,13 +165,11 @@ class JobLoop:
         """Work ahead of need: if it fails, the request will say why."""
         order = job.order
         try:
-            weights = prepared_weights(order.model)
-            self._predictor.load(order.model.architecture, weights)
+            self._predictor.load(order.model)
             if isinstance(order, Look):
                 self._queue.begin(job)
                 self._predictor.prepare(
-                    order.model.architecture,
-                    weights,
+                    order.model,
                     job.image,
                     order.ras,
                     Watch(cancel=job.stop),

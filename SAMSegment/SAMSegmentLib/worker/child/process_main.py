@@ -64,7 +64,7 @@ def _work(settings: dict):
         return ModelDesk
     from SAMSegmentLib.worker.child.job_loop import JobLoop
 
-    return lambda channel: JobLoop(channel, settings["device"], settings.get("engines"))
+    return lambda channel: JobLoop(channel, settings["device"])
 
 
 def _messages(settings: dict):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,19 +19,13 @@ from ...core.prompts import Prompts
 from ...core.voxel_prompts import VoxelPrompts
 from ...models.base import Engine
 from ...models.embedding_cache import EmbeddingCache
-from ...models.litemedsam.engine import LiteMedSAMEngine
-from ...models.sammed3d.engine import SAMMed3DEngine
-from ...models.samsegment3d.engine import SAMSegment3DEngine
+from ...models.registry import engine_of
+from ...models.tensor_files.conversion import prepared
+from ...weights.catalogue import ModelEntry
 from ..protocol.memory import share_of_memory
 from .device_troubles import first_line, has_failed, is_out_of_memory
 from .devices import CPU, find_device
 
-ENGINES = {
-    "litemedsam": LiteMedSAMEngine,
-    "samsegment3d": SAMSegment3DEngine,
-    "sam-med3d": SAMMed3DEngine,
-    "sam-med3d-int8": partial(SAMMed3DEngine, numbers=torch.int8),
-}
 # 128 slices of LiteMedSAM, some hundred cubes of SAM-Med3D, or 56 windows of SAMSegment 3D: an
 # organ can be prompted again without encoding it again. Less where there is little memory.
 CACHE_BYTES = 512 * 2**20
@@ -83,20 +76,21 @@ class Predictor:
             cache_bytes = share_of_memory(CACHE_SHARE, CACHE_BYTES)
         self.cache_bytes = cache_bytes
         self._cache = EmbeddingCache(cache_bytes)
-        self._engines: dict[tuple[str, Path], Engine] = {}
+        self._engines: dict[tuple[Hashable, Path], Engine] = {}
 
-    def load(self, architecture: str, weights: Path) -> None:
-        """Loads a model, if it is not loaded yet.
+    def load(self, model: ModelEntry) -> None:
+        """Loads a model, if it is not loaded yet; verifies its weights before.
 
         Raises:
+            InputError: if its entry and its architecture do not go together.
+            WeightsError: if its weights are missing, damaged, or carry more than plain tensors.
             OutOfMemoryError: if memory ran out.
         """
-        self._with_engine(architecture, weights, lambda engine: None)
+        self._with_engine(model, lambda engine: None)
 
     def predict(
         self,
-        architecture: str,
-        weights: Path,
+        model: ModelEntry,
         image: Image,
         prompts: Prompts,
         watch: Watch,
@@ -108,22 +102,21 @@ class Predictor:
         If it comes from another device than was meant, the first answer warns of that.
 
         Raises:
+            InputError, WeightsError: see `load`.
             OutOfMemoryError: if memory ran out; the embeddings kept so far are given up.
         """
         _ = image.value_range
-        more = () if voxels is None else (voxels,)
 
         def work(engine: Engine) -> Prediction:
-            return engine.predict(image, prompts, watch, intensity_range, *more)
+            return engine.predict(image, prompts, watch, intensity_range, voxels)
 
-        prediction = self._with_engine(architecture, weights, work, watch)
+        prediction = self._with_engine(model, work, watch)
         untold, self._untold = self._untold, ""
         return prediction.with_warnings(untold) if untold else prediction
 
     def prepare(
         self,
-        architecture: str,
-        weights: Path,
+        model: ModelEntry,
         image: Image,
         ras: Sequence[float],
         watch: Watch,
@@ -132,14 +125,14 @@ class Predictor:
         """Does ahead what a click at `ras` (mm, the image's RAS) will need; see Engine.prepare.
 
         Raises:
-            OutOfMemoryError: as `predict`.
+            InputError, WeightsError, OutOfMemoryError: as `predict`.
         """
         _ = image.value_range
 
         def work(engine: Engine) -> None:
             engine.prepare(image, np.asarray(ras, dtype=float), watch, intensity_range)
 
-        self._with_engine(architecture, weights, work, watch)
+        self._with_engine(model, work, watch)
 
     def forget_answers(self) -> None:
         """Gives up the engines' answers, and with them the voxels that those hold."""
@@ -153,15 +146,14 @@ class Predictor:
 
     def _with_engine(
         self,
-        architecture: str,
-        weights: Path,
+        model: ModelEntry,
         work: Callable[[Engine], _Result],
         watch: Watch | None = None,
     ) -> _Result:
         """Does some work with a model; on the CPU, if a graphics card cannot."""
         with self._out_of_memory():
             try:
-                return work(self._engine(architecture, weights))
+                return work(self._engine(model))
             except (RuntimeError, TypeError) as error:
                 notice = self._card_trouble(error)
                 if not notice:
@@ -170,7 +162,7 @@ class Predictor:
             self._go_over_to_cpu(notice)
             if watch is not None:
                 watch.step(0, 1, STARTS_AGAIN)
-            return work(self._engine(architecture, weights))
+            return work(self._engine(model))
 
     def _card_trouble(self, error: Exception) -> str:
         """What to tell the user, if it is because of a graphics card; else ""."""
@@ -207,12 +199,14 @@ class Predictor:
                 "programs or volumes, make the ROI smaller, or choose the device cpu."
             ) from error
 
-    def _engine(self, architecture: str, weights: Path) -> Engine:
-        key = (architecture, weights)
+    def _engine(self, model: ModelEntry) -> Engine:
+        weights = prepared(model)
+        key = ((model.architecture, model.parameters), weights)
         if key not in self._engines:
             # Of a file that was converted or removed since, nobody will ask again.
             self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}
-            self._engines[key] = ENGINES[architecture](weights, self.device, self._cache)
+            engine, options = engine_of(model)
+            self._engines[key] = engine(weights, self.device, self._cache, **options)
         return self._engines[key]
 
 

@@ -25,7 +25,7 @@ class ChildLink:
     def __init__(
         self,
         python: Sequence[str] | None,
-        settings: dict[str, str | None],
+        settings: dict[str, str],
         messages: MessageLists,
         clock: Callable[[], float],
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from ...core.checks import check_prompts_in_volume
 from ...core.image import Image
 from ...core.prediction import Prediction
@@ -9,7 +11,6 @@ from ...core.progress import CancelFlag, ProgressCallback, Watch
 from ...core.prompts import Prompts
 from ...core.voxel_prompts import VoxelPrompts
 from ...weights.catalogue import ModelEntry
-from ..protocol.loading import prepared_weights, start_predictor
 
 
 class InProcessClient:
@@ -41,16 +42,8 @@ class InProcessClient:
         """
         check_request(model, image, prompts)
         model.check_installed()
-        predictor = self._start()
-        return predictor.predict(
-            model.architecture,
-            prepared_weights(model),
-            image,
-            prompts,
-            Watch(progress, cancel),
-            intensity_range,
-            voxels,
-        )
+        watch = Watch(progress, cancel)
+        return self._start().predict(model, image, prompts, watch, intensity_range, voxels)
 
     def close(self) -> None:
         """Gives the models and their memory up."""
@@ -60,7 +53,9 @@ class InProcessClient:
 
     def _start(self):
         if self._predictor is None:
-            self._predictor = start_predictor(self._device)
+            # By name: whoever predicts pays for torch, nobody else.
+            start = importlib.import_module("SAMSegmentLib.worker.child.start")
+            self._predictor = start.start_predictor(self._device)
         return self._predictor
 
 

@@ -88,7 +88,6 @@ class WorkerClient:
     Args:
         device: "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
         python: the command that runs Python; `worker_python()` if left out.
-        engines: for tests, "module:attribute": a table of engines for the child.
         clock: seconds, running on.
 
     Attributes:
@@ -99,13 +98,11 @@ class WorkerClient:
         self,
         device: str = "auto",
         python: Sequence[str] | None = None,
-        engines: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.last_error: str | None = None
         self._clock = clock
-        settings = {"device": device, "engines": engines}
-        self._link = ChildLink(python, settings, PREDICTION_MESSAGES, clock)
+        self._link = ChildLink(python, {"device": device}, PREDICTION_MESSAGES, clock)
         self._state = WorkerState.OFF
         self._info: WorkerInfo | None = None
         self._stock: Stock | None = None

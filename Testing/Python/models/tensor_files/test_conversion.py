@@ -31,7 +31,6 @@ from SAMSegmentLib.weights.installed import (
     receipt_path,
     write_receipt,
 )
-from SAMSegmentLib.worker.protocol.loading import prepared_weights
 
 BASE = torch.arange(12.0)
 TENSORS = {
@@ -133,11 +132,6 @@ def test_what_is_converted_is_not_touched_again(installed):
     before = path.stat()
     assert prepared(entry) == path
     assert path.stat().st_mtime_ns == before.st_mtime_ns and path.stat().st_ino == before.st_ino
-
-
-def test_the_worker_takes_its_weights_from_here(installed):
-    entry = installed()
-    assert prepared_weights(entry) == converted_path(entry) and is_converted(entry)
 
 
 def test_two_models_that_share_a_file_share_the_converted_one(installed):

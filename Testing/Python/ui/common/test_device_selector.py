@@ -216,11 +216,15 @@ class TestInTheEffect:
     def service(self, application, monkeypatch):
         from SAMSegmentLib.ui.common import worker_service
         from SAMSegmentLib.worker.client.process_client import WorkerClient
+        from TestSupport import fake_card
+        from TestSupport.catalogue_models import catalogue_run_by
 
-        engines = "TestSupport.fake_card:TOO_LARGE"
-        service = worker_service.WorkerService(lambda device: WorkerClient(device, engines=engines))
+        service = worker_service.WorkerService(
+            lambda device: WorkerClient(device, fake_card.PYTHON)
+        )
         monkeypatch.setattr(worker_service, "_shared", service)
-        yield service
+        with catalogue_run_by("too-large"):
+            yield service
         service.close()
 
     def test_the_proposal_comes_with_a_warning_and_no_prompt_is_lost(

@@ -106,7 +106,7 @@ def test_another_device_means_another_worker(application, monkeypatch):
     made = []
 
     def make(device):
-        made.append((device, WorkerClient("cpu", engines="TestSupport.quick_engine:ENGINES")))
+        made.append((device, WorkerClient("cpu")))
         return made[-1][1]
 
     monkeypatch.setattr(settings, "device", lambda: "auto")

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quick_worker(folder):
     """The worker of this file's tests: it starts with the first request, after `folder`."""
-    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+    with kept_worker() as client:
         yield client
 
 
@@ -46,7 +46,7 @@ def server(monkeypatch):
 @pytest.fixture(autouse=True)
 def model(folder, server, monkeypatch):
     """SAM-Med3D turbo as the quick engine; its weights lie on the server."""
-    changes = {"architecture": "litemedsam", "file": "small.safetensors"}
+    changes = {"architecture": "quick", "file": "small.safetensors"}
     entry = served_model(server, **changes)
     monkeypatch.setitem(catalogue(), NAME, entry)
     other = served_model(server, name=INT8, title="SAM-Med3D int8", **changes)

@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quick_worker(folder):
     """The worker of this file's tests: it starts with the first request, after `folder`."""
-    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+    with kept_worker() as client:
         yield client
 
 
@@ -39,7 +39,7 @@ def quick_worker(folder):
 def model(folder, monkeypatch):
     """SAM-Med3D turbo with small weights and, as it were, the quick engine; not installed yet."""
     entry = dataclasses.replace(
-        model_entry(NAME), architecture="litemedsam", sha256=hashlib.sha256(WEIGHTS).hexdigest()
+        model_entry(NAME), architecture="quick", sha256=hashlib.sha256(WEIGHTS).hexdigest()
     )
     monkeypatch.setitem(catalogue(), NAME, entry)
     yield entry

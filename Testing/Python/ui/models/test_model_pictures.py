@@ -16,7 +16,7 @@ def client():
     """One worker process for all tests of this file."""
     from TestSupport.kept_worker import kept_worker
 
-    with kept_worker("TestSupport.quick_engine:ENGINES") as client:
+    with kept_worker() as client:
         yield client
 
 

@@ -2,7 +2,6 @@
 
 import gc
 import weakref
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,12 +14,14 @@ from SAMSegmentLib.worker.child import probe as probing
 from SAMSegmentLib.worker.child import server
 from SAMSegmentLib.worker.client.process_client import Answer, Progress, Ready, WorkerState
 from TestSupport import fake_card
+from TestSupport.catalogue_models import model_run_by
 from TestSupport.quick_engine import SLOW
 
-from ..conftest import BALL, GEOMETRY, VOXELS
+from ..conftest import BALL, GEOMETRY, MODEL, VOXELS
 
 IMAGE = Image(VOXELS, GEOMETRY)
 CLICK = Prompts(points=(Point(BALL),))
+TOO_LARGE = model_run_by("too-large")
 TOO_SMALL = "Pretended card has too little free memory: the processor computes instead"
 
 
@@ -30,7 +31,7 @@ def predictor(monkeypatch):
     fake_card.plug_in(monkeypatch.setattr)
 
     def make(engine, device="auto"):
-        monkeypatch.setitem(server.ENGINES, "engine", engine)
+        monkeypatch.setattr(server, "engine_of", lambda model: (engine, {}))
         return server.Predictor(device)
 
     return make
@@ -46,7 +47,7 @@ def raising(raised):
 
 
 def predict(predictor, watch=None):
-    return predictor.predict("engine", Path(), IMAGE, CLICK, watch or Watch())
+    return predictor.predict(MODEL, IMAGE, CLICK, watch or Watch())
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_the_first_answer_alone_warns_and_the_card_is_not_tried_again(predictor)
 
 def test_the_model_may_be_too_large_even_to_load(predictor):
     used = predictor(fake_card.TooLargeToLoad)
-    used.load("engine", Path())
+    used.load(MODEL)
     assert str(used.device) == "cpu"
     assert predict(used).warnings[0].startswith(TOO_SMALL)
 
@@ -111,7 +112,7 @@ def test_work_ahead_of_need_leaves_the_card_likewise_and_the_next_answer_warns(p
                 raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
 
     used = predictor(Unprepared)
-    used.prepare("engine", Path(), IMAGE, BALL, Watch())
+    used.prepare(MODEL, IMAGE, BALL, Watch())
     assert str(used.device) == "cpu"
     assert predict(used).warnings[0].startswith(TOO_SMALL)
 
@@ -211,7 +212,7 @@ class TestInAProcessOfItsOwn:
     """With the real worker; only its card is pretended."""
 
     def test_the_same_request_is_answered_by_the_processor_and_the_client_is_told(self, new_pump):
-        pump = new_pump(engines="TestSupport.fake_card:TOO_LARGE", device="auto").ready()
+        pump = new_pump("auto", TOO_LARGE, python=fake_card.PYTHON).ready()
         before = pump.client.info
         assert (before.device, before.device_name) == ("cuda:0", "Pretended card")
         assert (before.automatic, before.notice) == ("cuda:0", "")
@@ -229,7 +230,7 @@ class TestInAProcessOfItsOwn:
         assert pump.answer().warnings == () and pump.client.info.pid == before.pid
 
     def test_progress_says_that_it_starts_again(self, new_pump):
-        pump = new_pump(engines="TestSupport.fake_card:TOO_LARGE", device="auto").ready()
+        pump = new_pump("auto", TOO_LARGE, python=fake_card.PYTHON).ready()
         number = pump.ask(SLOW)
         progress = []
         while server.STARTS_AGAIN not in progress:
@@ -238,7 +239,7 @@ class TestInAProcessOfItsOwn:
     def test_a_request_that_replaces_the_one_that_was_too_large_is_the_one_that_warns(
         self, new_pump
     ):
-        pump = new_pump(engines="TestSupport.fake_card:TOO_LARGE", device="auto").ready()
+        pump = new_pump("auto", TOO_LARGE, python=fake_card.PYTHON).ready()
         pump.ask(SLOW)
         assert pump.until(Ready).info.device == "cpu"
         second = pump.ask()

@@ -16,10 +16,10 @@ from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 from SAMSegmentLib.models.samsegment3d.window_network import WindowNetwork
 from SAMSegmentLib.models.shared_layers.layers import fold_batch_norms
 from SAMSegmentLib.models.shared_layers.low_precision import compute_in
+from SAMSegmentLib.weights.catalogue import catalogue
 from SAMSegmentLib.worker.child import probe as probing
 from SAMSegmentLib.worker.child.probe import probe
 from SAMSegmentLib.worker.child.probe_cases import CASES
-from SAMSegmentLib.worker.child.server import ENGINES
 
 CPU = torch.device("cpu")
 #: Compares types, not tensors, and does not reach the device; and how all numbers get there.
@@ -158,7 +158,8 @@ def other_device(monkeypatch):
 
 
 def test_the_network_of_every_engine_is_looked_at_here():
-    assert set(ENGINES) - ON_THE_CPU == set(NETWORKS)
+    used = {entry.architecture for entry in catalogue().values()}
+    assert used - ON_THE_CPU == set(NETWORKS)
 
 
 @pytest.mark.parametrize("calls", ALL_CALLS, ids=lambda calls: calls.__name__)

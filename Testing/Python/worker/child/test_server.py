@@ -1,7 +1,5 @@
 """The side that holds torch: what it makes of errors that come out of an engine."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,11 @@ from SAMSegmentLib.core.prompts import Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
 from SAMSegmentLib.worker.child import server
 from SAMSegmentLib.worker.protocol import memory
+from TestSupport.catalogue_models import model_run_by
 from TestSupport.phantoms import ct_with_ball, grid
+from TestSupport.quick_engine import QuickEngine
+
+MODEL = model_run_by("quick")
 
 IMAGE = ct_with_ball(grid((8, 16, 16)), (8, 8, 4), 3)
 PROMPTS = Prompts(roi=Roi.from_box((8, 8, 4), (8, 8, 8)))
@@ -21,18 +23,15 @@ PROMPTS = Prompts(roi=Roi.from_box((8, 8, 4), (8, 8, 8)))
 def predict_with(monkeypatch, error):
     """A prediction by an engine that fails."""
 
-    class Failing:
-        def __init__(self, *_):
-            pass
-
+    class Failing(QuickEngine):
         def predict(self, *_):
             raise error
 
-    monkeypatch.setitem(server.ENGINES, "failing", Failing)
-    return server.Predictor("cpu").predict("failing", Path(), IMAGE, PROMPTS, Watch())
+    monkeypatch.setattr(server, "engine_of", lambda model: (Failing, {}))
+    return server.Predictor("cpu").predict(MODEL, IMAGE, PROMPTS, Watch())
 
 
-class Recording:
+class Recording(QuickEngine):
     """An engine that remembers what it was asked."""
 
     made = 0
@@ -54,10 +53,10 @@ class Recording:
 @pytest.fixture
 def recording(monkeypatch):
     """A Predictor whose engine records, and what that recorded."""
-    monkeypatch.setitem(server.ENGINES, "recording", Recording)
+    monkeypatch.setattr(server, "engine_of", lambda model: (Recording, {}))
     monkeypatch.setattr(Recording, "made", 0)
     predictor = server.Predictor("cpu")
-    predictor.load("recording", Path())
+    predictor.load(MODEL)
     (engine,) = predictor._engines.values()
     return predictor, engine.calls
 
@@ -65,7 +64,7 @@ def recording(monkeypatch):
 def test_masks_and_the_intensity_range_reach_the_engine(recording):
     predictor, calls = recording
     voxels, watch = VoxelPrompts(refine=True), Watch()
-    predictor.predict("recording", Path(), IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)
+    predictor.predict(MODEL, IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)
     assert calls == [(IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)]
     assert Recording.made == 1
 
@@ -73,7 +72,7 @@ def test_masks_and_the_intensity_range_reach_the_engine(recording):
 def test_clicks_to_come_are_prepared_by_the_engine(recording):
     predictor, calls = recording
     watch = Watch()
-    predictor.prepare("recording", Path(), IMAGE, (1, 2, 3), watch, (0.0, 9.0))
+    predictor.prepare(MODEL, IMAGE, (1, 2, 3), watch, (0.0, 9.0))
     ((image, ras, told, intensity_range),) = calls
     assert (image, told, intensity_range) == (IMAGE, watch, (0.0, 9.0))
     assert ras.tolist() == [1, 2, 3]
@@ -85,27 +84,29 @@ def test_a_volume_without_content_does_not_reach_the_engine(recording, work):
     image = Image(np.zeros(IMAGE.voxels.shape), IMAGE.geometry)
     prompts = PROMPTS if work == "predict" else (8, 8, 4)
     with pytest.raises(InputError, match="nothing to segment"):
-        getattr(predictor, work)("recording", Path(), image, prompts, Watch())
+        getattr(predictor, work)(MODEL, image, prompts, Watch())
     assert calls == []
 
 
 def test_forgetting_answers_keeps_the_models(recording):
     predictor, calls = recording
     predictor.forget_answers()
-    predictor.load("recording", Path())
+    predictor.load(MODEL)
     assert calls == ["forget"]
     assert Recording.made == 1
 
 
 def test_a_model_whose_file_is_gone_is_not_kept_beside_its_successor(monkeypatch, tmp_path):
-    monkeypatch.setitem(server.ENGINES, "recording", Recording)
+    monkeypatch.setattr(server, "engine_of", lambda model: (Recording, {}))
     predictor = server.Predictor("cpu")
     old, other, new = (tmp_path / name for name in ("a.pth", "b.pth", "a.pth.safetensors"))
     old.touch(), other.touch(), new.touch()
-    predictor.load("recording", old)
-    predictor.load("recording", other)
+    files = iter((old, other, new))
+    monkeypatch.setattr(server, "prepared", lambda model: next(files))
+    predictor.load(MODEL)
+    predictor.load(MODEL)
     old.unlink()
-    predictor.load("recording", new)
+    predictor.load(MODEL)
     assert [path for _, path in predictor._engines] == [other, new]
 
 

@@ -1,6 +1,7 @@
 """Asking for predictions: what is refused before any work, and what happens without memory."""
 
 import dataclasses
+import importlib
 import os
 import re
 import subprocess
@@ -125,10 +126,12 @@ def test_without_torch_the_error_says_how_to_get_it(monkeypatch):
     ],
 )
 def test_a_broken_installation_is_told_in_a_sentence(monkeypatch, error, says):
-    def fail(*_):
-        raise error
+    def import_module(name):
+        if name.endswith(".server"):
+            raise error
+        return importlib.__import__(name, fromlist=["start_predictor"])
 
-    monkeypatch.setattr("SAMSegmentLib.worker.protocol.loading.importlib.import_module", fail)
+    monkeypatch.setattr("importlib.import_module", import_module)
     with pytest.raises(MissingPackageError, match=re.escape(says)):
         InProcessClient("cpu").predict(MODEL, IMAGE, ROI)
 

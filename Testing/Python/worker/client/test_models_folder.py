@@ -22,7 +22,7 @@ def model(monkeypatch, tmp_path):
     monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path / "models of mine"))
     return dataclasses.replace(
         model_entry("sam-med3d-turbo"),
-        architecture="litemedsam",
+        architecture="recording",
         sha256=hashlib.sha256(WEIGHTS).hexdigest(),
     )
 

@@ -16,7 +16,6 @@ from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
-from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.worker.client.process_client import (
     Answer,
     Failed,
@@ -26,8 +25,11 @@ from SAMSegmentLib.worker.client.process_client import (
     Ready,
     WorkerState,
 )
+from TestSupport.catalogue_models import catalogue_run_by
+from TestSupport.recording_engine import bright
 
-MODEL = model_entry("litemedsam")
+from ..conftest import MODEL
+
 NOWHERE = Prompts(points=(Point((48, 48, 900)),))
 CLICK = Prompts(points=(Point((48, 48, 10)),))
 
@@ -43,14 +45,7 @@ def oblique(geometry):
 
 
 def prediction_of(image):
-    from fake_engines import bright
-
     return bright(image, 120)
-
-
-@pytest.fixture(autouse=True)
-def fakes_here(monkeypatch, request):
-    monkeypatch.syspath_prepend(str(request.path.parents[1]))
 
 
 class TestAnAnswer:
@@ -336,7 +331,7 @@ class TestErrors:
         assert "ZeroDivisionError: one line and another" in str(failed.error)
         assert "\n" not in str(failed.error)
         assert "Traceback" in shared_pump.client.last_error
-        assert "fake_engines.py" in shared_pump.client.last_error
+        assert "recording_engine.py" in shared_pump.client.last_error
         shared_pump.answer()
 
     def test_a_volume_for_which_there_is_no_memory_is_refused(self, shared_pump):
@@ -373,8 +368,9 @@ class TestLookingAhead:
         assert after["prepared"] == before["prepared"]
 
     def test_may_come_before_any_request(self, pump):
-        pump.client.look(pump.image(), (10.0, 20.0, 5.0))
-        pump.ready()
-        pump.wait(lambda: pump.client._glance is None)
+        with catalogue_run_by("recording"):
+            pump.client.look(pump.image(), (10.0, 20.0, 5.0))
+            pump.ready()
+            pump.wait(lambda: pump.client._glance is None)
         time.sleep(0.2)
         assert pump.told()["prepared"] == [[10.0, 20.0, 5.0]]

@@ -73,7 +73,7 @@ class TestACrash:
         pump.wait(lambda: pump.client.last_error)
         assert f"Exit status {-signal.SIGSEGV}" in pump.client.last_error
         assert "Segmentation fault" in pump.client.last_error
-        assert "fake_engines.py" in pump.client.last_error
+        assert "recording_engine.py" in pump.client.last_error
 
     def test_while_nothing_is_asked_starts_another(self, pump, kill):
         pid = pump.ready().client.info.pid

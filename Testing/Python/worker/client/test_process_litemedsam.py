@@ -28,7 +28,7 @@ def expected():
 
 @pytest.fixture
 def pump(new_pump):
-    return new_pump(engines=None).ready()
+    return new_pump().ready()
 
 
 def ask(pump, prompts, target=IMAGE.geometry):
