@@ -1,7 +1,8 @@
-"""A mask on a part of a grid."""
+"""An array on a box of a grid: the one form of masks, logits and levels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,45 +11,78 @@ Index = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 
 
+# Where a model did not look: a probability of 1e-13, finite so that it can be interpolated.
+BACKGROUND_LOGIT = -30.0
+
+
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A mask on a box of a grid; everything outside it is background.
+    """An array on a box of a volume's grid. Outside the box all voxels have the same value.
 
     Attributes:
+        values: (k, j, i) of the box: a mask (boolean), logits (float32) or levels (int8).
         start: first voxel (k, j, i) of the box.
-        mask: boolean, (k, j, i).
-        cut: share (0 to 1) of the mask that fell outside the grid, estimated.
+        cut: share (0 to 1) of a mask that fell outside the grid, estimated.
     """
 
+    values: np.ndarray
     start: Index
-    mask: np.ndarray
     cut: float = 0.0
 
     @property
     def stop(self) -> Index:
         """First voxel (k, j, i) behind the box."""
-        return tuple(a + n for a, n in zip(self.start, self.mask.shape, strict=True))
+        return tuple(a + n for a, n in zip(self.start, self.values.shape, strict=True))
 
-    def on_box(self, start: Index, shape: Index) -> np.ndarray:
-        """The mask on another box of the same grid, boolean, (k, j, i)."""
-        result = np.zeros(shape, dtype=bool)
+    @property
+    def box(self) -> Box:
+        """Where the values lie in the volume's array."""
+        return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
+
+    @property
+    def outside(self) -> bool | float:
+        """The value of voxels outside the box: background."""
+        return {"b": False, "f": BACKGROUND_LOGIT}[self.values.dtype.kind]
+
+    def on_box(self, start: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+        """The values on another box of the same grid, a copy, (k, j, i)."""
+        result = np.full(tuple(shape), self.outside, dtype=self.values.dtype)
         stop = tuple(a + n for a, n in zip(start, shape, strict=True))
         lower = [max(a, b) for a, b in zip(self.start, start, strict=True)]
         upper = [max(a, min(b, c)) for a, b, c in zip(lower, self.stop, stop, strict=True)]
-        result[slices(lower, upper, start)] = self.mask[slices(lower, upper, self.start)]
+        result[slices(lower, upper, start)] = self.values[slices(lower, upper, self.start)]
         return result
 
     def at(self, voxels: np.ndarray) -> np.ndarray:
-        """The mask at voxels (N, 3) by k, j, i, boolean (N,)."""
-        return values_at(self.mask, voxels - np.array(self.start), False)
+        """The values at voxels (N, 3) by k, j, i of the volume, (N,)."""
+        return values_at(self.values, voxels - np.array(self.start), self.outside)
 
     def cropped(self) -> Patch | None:
         """The same mask on the smallest box that holds it; None if it is empty."""
-        box = bounding_box(self.mask)
+        box = bounding_box(self.values)
         if box is None:
             return None
         start = tuple(a + part.start for a, part in zip(self.start, box, strict=True))
-        return Patch(start, self.mask[box], self.cut)
+        return Patch(self.values[box], start, self.cut)
+
+    def enlarged(self, start: Sequence[int], stop: Sequence[int]) -> Patch:
+        """A copy on the smallest box that holds this one and another."""
+        low, high = np.minimum(start, self.start), np.maximum(stop, self.stop)
+        return Patch(self.on_box(low, high - low), tuple(int(n) for n in low), self.cut)
+
+    def without(self, mask: Patch) -> Patch:
+        """These values with background in a mask."""
+        there = mask.on_box(self.start, self.values.shape)
+        return self._where(~there) if there.any() else self
+
+    def only(self, mask: Patch) -> Patch:
+        """These values with background outside a mask."""
+        there = mask.on_box(self.start, self.values.shape)
+        return self if there.all() else self._where(there)
+
+    def _where(self, kept: np.ndarray) -> Patch:
+        outside = self.values.dtype.type(self.outside)
+        return Patch(np.where(kept, self.values, outside), self.start, self.cut)
 
 
 def bounding_box(mask: np.ndarray) -> Box | None:

@@ -24,7 +24,7 @@ def place(prediction: Prediction, target: Geometry, threshold: float = 0.5) -> P
         return None
     start, logits = field
     cut = share_outside(prediction, target, threshold)
-    return Patch(start, logits > logit(threshold), cut).cropped()
+    return Patch(logits > logit(threshold), start, cut).cropped()
 
 
 def logits_on(

@@ -10,10 +10,9 @@ import numpy as np
 from . import arguments
 from .errors import InputError
 from .geometry import Geometry
+from .patch import BACKGROUND_LOGIT, Patch
 from .resample import resample_linear
 
-# Where the model did not look: a probability of 1e-13, finite so that it can be interpolated.
-BACKGROUND_LOGIT = -30.0
 NOTHING_FOUND = "The model found nothing here: add a positive point or change the ROI."
 
 
@@ -51,6 +50,11 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     cost: Cost = Cost()
     alternatives: tuple[Prediction, ...] = ()
+
+    @classmethod
+    def of(cls, patch: Patch, geometry: Geometry) -> Prediction:
+        """Logits on a box of a volume's grid as an answer."""
+        return cls(patch.values, patch.start, geometry)
 
     def choice(self, number: int) -> Prediction:
         """This prediction for 0, else that alternative.

@@ -63,7 +63,7 @@ class Proposal:
 
     def patch(self, threshold: float = 0.5) -> Patch | None:
         """The mask, cropped; None if it is empty."""
-        return Patch(self.start, self.box_mask(threshold), self.cut).cropped()
+        return Patch(self.box_mask(threshold), self.start, self.cut).cropped()
 
 
 def levels_of(logits: np.ndarray) -> np.ndarray:

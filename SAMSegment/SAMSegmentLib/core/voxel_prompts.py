@@ -37,5 +37,5 @@ class VoxelPrompts:
 def _digest(patch: Patch | None) -> Hashable:
     if patch is None:
         return None
-    voxels = np.packbits(patch.mask, axis=None).tobytes()
-    return patch.start, patch.mask.shape, hashlib.sha256(voxels).hexdigest()
+    voxels = np.packbits(patch.values, axis=None).tobytes()
+    return patch.start, patch.values.shape, hashlib.sha256(voxels).hexdigest()

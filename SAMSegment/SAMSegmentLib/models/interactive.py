@@ -107,8 +107,8 @@ def _free(content: Patch | None, occupied: Patch | None) -> Patch | None:
     """The part of a patch outside another; None if there is none."""
     if content is None or occupied is None:
         return None if content is None else content.cropped()
-    taken = occupied.on_box(content.start, content.mask.shape)
-    return Patch(content.start, content.mask & ~taken).cropped()
+    taken = occupied.on_box(content.start, content.values.shape)
+    return Patch(content.values & ~taken, content.start).cropped()
 
 
 def _checked_range(intensity_range: tuple[float, float]) -> tuple[float, float]:

@@ -13,13 +13,12 @@ from ..core.image import Image
 from ..core.patch import Patch
 from ..core.prompts import Point, positions_of
 from .regions import voxel_of
-from .slicewise.answers import Field
 
 
-def certain(content: Patch) -> Field:
+def certain(content: Patch) -> Patch:
     """What a segment holds, as an answer that no threshold changes."""
     sure = np.float32(DECIDED_LOGIT)
-    return Field(np.where(content.mask, sure, -sure), content.start)
+    return Patch(np.where(content.values, sure, -sure), content.start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,7 @@ class Error:
         opposite: voxels (N, 3) of earlier clicks that say the opposite.
     """
 
-    mask: Field
+    mask: Patch
     voxel: np.ndarray
     radius: float
     opposite: np.ndarray
@@ -41,11 +40,11 @@ class Error:
 
 def corrected(
     image: Image,
-    mask: Field,
+    mask: Patch,
     point: Point,
     earlier: Sequence[Point],
     propose: Callable[[Error], np.ndarray | None],
-) -> Field:
+) -> Patch:
     """The mask after a click.
 
     Args:
@@ -64,13 +63,13 @@ def corrected(
 
 
 def _room_for(
-    mask: Field, voxel: np.ndarray, positive: bool, geometry: Geometry
-) -> tuple[Field, float]:
+    mask: Patch, voxel: np.ndarray, positive: bool, geometry: Geometry
+) -> tuple[Patch, float]:
     """The mask on a box in which a click may change it, and the size of the error in mm."""
     spacing = geometry.spacing[::-1]
     mask = mask.enlarged(voxel, voxel + 1)
     here = tuple(int(n) for n in voxel - mask.start)
-    size = distance_to_right(mask.logits > 0, here, positive, spacing)
+    size = distance_to_right(mask.values > 0, here, positive, spacing)
     reach = np.ceil(radius_of(size) / spacing).astype(int)
     low, high = np.maximum(voxel - reach, 0), np.minimum(voxel + reach + 1, geometry.shape)
     return mask.enlarged(low, high), size
@@ -78,16 +77,16 @@ def _room_for(
 
 def _clicked(
     image: Image,
-    mask: Field,
+    mask: Patch,
     voxel: np.ndarray,
     positive: bool,
     proposed: np.ndarray | None,
     opposite: np.ndarray,
-) -> Field:
+) -> Patch:
     """The mask after a click; see core.correction.apply_click."""
     box = tuple(slice(a, b) for a, b in zip(mask.start, mask.stop, strict=True))
     logits = apply_click(
-        mask.logits,
+        mask.values,
         tuple(int(n) for n in voxel - mask.start),
         positive,
         proposed,
@@ -95,4 +94,4 @@ def _clicked(
         image.geometry.spacing[::-1],
         opposite - np.array(mask.start),
     )
-    return Field(logits, mask.start)
+    return Patch(logits, mask.start)

@@ -48,7 +48,7 @@ def content_steps(
         placed = yield from _clipped(patch, shift, geometry.shape)
     if placed is None:
         return None
-    return Patch(placed.start, placed.mask, _share_outside(patch, source, geometry))
+    return Patch(placed.values, placed.start, _share_outside(patch, source, geometry))
 
 
 def _clipped(patch: Patch, shift, shape) -> Steps[Patch | None]:
@@ -57,22 +57,22 @@ def _clipped(patch: Patch, shift, shape) -> Steps[Patch | None]:
     lower = tuple(max(a, 0) for a in start)
     upper = tuple(min(b, n) for b, n in zip(stop, shape, strict=True))
     if (lower, upper) == (start, stop):
-        return Patch(start, patch.mask)
+        return Patch(patch.values, start)
     if any(a >= b for a, b in zip(lower, upper, strict=True)):
         return None
     box = tuple(slice(a - c, b - c) for a, b, c in zip(lower, upper, start, strict=True))
-    return (yield from cropped_mask(lower, patch.mask[box]))
+    return (yield from cropped_mask(lower, patch.values[box]))
 
 
 def _resampled(patch: Patch, source: Geometry, target: Geometry) -> Steps[Patch | None]:
-    box = source.crop(patch.start, patch.mask.shape)
-    logits = np.empty(patch.mask.shape, dtype=np.float32)
+    box = source.crop(patch.start, patch.values.shape)
+    logits = np.empty(patch.values.shape, dtype=np.float32)
     for part in slabs(logits.shape):
-        logits[part] = patch.mask[part]
+        logits[part] = patch.values[part]
         logits[part] *= 2
         logits[part] -= 1
         yield
-    rim = source.crop(tuple(a - 1 for a in patch.start), tuple(n + 2 for n in patch.mask.shape))
+    rim = source.crop(tuple(a - 1 for a in patch.start), tuple(n + 2 for n in patch.values.shape))
     found = box_within(target, rim)
     if found is None:
         return None
@@ -88,10 +88,10 @@ def _resampled(patch: Patch, source: Geometry, target: Geometry) -> Steps[Patch 
 
 def _share_outside(patch: Patch, source: Geometry, target: Geometry) -> float:
     """Share (0 to 1) of a mask outside another grid, estimated from some of its voxels."""
-    if target.contains(source.crop(patch.start, patch.mask.shape).corners()).all():
+    if target.contains(source.crop(patch.start, patch.values.shape).corners()).all():
         return 0.0
-    strides = [max(1, -(-n // SAMPLED)) for n in patch.mask.shape]
-    voxels = np.argwhere(patch.mask[tuple(slice(None, None, s) for s in strides)]) * strides
+    strides = [max(1, -(-n // SAMPLED)) for n in patch.values.shape]
+    voxels = np.argwhere(patch.values[tuple(slice(None, None, s) for s in strides)]) * strides
     if len(voxels) == 0:
         return 0.0
     ras = source.to_ras((voxels + patch.start)[:, ::-1])

@@ -84,7 +84,7 @@ def cropped_voxels(layer: Layer) -> Steps[Patch | None]:
         k = slice(box[0].start + part.start, box[0].start + part.stop)
         mask[part] = layer.holds((k, *box[1:]))
         yield
-    return Patch(tuple(part.start for part in box), mask)
+    return Patch(mask, tuple(part.start for part in box))
 
 
 def add_union(layers: list[Layer], target: Geometry, union: np.ndarray) -> Steps[None]:
@@ -109,7 +109,7 @@ def cropped_mask(start, mask: np.ndarray) -> Steps[Patch | None]:
         yield
     if box is None:
         return None
-    return Patch(tuple(a + part.start for a, part in zip(start, box, strict=True)), mask[box])
+    return Patch(mask[box], tuple(a + part.start for a, part in zip(start, box, strict=True)))
 
 
 def _box_of(layer: Layer) -> Steps[Box | None]:
@@ -154,9 +154,9 @@ def _add_resampled(layer: Layer, target: Geometry, union: np.ndarray) -> Steps[N
     if patch is None:
         return
     # A rim of background: beyond the mask nothing is inside.
-    voxels = np.zeros([n + 2 for n in patch.mask.shape], dtype=np.uint8)
-    for part in slabs(patch.mask.shape):
-        voxels[part.start + 1 : part.stop + 1, 1:-1, 1:-1] = patch.mask[part]
+    voxels = np.zeros([n + 2 for n in patch.values.shape], dtype=np.uint8)
+    for part in slabs(patch.values.shape):
+        voxels[part.start + 1 : part.stop + 1, 1:-1, 1:-1] = patch.values[part]
         yield
     source = layer.geometry.crop(tuple(n - 1 for n in patch.start), voxels.shape)
     box = box_within(target, source)

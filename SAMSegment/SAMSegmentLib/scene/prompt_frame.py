@@ -191,9 +191,9 @@ def _read(layer) -> Content | None:
     patch = finish(cropped_voxels(layer))
     if patch is None:
         return None
-    digest = hashlib.sha256(repr(patch.mask.shape).encode())
-    digest.update(np.packbits(patch.mask, axis=None).tobytes())
-    return Content(digest.hexdigest(), layer.geometry.crop(patch.start, patch.mask.shape))
+    digest = hashlib.sha256(repr(patch.values.shape).encode())
+    digest.update(np.packbits(patch.values, axis=None).tobytes())
+    return Content(digest.hexdigest(), layer.geometry.crop(patch.start, patch.values.shape))
 
 
 def _image_motion(before: PromptFrame, now: PromptFrame) -> np.ndarray | None:

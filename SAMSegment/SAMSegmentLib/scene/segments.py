@@ -80,7 +80,7 @@ def own_voxels(segmentation_node, segment_id: str) -> Patch | None:
     box = bounding_box(mask)
     if box is None:
         return None
-    return Patch(tuple(part.start for part in box), mask[box])
+    return Patch(mask[box], tuple(part.start for part in box))
 
 
 def voxels_on(segmentation_node, segment_id: str, grid: SegmentationGrid) -> Patch | None:
@@ -95,7 +95,7 @@ def _voxels_in(segmentation_node, segment_id, target: Geometry, to_target) -> Pa
     segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
     layer = grid_of(segment.GetRepresentation(LABELMAP)).geometry.transformed(to_target)
     # A mask is a prediction that is sure everywhere: the same rules bring it to another grid.
-    logits = np.where(patch.mask, np.float32(1), np.float32(-1))
+    logits = np.where(patch.values, np.float32(1), np.float32(-1))
     return place(Prediction(logits, patch.start, layer), target)
 
 

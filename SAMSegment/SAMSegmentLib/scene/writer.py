@@ -111,7 +111,7 @@ class SegmentationWriter:
             raise WriteError(f"Writing the segment failed: {error}. It is as before.") from error
         self._undo.commit(step, written_id)
         warnings = _warnings(patch, mask, rules)
-        return WriteResult(written_id, int(np.count_nonzero(mask.mask)), warnings)
+        return WriteResult(written_id, int(np.count_nonzero(mask.values)), warnings)
 
     def undo(self, segmentationNode=None) -> str:
         """Takes the last write back (to a segmentation, if given); the ID of its segment.
@@ -201,7 +201,7 @@ def _masked(segmentation_node, segment_id, patch: Patch, rules: EditRules, grid)
         )
     if old:
         written |= old.on_box(start, shape) & ~editable
-    return Patch(start, written, patch.cut).cropped()
+    return Patch(written, start, patch.cut).cropped()
 
 
 def _change(segmentation_node, segment_id, mask: Patch, rules: EditRules, grid) -> str:
@@ -213,7 +213,7 @@ def _change(segmentation_node, segment_id, mask: Patch, rules: EditRules, grid) 
         segment_id = segments.add_segment(segmentation_node)
     segments.own_layer_if_off_grid(segmentation_node, segment_id, grid)
     modification = Modification(rules.overwrite_mode)
-    modification.set(segmentation_node, segment_id, grid.labelmap(mask.start, mask.mask))
+    modification.set(segmentation_node, segment_id, grid.labelmap(mask.start, mask.values))
     # The logic fails without an exception: trust only what can be read back.
     if not _same(mask, segments.voxels_on(segmentation_node, segment_id, grid)):
         reason = "; ".join(modification.messages) or "it gave no reason"
@@ -225,7 +225,7 @@ def _same(expected: Patch, written: Patch | None) -> bool:
     return (
         written is not None
         and expected.start == written.start
-        and np.array_equal(expected.mask, written.mask)
+        and np.array_equal(expected.values, written.values)
     )
 
 
@@ -248,8 +248,8 @@ def _warnings(patch: Patch, mask: Patch, rules: EditRules) -> tuple[str, ...]:
             "out: choose this volume as its source geometry (Segment Editor, Specify geometry)."
         )
     if rules.restrict:
-        kept = np.count_nonzero(patch.mask & mask.on_box(patch.start, patch.mask.shape))
-        lost = 1 - kept / np.count_nonzero(patch.mask)
+        kept = np.count_nonzero(patch.values & mask.on_box(patch.start, patch.values.shape))
+        lost = 1 - kept / np.count_nonzero(patch.values)
         if lost > SMALLEST_SHARE:
             warnings.append(
                 f"{lost:.0%} of the result is outside the editable area and was left out."

@@ -15,7 +15,7 @@ voxel_prompts = st.builds(VoxelPrompts, patches, st.booleans(), patches)
 
 
 def copied(patch):
-    return None if patch is None else Patch(tuple(patch.start), patch.mask.copy())
+    return None if patch is None else Patch(patch.values.copy(), tuple(patch.start))
 
 
 def same(one, other):
@@ -42,18 +42,18 @@ def test_keys_are_equal_only_where_everything_is(one, other):
 
 def test_one_voxel_more_is_another_key():
     mask = np.zeros((3, 4, 5), dtype=bool)
-    before = VoxelPrompts(Patch((0, 0, 0), mask)).key
+    before = VoxelPrompts(Patch(mask, (0, 0, 0))).key
     more = mask.copy()
     more[2, 3, 4] = True
-    assert VoxelPrompts(Patch((0, 0, 0), more)).key != before
+    assert VoxelPrompts(Patch(more, (0, 0, 0))).key != before
 
 
 def test_content_and_occupied_are_not_mistaken_for_each_other():
-    patch = Patch((1, 2, 3), np.ones((2, 2, 2), dtype=bool))
+    patch = Patch(np.ones((2, 2, 2), dtype=bool), (1, 2, 3))
     assert VoxelPrompts(content=patch).key != VoxelPrompts(occupied=patch).key
 
 
 def test_the_same_voxels_in_another_shape_are_another_key():
     voxels = np.ones((1, 2, 4), dtype=bool)
-    one, other = (VoxelPrompts(Patch((0, 0, 0), voxels.reshape(s))) for s in ((1, 2, 4), (2, 1, 4)))
+    one, other = (VoxelPrompts(Patch(voxels.reshape(s), (0, 0, 0))) for s in ((1, 2, 4), (2, 1, 4)))
     assert one.key != other.key

@@ -16,8 +16,8 @@ BALL = ball(GEOMETRY, (20, 20, 10), 6)
 IMAGE = image_of(BALL, GEOMETRY)
 ROI, LINE = Roi.from_box((20, 20, 10), (14, 14, 14)), Line((14, 20, 10), (26, 20, 10))
 ON, BESIDE, OTHER = Point((20, 20, 10)), Point((4, 4, 4), False), Point((22, 20, 10))
-WHOLE = Patch((0, 0, 0), BALL)
-NOTHING = Patch((0, 0, 0), np.zeros_like(BALL))
+WHOLE = Patch(BALL, (0, 0, 0))
+NOTHING = Patch(np.zeros_like(BALL), (0, 0, 0))
 NEEDS = "The model needs a positive point."
 
 
@@ -58,7 +58,7 @@ def test_empty_masks_are_as_none():
 def test_what_others_hold_is_no_content():
     half = BALL.copy()
     half[:, :, :10] = False
-    there = request(VoxelPrompts(WHOLE, occupied=Patch((0, 0, 0), half)))
+    there = request(VoxelPrompts(WHOLE, occupied=Patch(half, (0, 0, 0))))
     assert np.array_equal(there.content.on_box((0, 0, 0), BALL.shape), BALL & ~half)
     assert request(VoxelPrompts(WHOLE, occupied=WHOLE)).content is None
 
@@ -73,7 +73,7 @@ def test_only_the_same_question_has_the_same_key():
         request(image=image_of(BALL, GEOMETRY)),
     ]
     assert len({each.key for each in asked}) == len(asked)
-    assert request(VoxelPrompts(WHOLE)).key == request(VoxelPrompts(Patch((0, 0, 0), BALL))).key
+    assert request(VoxelPrompts(WHOLE)).key == request(VoxelPrompts(Patch(BALL, (0, 0, 0)))).key
     assert request().key == request(VoxelPrompts()).key
 
 

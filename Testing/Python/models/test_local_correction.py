@@ -6,10 +6,10 @@ import pytest
 from SAMSegmentLib.core.correction import LEAST_RADIUS_MM, REACH
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT
 from SAMSegmentLib.core.prompts import Point
 from SAMSegmentLib.models.local_correction import corrected
-from SAMSegmentLib.models.slicewise.answers import Field
 from TestSupport.phantoms import ball, grid, middle_of, voxel_positions
 
 GEOMETRY = grid((24, 40, 40), (2, 2, 3))
@@ -20,7 +20,7 @@ HALF = BALL & (voxel_positions(GEOMETRY)[..., 0] < CENTER[0])
 
 
 def field_of(mask, start=(0, 0, 0)):
-    return Field(np.where(mask, 5, -5).astype(np.float32), start)
+    return Patch(np.where(mask, 5, -5).astype(np.float32), start)
 
 
 def near_center(x, y=0.0, z=0.0, positive=True):
@@ -28,7 +28,7 @@ def near_center(x, y=0.0, z=0.0, positive=True):
 
 
 def mask_of(field):
-    return field.on((0, 0, 0), GEOMETRY.shape) > 0
+    return field.on_box((0, 0, 0), GEOMETRY.shape) > 0
 
 
 def at(point):
@@ -37,7 +37,7 @@ def at(point):
 
 def seen(mask):
     """What a network would propose that sees a mask."""
-    return lambda error: field_of(mask).on(error.mask.start, error.mask.logits.shape) > 0
+    return lambda error: field_of(mask).on_box(error.mask.start, error.mask.values.shape) > 0
 
 
 def test_a_click_adds_what_the_network_sees_there_and_takes_nothing_away():
@@ -61,7 +61,7 @@ def test_the_network_is_asked_once_for_the_error_and_what_changes_lies_within_it
 
     def propose(error):
         errors.append(error)
-        return np.ones(error.mask.logits.shape, bool)
+        return np.ones(error.mask.values.shape, bool)
 
     click = near_center(x)
     after = mask_of(corrected(IMAGE, field_of(HALF), click, (), propose))
@@ -70,7 +70,7 @@ def test_the_network_is_asked_once_for_the_error_and_what_changes_lies_within_it
     wrong = np.linalg.norm(voxel_positions(GEOMETRY)[HALF] - click.ras, axis=-1).min()
     assert error.radius == pytest.approx(max(REACH * wrong, LEAST_RADIUS_MM), abs=2 * REACH * 1.5)
     low = np.array(error.mask.start)
-    assert (low <= error.voxel).all() and (error.voxel < low + error.mask.logits.shape).all()
+    assert (low <= error.voxel).all() and (error.voxel < low + error.mask.values.shape).all()
     changed = after != HALF
     distance = np.linalg.norm(voxel_positions(GEOMETRY) - click.ras, axis=-1)
     # From the middle of the click's voxel.
@@ -87,16 +87,16 @@ def test_where_the_mask_is_as_the_click_wants_it_the_network_is_not_asked(click,
     after = corrected(IMAGE, field_of(mask), click, (), propose)
     assert np.array_equal(mask_of(after), mask)
     # But it is certain from now on.
-    sure = after.on(at(click), (1, 1, 1)).item()
+    sure = after.on_box(at(click), (1, 1, 1)).item()
     assert (sure >= -BACKGROUND_LOGIT) if click.positive else (sure <= BACKGROUND_LOGIT)
 
 
 def test_a_click_far_from_the_mask_makes_a_piece_of_its_own_and_keeps_the_mask():
-    small = Field(np.full((2, 2, 2), 5, np.float32), (1, 1, 1))
+    small = Patch(np.full((2, 2, 2), 5, np.float32), (1, 1, 1))
     click = near_center(25, 25, 20)
     after = corrected(IMAGE, small, click, (), lambda error: None)
     assert mask_of(after)[at(click)] and mask_of(after)[1:3, 1:3, 1:3].all()
-    assert (after.on((1, 1, 1), (2, 2, 2)) == 5).all()
+    assert (after.on_box((1, 1, 1), (2, 2, 2)) == 5).all()
 
 
 def test_earlier_clicks_that_say_the_opposite_are_kept_and_told():
@@ -104,7 +104,7 @@ def test_earlier_clicks_that_say_the_opposite_are_kept_and_told():
 
     def propose(error):
         told.extend(error.opposite)
-        return np.ones(error.mask.logits.shape, bool)
+        return np.ones(error.mask.values.shape, bool)
 
     earlier = (near_center(18, positive=False), near_center(-5))
     after = mask_of(corrected(IMAGE, field_of(HALF), near_center(8), earlier, propose))
@@ -114,17 +114,17 @@ def test_earlier_clicks_that_say_the_opposite_are_kept_and_told():
 
 def test_two_signs_in_one_voxel_are_refused_and_nothing_is_changed():
     field = field_of(HALF)
-    before = field.logits.copy()
+    before = field.values.copy()
     with pytest.raises(InputError, match="same voxel"):
         corrected(IMAGE, field, near_center(8), (near_center(8.2, positive=False),), seen(BALL))
-    assert np.array_equal(field.logits, before)
+    assert np.array_equal(field.values, before)
 
 
 def test_the_mask_given_is_not_changed():
     field = field_of(HALF)
-    before = field.logits.copy()
+    before = field.values.copy()
     corrected(IMAGE, field, near_center(8), (), seen(BALL))
-    assert np.array_equal(field.logits, before)
+    assert np.array_equal(field.values, before)
 
 
 @pytest.mark.parametrize("corner", range(8))

@@ -352,10 +352,10 @@ def test_a_line_is_refused_by_a_model_that_takes_none():
 
 def test_what_a_segment_holds_is_prompt_enough_unless_it_holds_nothing():
     entry, mask = model_entry("litemedsam"), np.ones((1, 2, 3), dtype=bool)
-    entry.check_prompts(Prompts(), VoxelPrompts(Patch((0, 0, 0), mask)))
+    entry.check_prompts(Prompts(), VoxelPrompts(Patch(mask, (0, 0, 0))))
     for nothing in (
-        VoxelPrompts(Patch((0, 0, 0), ~mask)),
-        VoxelPrompts(occupied=Patch((0,) * 3, mask)),
+        VoxelPrompts(Patch(~mask, (0, 0, 0))),
+        VoxelPrompts(occupied=Patch(mask, (0,) * 3)),
     ):
         with pytest.raises(InputError, match="none was given"):
             entry.check_prompts(Prompts(), nothing)

@@ -115,7 +115,7 @@ class LiteMedSAMEngine(Engine):
         watch.step(1, 1, "Done")
         warnings = request.warnings(prompts)
         masks = [
-            replace(field.prediction(image.geometry), warnings=warnings)
+            replace(Prediction.of(field, image.geometry), warnings=warnings)
             for field in (answer.mask, *answer.alternatives)
         ]
         return replace(masks[0], cost=self._cache.cost, alternatives=tuple(masks[1:]))

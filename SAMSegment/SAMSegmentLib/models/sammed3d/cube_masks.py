@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.geometry import Geometry
+from ...core.patch import Patch
 from ...core.prediction import BACKGROUND_LOGIT
 from ...core.resample import resample_linear
-from ..slicewise.answers import Field
 from ..windowed.on_volume import Box, box_of, on_box, visible_box
 from .cubes import Cube
 from .network import MASK_SIZE
@@ -28,7 +28,7 @@ class CubeMask:
     logits: np.ndarray
 
 
-def blended(masks: Sequence[CubeMask], geometry: Geometry, within: Box | None = None) -> Field:
+def blended(masks: Sequence[CubeMask], geometry: Geometry, within: Box | None = None) -> Patch:
     """The masks on a volume's grid, interpolated once.
 
     Where cubes overlap, each counts the more the farther a voxel is from its faces, so that no seam
@@ -43,10 +43,10 @@ def blended(masks: Sequence[CubeMask], geometry: Geometry, within: Box | None = 
     if within is not None:
         low, high = np.maximum(low, within[0]), np.minimum(high, within[1])
     if (high <= low).any():
-        return Field(np.full((1, 1, 1), BACKGROUND_LOGIT, dtype=np.float32), (0, 0, 0))
+        return Patch(np.full((1, 1, 1), BACKGROUND_LOGIT, dtype=np.float32), (0, 0, 0))
     start = tuple(int(n) for n in low)
     if len(masks) == 1:
-        return Field(
+        return Patch(
             on_box(masks[0].logits, masks[0].cube.mask_geometry, geometry, (low, high)), start
         )
     weighted = np.zeros(high - low, dtype=np.float32)
@@ -64,7 +64,7 @@ def blended(masks: Sequence[CubeMask], geometry: Geometry, within: Box | None = 
     seen = weights > 0
     np.divide(weighted, weights, out=weighted, where=seen)
     weighted[~seen] = BACKGROUND_LOGIT
-    return Field(weighted, start)
+    return Patch(weighted, start)
 
 
 def on_cube(masks: Sequence[CubeMask], cube: Cube) -> np.ndarray:

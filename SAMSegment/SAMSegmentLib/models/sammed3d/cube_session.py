@@ -169,12 +169,12 @@ class CubeSession:
 
 def _cubes_on(content: Patch, geometry: Geometry, frame: CubeFrame) -> list[Cube]:
     """The cubes that hold a segment's content: the one around its middle, and more if need be."""
-    grid = geometry.crop(content.start, content.mask.shape)
+    grid = geometry.crop(content.start, content.values.shape)
     cubes = [frame.cube_around(grid.corners().mean(0))]
     if all(cubes[0].holds(corner) for corner in grid.corners()):
         return cubes
-    rest = content.mask & ~_voxels_in(cubes[0], grid)
-    if rest.sum() == content.mask.sum():
+    rest = content.values & ~_voxels_in(cubes[0], grid)
+    if rest.sum() == content.values.sum():
         cubes.clear()  # pieces far apart, and nothing between them
     while rest.any() and len(cubes) < MOST_CUBES:
         voxel = np.unravel_index(rest.argmax(), rest.shape)
@@ -191,8 +191,8 @@ def _voxels_in(cube: Cube, grid: Geometry) -> np.ndarray:
 
 def _content_on(content: Patch, geometry: Geometry, cube: Cube) -> np.ndarray:
     """A segment's content as the network's own logits, by how much of each voxel it fills."""
-    source = geometry.crop(content.start, content.mask.shape)
-    there = sample_linear(content.mask, source, cube.geometry, 0.0)
+    source = geometry.crop(content.start, content.values.shape)
+    there = sample_linear(content.values, source, cube.geometry, 0.0)
     share = there.reshape((MASK_SIZE, IMAGE_SIZE // MASK_SIZE) * 3).mean((1, 3, 5))
     return (CONTENT_LOGIT * (2 * share - 1)).astype(np.float32)
 

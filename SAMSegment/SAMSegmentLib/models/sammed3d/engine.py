@@ -31,7 +31,6 @@ from ..precision import computing_in, encoder_type
 from ..regions import RoiOnGrid
 from ..replay import replayed
 from ..shared_layers.low_precision import compute_in
-from ..slicewise.answers import Field
 from ..tensor_files.checkpoints import check_network, load_tensors
 from .cube_masks import CubeMask, blended
 from .cube_picture import CubeWindow, clip_of
@@ -63,13 +62,13 @@ class _State:
     """
 
     cubes: CubeAnswer | None
-    content: Field | None = None
+    content: Patch | None = None
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         masks = () if self.cubes is None else self.cubes.masks
-        own = 0 if self.content is None else self.content.logits.nbytes
+        own = 0 if self.content is None else self.content.values.nbytes
         return own + sum(mask.logits.nbytes for mask in masks)
 
 
@@ -155,7 +154,7 @@ class SAMMed3DEngine(Engine):
         if state.cubes is not None and state.cubes.goes_on:
             warnings = (*warnings, GOES_ON)
         watch.step(1, 1, "Done")
-        prediction = field.prediction(image.geometry)
+        prediction = Prediction.of(field, image.geometry)
         return replace(prediction, warnings=warnings, cost=self._cache.cost)
 
     def prepare(
@@ -219,12 +218,12 @@ class SAMMed3DEngine(Engine):
             session = self._session(request, limit, request.content)
             return _State(session.corrected(state.cubes, click, limit))
         # The network is told what there is, earlier clicks included.
-        there_is = Patch(state.content.start, state.content.logits > 0)
+        there_is = Patch(state.content.values > 0, state.content.start)
         session = self._session(request, limit, there_is)
 
         def proposed(error: local_correction.Error) -> np.ndarray:
             there = blended([session.opinion(click)], request.image.geometry)
-            changed = there.on(error.mask.start, error.mask.logits.shape) > 0
+            changed = there.on_box(error.mask.start, error.mask.values.shape) > 0
             # What a negative click takes away is what the network has left out.
             return changed if click.positive else ~changed
 
@@ -238,7 +237,7 @@ class SAMMed3DEngine(Engine):
             known = CubeAnswer(tuple(masks))
             geometry = request.image.geometry
             request.watch.show(
-                lambda: self._field(request, _State(known), limit).prediction(geometry)
+                lambda: Prediction.of(self._field(request, _State(known), limit), geometry)
             )
 
         def ask(cube: Cube, prompt: CubePrompt, previous: np.ndarray) -> np.ndarray:
@@ -247,7 +246,7 @@ class SAMMed3DEngine(Engine):
 
         return CubeSession(request.image.geometry, ask, show, content)
 
-    def _field(self, request: Request, state: _State, limit: Roi | None) -> Field:
+    def _field(self, request: Request, state: _State, limit: Roi | None) -> Patch:
         """The answer on the volume's grid, within the ROI and without other segments' voxels."""
         geometry = request.image.geometry
         if state.cubes is None:
@@ -258,7 +257,7 @@ class SAMMed3DEngine(Engine):
             region = self._region(request.image, limit)
             field = blended(state.cubes.masks, geometry, (region.start, region.stop + 1))
             if not region.is_full:
-                field = field.only(Patch(tuple(region.start), region.inside))
+                field = field.only(Patch(region.inside, tuple(region.start)))
         return field if request.occupied is None else field.without(request.occupied)
 
     def _window(self, request: Request, cube: Cube) -> CubeWindow:

@@ -31,7 +31,6 @@ from ..interactive import GOES_ON, Request, limit_of
 from ..precision import encoder_type
 from ..regions import RoiOnGrid, voxel_of
 from ..replay import replayed
-from ..slicewise.answers import Field
 from ..windowed.contrast import contrast
 from ..windowed.masks import WindowMask, told_roi
 from ..windowed.single_slice import gone_through
@@ -60,7 +59,7 @@ class Reading:
     """
 
     mask: WindowMask | None
-    field: Field
+    field: Patch
     as_clicked: bool = True
 
     @property
@@ -79,7 +78,7 @@ class Readings:
     def nbytes(self) -> int:
         """Memory that it takes."""
         own = sum(each.mask.logits.nbytes for each in self.masks if each.mask is not None)
-        return own + sum(each.field.logits.nbytes for each in self.masks)
+        return own + sum(each.field.values.nbytes for each in self.masks)
 
     def read_as(self, reading: int) -> Readings:
         """These, with another as the answer; after the last comes the first."""
@@ -234,7 +233,7 @@ class SAMSegment3DEngine(Engine):
 
         def proposed(error: local_correction.Error) -> np.ndarray:
             there = session.opinion(points, reading.field).on_volume(geometry)
-            changed = there.on(error.mask.start, error.mask.logits.shape) > 0
+            changed = there.on_box(error.mask.start, error.mask.values.shape) > 0
             # What a negative click takes away is what the network has left out.
             return changed if click.positive else ~changed
 
@@ -285,14 +284,14 @@ class SAMSegment3DEngine(Engine):
         told = None if limit is None else gone_through(limit, geometry)
         return WindowSession(geometry, ask, show, told, content, keeps, worth)
 
-    def _visible(self, request: Request, field: Field, limit: Roi | None) -> Prediction:
+    def _visible(self, request: Request, field: Patch, limit: Roi | None) -> Prediction:
         """A mask within the ROI and without other segments' voxels."""
         if limit is not None:
             region = self._roi_region(request.image, limit)
-            field = field.only(Patch(tuple(int(n) for n in region.start), region.inside))
+            field = field.only(Patch(region.inside, tuple(int(n) for n in region.start)))
         if request.occupied is not None:
             field = field.without(request.occupied)
-        return field.prediction(request.image.geometry)
+        return Prediction.of(field, request.image.geometry)
 
     def _roi_region(self, image: Image, roi: Roi) -> RoiOnGrid:
         """The ROI on the volume's grid; the last one is kept."""
@@ -324,5 +323,5 @@ class SAMSegment3DEngine(Engine):
 
 def _are_alike(one: Reading, other: Reading) -> bool:
     whole = one.field.enlarged(other.field.start, other.field.stop)
-    there = other.field.on(whole.start, whole.logits.shape)
-    return dice(whole.logits > 0, there > 0) >= ALIKE
+    there = other.field.on_box(whole.start, whole.values.shape)
+    return dice(whole.values > 0, there > 0) >= ALIKE

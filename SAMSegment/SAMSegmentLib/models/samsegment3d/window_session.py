@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.geometry import Geometry
+from ...core.patch import Patch
 from ...core.prompts import Point, Prompts, Roi, positions_of
-from ..slicewise.answers import Field
 from ..windowed.masks import WindowMask, told_field, told_roi
 from ..windowed.windows import MOST, Window3D, WindowFrame, rung
 
@@ -72,7 +72,7 @@ class WindowSession:
         ask: Ask,
         show: Callable[[WindowMask], None] = lambda mask: None,
         limit: Roi | None = None,
-        content: Field | None = None,
+        content: Patch | None = None,
         keeps: bool = False,
         worth: Callable[[WindowMask], float] = lambda mask: 0.0,
     ) -> None:
@@ -88,7 +88,7 @@ class WindowSession:
     def first(self, prompts: Prompts) -> list[WindowMask]:
         """The first mask, of a click, an ROI or the content; and what else a click may mean."""
         if self._content is not None:
-            there = self._geometry.crop(self._content.start, self._content.logits.shape)
+            there = self._geometry.crop(self._content.start, self._content.values.shape)
             window = self._frame.around_all(there.corners(), 1 / FILLED)
             return self._look(window, (), self._before(self._content), 1)
         if prompts.roi is not None:
@@ -100,7 +100,7 @@ class WindowSession:
         return [self._settled(masks[0], prompts.points, None, nearer=True), *masks[1:]]
 
     def corrected(
-        self, mask: WindowMask, seen: Field | None, points: tuple[Point, ...]
+        self, mask: WindowMask, seen: Patch | None, points: tuple[Point, ...]
     ) -> WindowMask:
         """The mask after one more click.
 
@@ -121,7 +121,7 @@ class WindowSession:
             answer = WindowMask(window, bound(answer.logits, mask.logits))
         return self._settled(answer, points, before, nearer=False)
 
-    def opinion(self, points: tuple[Point, ...], seen: Field) -> WindowMask:
+    def opinion(self, points: tuple[Point, ...], seen: Patch) -> WindowMask:
         """What the network makes, after clicks, of a mask on the volume's grid; near the newest."""
         window = self.around(points[-1].ras)
         return self._look(window, points, self._before(seen), 1)[0]
@@ -130,7 +130,7 @@ class WindowSession:
         """The window in which the network first looks at a position, RAS mm."""
         return self._frame.around(np.asarray(ras, dtype=float), self._frame.first)
 
-    def _before(self, field: Field) -> Before:
+    def _before(self, field: Patch) -> Before:
         return lambda window: told_field(field, self._geometry, window)
 
     def _look(

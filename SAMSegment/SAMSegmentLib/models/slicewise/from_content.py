@@ -97,7 +97,7 @@ def refined(
     found = settled(views, inside, [itself, *tracks], seen, judge, watch, previews)
     found = [one for one in found if dice(one.logits > 0, there) >= LEAST_LIKE]
     if not found:
-        return Answer(certain(Patch(start, there & inside)), ())
+        return Answer(certain(Patch(there & inside, start)), ())
     return answer_of(sorted(found, key=lambda one: -one.score), views)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...core.image import Image
-from ...core.patch import values_at
+from ...core.patch import Patch, values_at
 from ...core.prediction import BACKGROUND_LOGIT
 from ...core.progress import Watch
 from ...core.prompts import Point, Roi
@@ -18,7 +18,7 @@ from ..local_correction import Error
 from ..regions import voxel_of
 from . import planes
 from . import propagation as lifting
-from .answers import Answer, Field
+from .answers import Answer
 from .clicks import Section, matching, sections_in_view, voxel_at
 from .fusion import Candidates
 from .hypotheses import Hypothesis
@@ -120,7 +120,7 @@ def in_region(
 
 def holding(image: Image, answer: Answer, ras: np.ndarray) -> Answer:
     """An answer that holds a position, whatever the network thinks of it."""
-    if answer.mask.on(voxel_of(image.geometry, ras), (1, 1, 1)).item() > 0:
+    if answer.mask.on_box(voxel_of(image.geometry, ras), (1, 1, 1)).item() > 0:
         return answer
     # The network has nothing that holds the click; the click holds all the same.
     mask = local_correction.corrected(image, answer.mask, Point(tuple(ras)), (), lambda _: None)
@@ -164,10 +164,10 @@ def _proposed(
     None where it says nothing of the click; empty where all that it says is not to be believed.
     """
     mask = error.mask
-    present = mask.logits > 0
+    present = mask.values > 0
     least = 1000 * SMALLEST_ML / float(np.prod(image.geometry.spacing))
     found = _objects_under(answer, point, error.voxel, error.radius, find, watch)
-    proposals = [field.on(mask.start, mask.logits.shape) > 0 for field in found]
+    proposals = [field.on_box(mask.start, mask.values.shape) > 0 for field in found]
     possible = [
         proposed
         for proposed in proposals
@@ -187,12 +187,12 @@ def _objects_under(
     radius: float,
     find: Callable[[np.ndarray], Answer],
     watch: Watch,
-) -> list[Field]:
+) -> list[Patch]:
     ras = np.array(point.ras)
     if _in_views(answer, voxel):
         start = planes.native_start(answer.views[0])
         nearby = [_near(view, ras, radius) for view in answer.views]
-        return [Field(h.logits, start) for h in _found_at(nearby, None, ras, watch)]
+        return [Patch(h.logits, start) for h in _found_at(nearby, None, ras, watch)]
     if point.positive:
         found = find(ras)
         return [found.mask, *found.alternatives]
@@ -315,7 +315,7 @@ def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def answer_of(found: Sequence[Hypothesis], views: Sequence[View]) -> Answer:
     """Hypotheses, the likeliest first, as an answer."""
     start, inside = planes.native_start(views[0]), planes.inside_of(views)
-    fields = [Field(_decided(without_crumbs(h.logits), inside), start) for h in found]
+    fields = [Patch(_decided(without_crumbs(h.logits), inside), start) for h in found]
     if not fields:
-        fields = [Field(np.full(inside.shape, BACKGROUND_LOGIT, dtype=np.float32), start)]
+        fields = [Patch(np.full(inside.shape, BACKGROUND_LOGIT, dtype=np.float32), start)]
     return Answer(fields[0], views, tuple(fields[1:]))

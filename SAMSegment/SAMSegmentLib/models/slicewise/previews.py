@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...core.patch import bounding_box
+from ...core.patch import Patch, bounding_box
 from ...core.prediction import BACKGROUND_LOGIT, Prediction
 from ...core.progress import Watch
 from . import planes
-from .answers import Field
 from .clicks import Section
 from .fusion import Candidates, Slices, bounded
 from .slices import SliceStack
@@ -97,15 +96,15 @@ def _of_sections(found: Sequence[Located]) -> Prediction:
     fields = [_thin(*section) for section in found]
     low = np.min([field.start for field in fields], axis=0)
     high = np.max([field.stop for field in fields], axis=0)
-    logits = np.max([field.on(low, high - low) for field in fields], axis=0)
+    logits = np.max([field.on_box(low, high - low) for field in fields], axis=0)
     return Prediction(logits, tuple(int(n) for n in low), found[0][0].image.geometry)
 
 
-def _thin(stack: SliceStack, index: int, section: Section) -> Field:
+def _thin(stack: SliceStack, index: int, section: Section) -> Patch:
     logits = bounded(section.mask.logits)[None]
     box = bounding_box(logits > 0) or (slice(0, 1),) * 3
     logits = logits[box]
     start = (index, box[1].start, box[2].start)
     native = np.ascontiguousarray(stack.orientation.undo(logits))
     first = stack.orientation.undo_start(start, logits.shape, stack.geometry.shape)
-    return Field(np.where(native > 0, native, np.float32(BACKGROUND_LOGIT)), first)
+    return Patch(np.where(native > 0, native, np.float32(BACKGROUND_LOGIT)), first)

@@ -9,12 +9,11 @@ import numpy as np
 from scipy import ndimage
 
 from ...core.geometry import Geometry
-from ...core.patch import bounding_box
+from ...core.patch import Patch, bounding_box
 from ...core.prediction import BACKGROUND_LOGIT
 from ...core.prompts import Roi
 from ...core.resample import sample_linear
 from ..regions import REACHED, at_least_a_voxel
-from ..slicewise.answers import Field
 from .on_volume import on_box, visible_box, visible_part
 from .single_slice import gone_on
 from .windows import Window3D
@@ -75,14 +74,14 @@ class WindowMask:
             ]
         return tuple(found)
 
-    def on_volume(self, geometry: Geometry) -> Field:
+    def on_volume(self, geometry: Geometry) -> Patch:
         """The logits on a volume's grid, interpolated once, as far as some threshold shows them."""
         part, grid = visible_part(self.logits, self.window.geometry)
         low, high = visible_box(part, grid, geometry)
         if (high <= low).any():
-            return Field(np.full((1, 1, 1), BACKGROUND_LOGIT, dtype=np.float32), (0, 0, 0))
+            return Patch(np.full((1, 1, 1), BACKGROUND_LOGIT, dtype=np.float32), (0, 0, 0))
         logits = on_box(part, grid, geometry, (low, high))
-        return Field(logits, tuple(int(n) for n in low))
+        return Patch(logits, tuple(int(n) for n in low))
 
     def told(self, window: Window3D) -> np.ndarray:
         """As the network is told it in a window: twice the probability less 1, at half resolution.
@@ -148,10 +147,10 @@ class WindowMask:
         return values[np.ix_(*index)]
 
 
-def told_field(field: Field, geometry: Geometry, window: Window3D) -> np.ndarray:
+def told_field(field: Patch, geometry: Geometry, window: Window3D) -> np.ndarray:
     """A mask on a volume's grid as the network is told it: by how much of each voxel it fills."""
-    source = geometry.crop(field.start, field.logits.shape)
-    mask, source = gone_on(field.logits > 0, source, geometry.slice_axis)
+    source = geometry.crop(field.start, field.values.shape)
+    mask, source = gone_on(field.values > 0, source, geometry.slice_axis)
     share = sample_linear(mask, source, window.geometry, 0.0)
     return halved(2 * share - 1)
 

@@ -353,7 +353,7 @@ def _verdict(proposal: Proposal, prompts: Prompts) -> tuple[str, str]:
 def _is_same(first: Patch | None, second: Patch | None) -> bool:
     if first is None or second is None:
         return first is second
-    return first.start == second.start and np.array_equal(first.mask, second.mask)
+    return first.start == second.start and np.array_equal(first.values, second.values)
 
 
 def _share(event) -> float:

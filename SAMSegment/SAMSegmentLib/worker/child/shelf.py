@@ -109,7 +109,7 @@ class Shelf:
         if sent is None:
             return None
         with self._lock:
-            return Patch(sent.start, self._arrays[sent.array], sent.cut)
+            return Patch(self._arrays[sent.array], sent.start, sent.cut)
 
     def post(self, number: int, proposal: Proposal, final: bool) -> int:
         """Sends a proposal; the number of its parcel.

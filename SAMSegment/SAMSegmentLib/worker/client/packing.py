@@ -23,7 +23,7 @@ def image_wanted(image: Image) -> Wanted:
 def voxels_wanted(voxels: VoxelPrompts | None) -> list[Wanted]:
     """The masks of voxel prompts; a patch that stays the same is copied once."""
     patches = () if voxels is None else (voxels.content, voxels.occupied)
-    return [Wanted(patch, patch.mask, is_volume=False) for patch in patches if patch is not None]
+    return [Wanted(patch, patch.values, is_volume=False) for patch in patches if patch is not None]
 
 
 def sent_image(image: Image, stock: Stock) -> SentImage:
@@ -84,7 +84,7 @@ def check_voxels(voxels: VoxelPrompts | None, image: Image) -> None:
     for patch in () if voxels is None else (voxels.content, voxels.occupied):
         if patch is None:
             continue
-        if patch.mask.ndim != 3 or min(patch.start) < 0 or (np.array(patch.stop) > shape).any():
+        if patch.values.ndim != 3 or min(patch.start) < 0 or (np.array(patch.stop) > shape).any():
             raise InputError("A mask does not lie on the volume's grid.")
 
 

@@ -223,11 +223,12 @@ def test_a_thousand_clicks_are_answered_and_those_that_agree_ask_nothing(engine,
 
 
 def test_the_reading_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypatch):
-    from SAMSegmentLib.models.slicewise.answers import Answer, Field
+    from SAMSegmentLib.core.patch import Patch
+    from SAMSegmentLib.models.slicewise.answers import Answer
 
     first = engine.predict(tissue(), Prompts(points=(Point(CLICK),)), Watch())
-    mask = Field(first.logits, first.start)
-    other = Field(first.logits - 100, first.start)
+    mask = Patch(first.logits, first.start)
+    other = Patch(first.logits - 100, first.start)
     (first_answer,) = engine._answers._answers.values()
     views = first_answer.views
     monkeypatch.setattr(engine, "_first_answer", lambda *_: Answer(mask, views, (other,)))

@@ -55,7 +55,7 @@ def engine():
 
 
 def whole(mask):
-    return Patch((0, 0, 0), mask)
+    return Patch(mask, (0, 0, 0))
 
 
 def predict(engine, *points, roi=None, line=None, **voxels):

@@ -54,7 +54,7 @@ def tube(middle, direction, length, radius=30.0):
 
 
 def mask_of(masks, geometry):
-    return blended(masks, geometry).on((0, 0, 0), geometry.shape) > 0
+    return blended(masks, geometry).on_box((0, 0, 0), geometry.shape) > 0
 
 
 @pytest.mark.parametrize("from_end", [0.05, 0.3, 0.5])

@@ -47,7 +47,7 @@ def slowly(mask, ras):
 
 
 def on_volume(field, geometry):
-    return field.on((0, 0, 0), geometry.shape)
+    return field.on_box((0, 0, 0), geometry.shape)
 
 
 @settings(max_examples=examples(40))
@@ -191,7 +191,7 @@ def test_where_no_threshold_shows_anything_there_is_background():
     nothing = CubeMask(cube_in(LARGE), np.full((32,) * 3, LOWEST - 0.1, np.float32))
     for masks in ([nothing], [nothing, nothing]):
         field = blended(masks, LARGE)
-        assert field.logits.size == 1 and (on_volume(field, LARGE) == BACKGROUND_LOGIT).all()
+        assert field.values.size == 1 and (on_volume(field, LARGE) == BACKGROUND_LOGIT).all()
 
 
 def test_between_masks_far_apart_nothing_is_known():
@@ -210,9 +210,9 @@ def test_one_voxel_of_a_mask_costs_one_small_box():
     logits[10, 20, 5] = 8
     cube = cube_in(LARGE)
     field = blended([CubeMask(cube, logits)], LARGE)
-    assert field.logits.size < 40
+    assert field.values.size < 40
     ras = np.array(cube.start) + 6 * np.array([10.5, 20.5, 5.5])
-    peak = np.add(np.unravel_index(field.logits.argmax(), field.logits.shape), field.start)
+    peak = np.add(np.unravel_index(field.values.argmax(), field.values.shape), field.start)
     assert np.abs(LARGE.to_ras(peak[::-1]) - ras).max() <= 3.01
 
 
@@ -248,7 +248,7 @@ def test_on_another_cube_masks_of_several_are_blended_as_in_the_volume():
     cubes = overlapping(LARGE, [(-60, 0, 0), (60, 0, 0), (0, 0, 0)])
     masks = [CubeMask(cube, smooth_logits(n)) for n, cube in enumerate(cubes[:2])]
     known = on_cube(masks, cubes[2])
-    there = blended(masks, cubes[2].mask_geometry).on((0, 0, 0), (32,) * 3)
+    there = blended(masks, cubes[2].mask_geometry).on_box((0, 0, 0), (32,) * 3)
     shown = there > BACKGROUND_LOGIT
     assert shown.any()
     assert np.allclose(known[shown], there[shown], atol=0.02)

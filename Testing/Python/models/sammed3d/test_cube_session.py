@@ -177,7 +177,7 @@ def test_a_box_larger_than_a_cube_is_cut_to_it():
 
 def test_content_is_told_as_a_mask_without_a_click():
     content = ball(GEOMETRY, MIDDLE, 50)
-    session, network = session_with(Patch((0, 0, 0), content).cropped())
+    session, network = session_with(Patch(content, (0, 0, 0)).cropped())
     answer = session.of_content(None)
     ((cube, prompt, previous),) = network.asked
     assert prompt == CubePrompt() and len(answer.own) == 1
@@ -192,7 +192,7 @@ def test_content_is_told_as_a_mask_without_a_click():
 )
 def test_content_larger_than_a_cube_is_told_to_as_many_as_hold_it_all(pieces):
     content = np.any([ball(GEOMETRY, at(x).ras, 20) for x in pieces], axis=0)
-    session, network = session_with(Patch((0, 0, 0), content).cropped())
+    session, network = session_with(Patch(content, (0, 0, 0)).cropped())
     session.of_content(None)
     held = np.zeros(GEOMETRY.shape, bool)
     positions = voxel_positions(GEOMETRY)
@@ -207,7 +207,7 @@ def test_content_larger_than_a_cube_is_told_to_as_many_as_hold_it_all(pieces):
 def test_content_at_the_end_of_the_volume_is_held_too():
     content = np.zeros(GEOMETRY.shape, bool)
     content[-1, -1, -3:] = content[0, 0, :2] = True
-    session, network = session_with(Patch((0, 0, 0), content).cropped())
+    session, network = session_with(Patch(content, (0, 0, 0)).cropped())
     session.of_content(None)
     assert len(network.asked) == 2
     assert all(
@@ -217,7 +217,7 @@ def test_content_at_the_end_of_the_volume_is_held_too():
 
 def test_what_the_network_makes_of_content_after_a_click_is_asked_with_the_content():
     content = ball(GEOMETRY, MIDDLE, 50)
-    session, network = session_with(Patch((0, 0, 0), content).cropped())
+    session, network = session_with(Patch(content, (0, 0, 0)).cropped())
     mask = session.opinion(at(70, positive=False))
     ((cube, prompt, previous),) = network.asked
     assert prompt == CubePrompt(cube.voxel(at(70).ras), False)

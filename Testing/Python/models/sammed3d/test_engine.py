@@ -234,7 +234,7 @@ def test_more_clicks_than_answers_are_kept_give_the_same_mask(two_balls, monkeyp
     for count in range(1, 6):
         last = predict(engine, two_balls, *clicks[:count])
     assert len(engine._states) == 2
-    assert np.array_equal(last.logits, expected.logits)
+    assert np.array_equal(last.logits, expected.values)
     undone = predict(engine, two_balls, *clicks[:2])
     assert np.array_equal(undone.mask(), predict(bright_engine(), two_balls, *clicks[:2]).mask())
 
@@ -242,7 +242,7 @@ def test_more_clicks_than_answers_are_kept_give_the_same_mask(two_balls, monkeyp
 def test_answers_that_fill_the_memory_are_forgotten_but_for_the_last_two(monkeypatch):
     monkeypatch.setattr(sammed3d, "KEPT_BYTES", 20_000)
     engine = bright_engine()
-    image, voxels = ct_of(BALL), VoxelPrompts(Patch((0, 0, 0), BALL))
+    image, voxels = ct_of(BALL), VoxelPrompts(Patch(BALL, (0, 0, 0)))
     clicks = [near_center(30 + n) for n in range(4)]
     for count in range(5):
         last = predict(engine, image, *clicks[:count], voxels=voxels)
@@ -382,7 +382,7 @@ def test_an_object_larger_than_a_cube_is_followed_within_its_roi_only(engine, ne
 
 def test_content_is_corrected_near_clicks_only(engine, network, two_balls):
     content = ball(GEOMETRY, CENTER - [50, 0, 0], 20)
-    voxels = VoxelPrompts(Patch((0, 0, 0), content))
+    voxels = VoxelPrompts(Patch(content, (0, 0, 0)))
     alone = predict(engine, two_balls, voxels=voxels)
     assert np.array_equal(alone.mask(), content) and network.encoded == 0
     click = Point(tuple(CENTER - [60, 0, 0]), False)
@@ -400,7 +400,7 @@ def test_content_is_corrected_near_clicks_only(engine, network, two_balls):
 
 def test_a_negative_click_on_content_takes_away_what_the_network_leaves_out(engine, two_balls):
     leak = ball(GEOMETRY, np.add(CENTER, (32, 0, 0)), 15) & ~BALL
-    voxels = VoxelPrompts(Patch((0, 0, 0), BALL | leak))
+    voxels = VoxelPrompts(Patch(BALL | leak, (0, 0, 0)))
     click = near_center(36, positive=False)
     after = predict(engine, two_balls, click, voxels=voxels).mask().astype(bool)
     assert not after[at(click)] and not (after & ~BALL & ~leak).any()
@@ -410,7 +410,7 @@ def test_a_negative_click_on_content_takes_away_what_the_network_leaves_out(engi
 
 def test_a_click_that_adds_to_content_adds_what_the_network_sees_there(engine, two_balls):
     half = BALL & (voxel_positions(GEOMETRY)[..., 0] < CENTER[0])
-    voxels = VoxelPrompts(Patch((0, 0, 0), half))
+    voxels = VoxelPrompts(Patch(half, (0, 0, 0)))
     click = near_center(15, 0, 0)
     after = predict(engine, two_balls, click, voxels=voxels).mask()
     assert after[at(click)] and after[half].all()
@@ -421,7 +421,7 @@ def test_a_click_that_adds_to_content_adds_what_the_network_sees_there(engine, t
 
 
 def test_a_second_click_on_content_is_asked_with_the_first_ones_change(two_balls):
-    voxels = VoxelPrompts(Patch((0, 0, 0), ball(GEOMETRY, CENTER - [50, 0, 0], 20)))
+    voxels = VoxelPrompts(Patch(ball(GEOMETRY, CENTER - [50, 0, 0], 20), (0, 0, 0)))
     known = []
 
     class Noting(BrightNetwork3D):
@@ -435,7 +435,7 @@ def test_a_second_click_on_content_is_asked_with_the_first_ones_change(two_balls
 
 def test_content_that_is_refined_becomes_the_object_that_it_means(engine, network, two_balls):
     rough = ball(GEOMETRY, np.add(CENTER, (6, 4, 0)), 17)
-    voxels = VoxelPrompts(Patch((0, 0, 0), rough), refine=True)
+    voxels = VoxelPrompts(Patch(rough, (0, 0, 0)), refine=True)
     refined = predict(engine, two_balls, voxels=voxels)
     assert dice(refined.mask(), BALL) > 0.9
     ((label, position, _, had_mask),) = network.asked
@@ -449,14 +449,14 @@ def test_refining_content_in_pieces_far_apart_loses_none(engine):
     middle = middle_of(geometry)
     truths = [ball(geometry, np.add(middle, (x, 0, 0)), 25) for x in (-250, 0, 250)]
     rough = np.any([ball(geometry, np.add(middle, (x, 4, 0)), 20) for x in (-250, 250)], 0)
-    voxels = VoxelPrompts(Patch((0, 0, 0), rough), refine=True)
+    voxels = VoxelPrompts(Patch(rough, (0, 0, 0)), refine=True)
     mask = predict(engine, ct_of(np.any(truths, 0), geometry), voxels=voxels).mask()
     assert dice(mask, truths[0] | truths[2]) > 0.9
 
 
 def test_voxels_of_other_segments_are_left_out(engine, two_balls):
     occupied = voxel_positions(GEOMETRY)[..., 0] > CENTER[0]
-    voxels = VoxelPrompts(occupied=Patch((0, 0, 0), occupied))
+    voxels = VoxelPrompts(occupied=Patch(occupied, (0, 0, 0)))
     prediction = predict(engine, two_balls, Point(tuple(CENTER - [5, 0, 0])), voxels=voxels)
     assert not prediction.mask()[occupied].any()
     assert dice(prediction.mask(), BALL & ~occupied) > 0.9
@@ -500,7 +500,7 @@ def test_cancelled_anywhere_the_next_answer_is_the_right_one(network):
         engine._cache.clear()
     assert kept[0] == 0 < kept[-2] < kept[-1]
     again = predict(engine, image, ON_TUBE)
-    assert np.array_equal(again.logits, expected.logits)
+    assert np.array_equal(again.logits, expected.values)
 
 
 def test_a_click_that_is_cancelled_leaves_the_earlier_answers(engine, two_balls):
@@ -554,7 +554,7 @@ def test_previews_keep_within_the_roi_and_out_of_other_segments(engine):
         engine,
         ct_of(TUBE, LONG),
         roi=roi,
-        voxels=VoxelPrompts(occupied=Patch((0, 0, 0), occupied)),
+        voxels=VoxelPrompts(occupied=Patch(occupied, (0, 0, 0))),
         watch=Watch(preview=lambda make: seen.append(make().mask())),
     )
     free = roi.contains_voxels(LONG) & ~occupied

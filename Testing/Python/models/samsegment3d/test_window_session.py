@@ -11,13 +11,13 @@ from TestSupport.properties import examples
 
 torch = pytest.importorskip("torch")
 
+from SAMSegmentLib.core.patch import Patch  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.window_session import (  # noqa: E402
     FILLED,
     MARGIN,
     MOST_CHANGES,
     WindowSession,
 )
-from SAMSegmentLib.models.slicewise.answers import Field  # noqa: E402
 from SAMSegmentLib.models.windowed.masks import WindowMask  # noqa: E402
 from SAMSegmentLib.models.windowed.windows import MOST, ROOM, rung  # noqa: E402
 from TestSupport.geometries import rotations  # noqa: E402
@@ -55,7 +55,7 @@ def agreement(mask, geometry, inside, around):
     high = np.clip(middle + np.ceil(reach / geometry.spacing[::-1]) + 1, 0, geometry.shape)
     shape = tuple(int(n) for n in high - low)
     start = tuple(int(n) for n in low)
-    found = mask.on_volume(geometry).on(start, shape) > 0
+    found = mask.on_volume(geometry).on_box(start, shape) > 0
     return dice(found, inside(voxel_positions(geometry.crop(start, shape))))
 
 
@@ -135,7 +135,7 @@ def test_an_object_that_ends_with_the_volume_is_no_larger_than_that():
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     mask = clicked(truth, small, Point(tuple(middle_of(small))))
     assert len(truth.asked) == 1 and not mask.faces
-    assert (mask.on_volume(small).on((0, 0, 0), small.shape) > 0).all()
+    assert (mask.on_volume(small).on_box((0, 0, 0), small.shape) > 0).all()
 
 
 def test_only_what_is_connected_to_a_positive_click_is_left():
@@ -236,7 +236,7 @@ def test_content_is_the_mask_before_in_the_window_around_it():
     content = ball_at(np.add(MIDDLE, (3, 0, 0)), 25)(
         voxel_positions(LARGE.crop((80, 80, 80), (40,) * 3))
     )
-    field = Field(np.where(content, 30, -30).astype(np.float32), (80, 80, 80))
+    field = Patch(np.where(content, 30, -30).astype(np.float32), (80, 80, 80))
     truth = Truth(ball_at(MIDDLE, 30))
     session = WindowSession(LARGE, truth, content=field, keeps=True)
     mask = session.first(Prompts())[0]

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT
-from SAMSegmentLib.models.slicewise.answers import Answer, Field
+from SAMSegmentLib.core.patch import Patch
+from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
+from SAMSegmentLib.models.slicewise.answers import Answer
 
 WHOLE = (9, 10, 11)
 
@@ -16,7 +17,7 @@ def fields(draw):
     low, high = draw(ends())
     shape = tuple(high - low)
     values = np.random.default_rng(draw(st.integers(0, 99))).normal(size=shape)
-    return Field(values.astype(np.float32), tuple(int(n) for n in low))
+    return Patch(values.astype(np.float32), tuple(int(n) for n in low))
 
 
 @st.composite
@@ -26,11 +27,11 @@ def ends(draw):
     return low, np.maximum([b for _, b in pairs], low + 1)
 
 
-def whole(field: Field) -> np.ndarray:
+def whole(field: Patch) -> np.ndarray:
     """The field on the whole volume, put there voxel by voxel."""
     everything = np.full(WHOLE, BACKGROUND_LOGIT, np.float32)
-    for index in np.ndindex(*field.logits.shape):
-        everything[tuple(np.add(index, field.start))] = field.logits[index]
+    for index in np.ndindex(*field.values.shape):
+        everything[tuple(np.add(index, field.start))] = field.values[index]
     return everything
 
 
@@ -38,7 +39,7 @@ def whole(field: Field) -> np.ndarray:
 def test_on_another_box_a_field_has_its_values_and_background_beyond_them(field, box):
     low, high = box
     expected = whole(field)[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    there = field.on(low, high - low)
+    there = field.on_box(low, high - low)
     assert there.dtype == np.float32
     assert np.array_equal(there, expected)
 
@@ -54,23 +55,23 @@ def test_enlarged_a_field_holds_both_boxes_and_says_the_same(field, box):
 
 @given(fields())
 def test_a_copy_is_a_copy(field):
-    before = field.logits.copy()
+    before = field.values.copy()
     for copied in (
-        field.on(field.start, field.logits.shape),
-        field.enlarged(field.start, field.stop).logits,
+        field.on_box(field.start, field.values.shape),
+        field.enlarged(field.start, field.stop).values,
     ):
         copied += 1
-        assert np.array_equal(field.logits, before)
+        assert np.array_equal(field.values, before)
 
 
 @given(fields())
 def test_as_a_prediction_it_lies_where_it_lies(field):
-    prediction = field.prediction(Geometry(np.eye(4), WHOLE))
+    prediction = Prediction.of(field, Geometry(np.eye(4), WHOLE))
     assert np.array_equal(prediction.mask() > 0, whole(field) > 0)
 
 
 def test_another_reading_changes_places_with_the_first():
-    fields = [Field(np.full((1, 1, 1), n, np.float32), (0, 0, 0)) for n in range(3)]
+    fields = [Patch(np.full((1, 1, 1), n, np.float32), (0, 0, 0)) for n in range(3)]
     answer = Answer(fields[0], (), tuple(fields[1:]))
     other = answer.read_as(1)
     assert other.mask is fields[1] and other.alternatives == (fields[0], fields[2])

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.orientation import all_planes
 from SAMSegmentLib.core.patch import Patch, bounding_box
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT
+from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Roi
-from SAMSegmentLib.models.slicewise.answers import Answer, Field
+from SAMSegmentLib.models.slicewise.answers import Answer
 from SAMSegmentLib.models.slicewise.limits import Limits
 from SAMSegmentLib.models.slicewise.object_finder import at_click, corrected, in_roi
 from SAMSegmentLib.models.slicewise.planes import inside_of, native_start, stacks_of, views_of
@@ -32,7 +32,7 @@ any_volume = geometries(st.just((14, 15, 16)), st.tuples(*[st.floats(1, 2)] * 3)
 
 
 def patch_of(mask):
-    return Patch((0, 0, 0), mask).cropped()
+    return Patch(mask, (0, 0, 0)).cropped()
 
 
 def stacks_with(mask, geometry, limits):
@@ -143,7 +143,7 @@ def found_in_roi(objects, roi, occupied, geometry=GEOMETRY):
     truth = np.any(objects, axis=0)
     limits = Limits(None if occupied is None else patch_of(occupied))
     answer = in_roi(stacks_with(truth, geometry, limits), roi, KnowingNetwork(objects), Watch())
-    return answer.mask.prediction(geometry).mask().astype(bool), answer
+    return Prediction.of(answer.mask, geometry).mask().astype(bool), answer
 
 
 def test_an_object_is_found_beside_the_neighbour_that_fills_its_roi():
@@ -153,7 +153,7 @@ def test_an_object_is_found_beside_the_neighbour_that_fills_its_roi():
     after, answer = found_in_roi([LARGE, LESION], roi, LARGE)
     assert dice(after, LESION) > 0.9
     for field in (answer.mask, *answer.alternatives):
-        assert not (field.prediction(GEOMETRY).mask() & LARGE).any()
+        assert not (Prediction.of(field, GEOMETRY).mask() & LARGE).any()
 
 
 @settings(max_examples=examples(10))
@@ -168,7 +168,9 @@ def test_no_mask_holds_an_occupied_voxel_in_any_volume(geometry, seed):
     assume(bounding_box(occupied) is not None)
     mask, answer = found_in_roi([truth], roi_round(truth, geometry), occupied, geometry)
     assert not (mask & occupied).any()
-    assert not any((f.prediction(geometry).mask() & occupied).any() for f in answer.alternatives)
+    assert not any(
+        (Prediction.of(f, geometry).mask() & occupied).any() for f in answer.alternatives
+    )
     if np.count_nonzero(truth & ~occupied) > 0.6 * np.count_nonzero(truth):
         # A rim of half a voxel weighs much on objects of eight voxels of which a third is taken.
         assert dice(mask, truth & ~occupied) > 0.7
@@ -185,7 +187,7 @@ def clicked(ras, objects, occupied):
 def test_what_is_followed_from_a_click_stops_where_others_begin():
     everything = LARGE | LESION
     answer = clicked((74, 44, 30), [everything, LESION], LARGE)
-    mask = answer.mask.prediction(GEOMETRY).mask().astype(bool)
+    mask = Prediction.of(answer.mask, GEOMETRY).mask().astype(bool)
     assert not (mask & LARGE).any()
     assert dice(mask, LESION) > 0.85
 
@@ -197,19 +199,19 @@ def test_a_correction_takes_nothing_from_others():
     start = native_start(views[0])
     shape = inside_of(views).shape
     there = small[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))]
-    answer = Answer(Field(np.where(there, 5, -5).astype(np.float32), start), views)
+    answer = Answer(Patch(np.where(there, 5, -5).astype(np.float32), start), views)
     after = corrected(
         stacks[0].image, answer, Point((64, 44, 30)), [], lambda ras: None, Watch()
     ).without(patch_of(LARGE))
-    mask = after.mask.prediction(GEOMETRY).mask().astype(bool)
+    mask = Prediction.of(after.mask, GEOMETRY).mask().astype(bool)
     assert not (mask & LARGE).any()
     assert dice(mask, LESION) > dice(small, LESION) + 0.1
 
 
 def test_an_answer_without_a_patch_has_no_voxel_in_it_and_is_else_the_same():
     logits = np.full((4, 5, 6), 3, np.float32)
-    field = Field(logits, (1, 1, 1))
-    patch = Patch((0, 0, 0), np.ones((3, 3, 3), bool))
+    field = Patch(logits, (1, 1, 1))
+    patch = Patch(np.ones((3, 3, 3), bool), (0, 0, 0))
     answer = Answer(field, (), (field,)).without(patch)
     for kept in (answer.mask, *answer.alternatives):
         assert (kept.logits[:2, :2, :2] == BACKGROUND_LOGIT).all()

@@ -14,7 +14,7 @@ from TestSupport.properties import examples
 
 pytest.importorskip("torch")
 
-from SAMSegmentLib.models.slicewise.answers import Field
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.models.windowed.masks import WindowMask, halved, told_field, told_roi
 from SAMSegmentLib.models.windowed.windows import MOST, WindowFrame
 from TestSupport.geometries import geometries
@@ -49,7 +49,7 @@ def test_a_mask_is_interpolated_where_it_is_in_any_geometry(geometry, spacing):
         mask.logits.astype(float), np.moveaxis(place, -1, 0), order=1, mode="nearest"
     )
     inside = ((place > -0.499) & (place < np.array(window.shape) - 0.501)).all(-1)
-    found = mask.on_volume(geometry).on((0, 0, 0), geometry.shape)
+    found = mask.on_volume(geometry).on_box((0, 0, 0), geometry.shape)
     shown = inside & (found > BACKGROUND_LOGIT)
     assert np.abs(found - expected)[shown].max(initial=0) < 0.5
     assert (expected[inside & ~shown] <= logit(LOWEST_THRESHOLD) + 1e-4).all()
@@ -59,7 +59,7 @@ def test_where_no_threshold_shows_anything_there_is_background():
     window = window_in(LARGE)
     nothing = WindowMask(window, np.full(window.shape, -9, np.float32))
     field = nothing.on_volume(LARGE)
-    assert field.logits.size == 1 and nothing.box is None and nothing.faces == ()
+    assert field.values.size == 1 and nothing.box is None and nothing.faces == ()
     assert nothing.only_meant([MIDDLE]) is nothing
 
 
@@ -141,7 +141,7 @@ def test_a_mask_is_told_again_as_twice_its_probability_less_one():
 
 def test_a_mask_on_the_volumes_grid_is_told_by_how_much_of_each_voxel_it_fills():
     inside = ball(LARGE, MIDDLE, 20)
-    field = Field(np.where(inside, 30, -30).astype(np.float32), (0, 0, 0))
+    field = Patch(np.where(inside, 30, -30).astype(np.float32), (0, 0, 0))
     window = window_in(LARGE, 1.5)
     told = told_field(field, LARGE, window)
     share = (told + 1) / 2

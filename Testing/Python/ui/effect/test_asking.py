@@ -51,7 +51,7 @@ def test_it_holds_an_roi_a_line_and_what_the_segment_holds():
     assert (start <= corners.min(0) + 1).all() and (stop - 1 >= corners.max(0) - 1).all()
     line = Prompts(line=Line((0, 50, 80), (10, 50, 80)))
     assert (reach(line)[0] <= start).all() and (reach(line)[1] >= stop).all()
-    held = Patch((0, 0, 0), np.ones((40, 2, 2), dtype=bool))
+    held = Patch(np.ones((40, 2, 2), dtype=bool), (0, 0, 0))
     start, stop = reach(Prompts(roi=roi), held)
     assert (start == 0).all() and stop[0] == 40
 

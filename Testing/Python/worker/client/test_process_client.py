@@ -98,13 +98,13 @@ class TestAnAnswer:
         assert "no alternative 2" in str(failed.error)
 
     def test_rests_on_all_that_was_asked(self, shared_pump):
-        content = Patch((1, 2, 3), np.random.default_rng(0).random((2, 3, 4)) > 0.5, 0.25)
-        occupied = Patch((5, 60, 60), np.ones((3, 4, 4), dtype=bool)[:, ::2])
+        content = Patch(np.random.default_rng(0).random((2, 3, 4)) > 0.5, (1, 2, 3), 0.25)
+        occupied = Patch(np.ones((3, 4, 4), dtype=bool)[:, ::2], (5, 60, 60))
         told = shared_pump.told(
             voxels=VoxelPrompts(content, True, occupied), intensity_range=(-100.0, 200.0)
         )
-        assert told["content"] == [[1, 2, 3], 0.25, np.argwhere(content.mask).tolist()]
-        assert told["occupied"] == [[5, 60, 60], 0.0, np.argwhere(occupied.mask).tolist()]
+        assert told["content"] == [[1, 2, 3], 0.25, np.argwhere(content.values).tolist()]
+        assert told["occupied"] == [[5, 60, 60], 0.0, np.argwhere(occupied.values).tolist()]
         assert told["refine"] is True
         assert told["intensity_range"] == [-100.0, 200.0]
         told = shared_pump.told(voxels=VoxelPrompts(None, False, occupied))
@@ -299,7 +299,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("start", [(-1, 0, 0), (7, 0, 0), (0, 0, 62)])
     def test_masks_beside_the_volume_are_refused_at_once(self, shared_pump, start):
-        mask = Patch(start, np.ones((2, 3, 3), dtype=bool))
+        mask = Patch(np.ones((2, 3, 3), dtype=bool), start)
         with pytest.raises(InputError, match="grid"):
             shared_pump.ask(voxels=VoxelPrompts(mask))
 

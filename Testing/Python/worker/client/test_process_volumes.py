@@ -65,7 +65,7 @@ class TestOnTheirWay:
         voxels = np.zeros((30, 60, 70), dtype=np.float32)
         voxels[7, 21, 33] = 500
         patch = pump.answer(image_of(voxels), target=image_of(voxels).geometry).patch()
-        assert patch.start == (7, 21, 33) and patch.mask.shape == (1, 1, 1)
+        assert patch.start == (7, 21, 33) and patch.values.shape == (1, 1, 1)
 
 
 class TestInTheWorker:
@@ -115,7 +115,7 @@ class TestInTheWorker:
 
     def test_a_mask_that_stays_the_same_is_copied_once_and_others_are_dropped(self, pump):
         image, stock = pump.image(), pump.client._stock
-        mask = Patch((1, 1, 1), np.ones((2, 2, 2), dtype=bool))
+        mask = Patch(np.ones((2, 2, 2), dtype=bool), (1, 1, 1))
         pump.told(image, voxels=VoxelPrompts(occupied=mask))
         copied = stock.copied
         pump.told(image, voxels=VoxelPrompts(mask, occupied=mask))
