@@ -82,7 +82,7 @@ def ask(engine: Engine, image: Image, prompts: Prompts, entry: dict) -> list[Ans
     from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
 
     content, occupied = (
-        None if mask is None else Patch((0, 0, 0), mask)
+        None if mask is None else Patch(mask, (0, 0, 0))
         for mask in (shape_mask(entry.get(name), image) for name in ("content", "occupied"))
     )
     voxels = VoxelPrompts(content, entry.get("refine", False), occupied)

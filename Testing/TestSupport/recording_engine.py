@@ -106,5 +106,7 @@ def _above(image, level, warnings):
 
 def _told(patch):
     return (
-        None if patch is None else [list(patch.start), patch.cut, np.argwhere(patch.mask).tolist()]
+        None
+        if patch is None
+        else [list(patch.start), patch.cut, np.argwhere(patch.values).tolist()]
     )

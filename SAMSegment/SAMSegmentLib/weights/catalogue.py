@@ -219,7 +219,7 @@ class ModelEntry:
         """
         wanted = _either(_PROMPT_NAMES[kind] for kind in self.prompts)
         has_content = (
-            voxels is not None and voxels.content is not None and voxels.content.mask.any()
+            voxels is not None and voxels.content is not None and voxels.content.values.any()
         )
         if not prompts.kinds and not has_content:
             raise InputError(f"{self.title} needs {wanted} to find the object: none was given.")

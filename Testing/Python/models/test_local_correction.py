@@ -133,4 +133,4 @@ def test_clicks_in_the_corners_of_the_volume_hold(corner):
     click = Point(tuple(GEOMETRY.to_ras(np.array(voxel[::-1]))))
     after = corrected(IMAGE, field_of(HALF), click, (), seen(~BALL))
     assert mask_of(after)[tuple(voxel)] and mask_of(after)[HALF].all()
-    assert (np.array(after.start) >= 0).all() and (after.stop <= GEOMETRY.shape).all()
+    assert (np.array(after.start) >= 0).all() and (np.array(after.stop) <= GEOMETRY.shape).all()

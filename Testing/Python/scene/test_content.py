@@ -95,7 +95,7 @@ class TestContent:
         for name in ("one", "far"):
             patch = content(case.segmentation, case.ids[name], case.volume)
             np.testing.assert_array_equal(full(patch), case.mask(name))
-            assert patch.mask.any(axis=(1, 2)).all()
+            assert patch.values.any(axis=(1, 2)).all()
             assert patch.cut == 0
 
     @pytest.mark.parametrize("target", GRIDS)

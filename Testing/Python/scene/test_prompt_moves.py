@@ -46,7 +46,7 @@ class Moves(RuleBasedStateMachine):
 
     def content(self) -> tuple:
         patch = own_voxels(self.user.segmentation, self.id)
-        return patch.mask.shape, patch.mask.tobytes()
+        return patch.values.shape, patch.values.tobytes()
 
     def offset(self) -> np.ndarray:
         """Voxel of the volume, continuous, in which the middle of the segment lies."""

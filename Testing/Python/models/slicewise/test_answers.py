@@ -49,7 +49,9 @@ def test_enlarged_a_field_holds_both_boxes_and_says_the_same(field, box):
     low, high = box
     larger = field.enlarged(low, high)
     assert (larger.start <= low).all() and (larger.stop >= high).all()
-    assert (np.array(larger.start) <= field.start).all() and (larger.stop >= field.stop).all()
+    assert (np.array(larger.start) <= field.start).all() and (
+        np.array(larger.stop) >= field.stop
+    ).all()
     assert np.array_equal(whole(larger), whole(field))
 
 

@@ -102,7 +102,7 @@ def test_what_is_far_from_the_content_is_not_added():
     mask, answer = refine(ndimage.binary_erosion(BALL), [BALL, other])
     assert not (mask & other).any()
     low, high = np.argwhere(BALL).min(0), np.argwhere(BALL).max(0)
-    start, stop = np.array(answer.mask.start), answer.mask.stop
+    start, stop = np.array(answer.mask.start), np.array(answer.mask.stop)
     assert (start >= low - 8).all() and (stop <= high + 9).all()
 
 

@@ -214,7 +214,7 @@ def test_an_answer_without_a_patch_has_no_voxel_in_it_and_is_else_the_same():
     patch = Patch(np.ones((3, 3, 3), bool), (0, 0, 0))
     answer = Answer(field, (), (field,)).without(patch)
     for kept in (answer.mask, *answer.alternatives):
-        assert (kept.logits[:2, :2, :2] == BACKGROUND_LOGIT).all()
-        assert np.count_nonzero(kept.logits == 3) == logits.size - 8
+        assert (kept.values[:2, :2, :2] == BACKGROUND_LOGIT).all()
+        assert np.count_nonzero(kept.values == 3) == logits.size - 8
     assert (logits == 3).all()
     assert Answer(field, ()).without(None).mask is field

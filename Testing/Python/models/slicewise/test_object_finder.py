@@ -115,7 +115,7 @@ def test_where_the_network_sees_nothing_the_mask_is_small_not_an_error():
     network = KnowingNetwork([nothing])
     stacks = stacks_around(ball(geometry, (30, 30, 12), 8), geometry)
     answer = in_roi(stacks, Roi.from_box((30, 30, 12), (20, 20, 14)), network, Watch())
-    assert not (answer.mask.logits > 0).any()
+    assert not (answer.mask.values > 0).any()
 
 
 def test_an_roi_beside_the_volume_is_refused():
@@ -272,7 +272,7 @@ def test_a_correction_leaves_the_answer_that_it_corrects_as_it_was():
     geometry = Geometry(np.diag([1.5, 1.5, 2, 1]), (24, 50, 60))
     truth = ball(geometry, (30, 36, 24), 12)
     answer = found_in(roi_round(truth, geometry), [truth], geometry)[1]
-    before = answer.mask.logits.copy()
+    before = answer.mask.values.copy()
     image = Image(image_of(truth, geometry).voxels, geometry)
     corrected(image, answer, Point((30, 36, 24), False), [], lambda ras: None, Watch())
-    assert np.array_equal(answer.mask.logits, before)
+    assert np.array_equal(answer.mask.values, before)

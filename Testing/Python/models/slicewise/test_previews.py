@@ -64,7 +64,7 @@ def test_whether_somebody_looks_or_not_the_answer_is_the_same(answer_of):
     for looker in (Looker(), Looker(looks=False)):
         answer = answer_of(looker)
         assert looker.offered > 3
-        assert np.array_equal(answer.mask.logits, plain.mask.logits)
+        assert np.array_equal(answer.mask.values, plain.mask.values)
         assert answer.mask.start == plain.mask.start
         assert len(answer.alternatives) == len(plain.alternatives)
 

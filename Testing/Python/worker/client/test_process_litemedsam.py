@@ -58,5 +58,5 @@ def test_a_click_can_be_looked_ahead_cancelled_and_asked_again(pump):
     assert pump.client.info.pid == pid
     mask = np.zeros(IMAGE.voxels.shape, dtype=bool)
     patch = proposal.patch()
-    mask[tuple(slice(a, b) for a, b in zip(patch.start, patch.stop, strict=True))] = patch.mask
+    mask[tuple(slice(a, b) for a, b in zip(patch.start, patch.stop, strict=True))] = patch.values
     assert dice(mask, IMAGE.voxels > 120) > 0.85

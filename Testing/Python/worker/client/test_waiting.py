@@ -26,14 +26,14 @@ def request(pump, behaviour=None, **more):
 def test_the_answer_is_what_the_worker_says(pump, client):
     told = []
     proposal = client.propose(request(pump), lambda *what: told.append(what))
-    assert proposal.patch().mask.any()
+    assert proposal.patch().values.any()
     assert told[0][0] == 0 and told[-1] == (1, 1, "Done")
 
 
 def test_another_alternative_is_given_when_asked_for(pump, client):
     best = client.propose(request(pump))
     other = client.propose(request(pump, alternative=1))
-    assert other.patch().mask.sum() < best.patch().mask.sum()
+    assert other.patch().values.sum() < best.patch().values.sum()
     assert other.alternatives == best.alternatives == 1
 
 
