@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from Accuracy.rows import read_rows
 from Accuracy.summary import ObjectScores, mean_of, objects_of
-from SAMSegmentLib.evaluation.report import read_rows, write_rows
+from SAMSegmentLib.evaluation.report import write_rows
 
 RESULTS = Path(__file__).with_name("results")
 COLUMNS = (

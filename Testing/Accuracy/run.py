@@ -21,6 +21,7 @@ import numpy as np
 from Accuracy.clicks_plot import save_clicks_plot
 from Accuracy.contenders import CACHE_BYTES, PLAIN_RULE, Contender, contenders
 from Accuracy.kept import RESULTS, compare, keep, kept_rows
+from Accuracy.rows import append_rows
 from Accuracy.structures import ScoredCase, Structure, chosen, scored_cases, truth_of
 from Accuracy.summary import objects_of, summary
 from Accuracy.worst import Finished, Worst
@@ -31,7 +32,6 @@ from SAMSegmentLib.evaluation.cases import LabelledImage
 from SAMSegmentLib.evaluation.protocol import PROTOCOLS, EncoderClock, Protocol, Step, run
 from SAMSegmentLib.evaluation.report import (
     Subject,
-    append_rows,
     markdown_table,
     measured,
     number,

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
-from ..core.errors import InputError
 from ..core.geometry import Geometry
 from ..core.outputs import atomic_output
 from .protocol import Protocol, Step
@@ -37,17 +37,7 @@ COLUMNS = (
     "encoder_passes",
 )
 # A case may have a file name that is not UTF-8.
-_AS_CSV = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
-_READ = {
-    "goal": lambda text: text == "True",
-    "voxels": int,
-    "volume_ml": float,
-    "slice_thickness_mm": float,
-    "dsc": float,
-    "nsd": float,
-    "seconds": float,
-    "encoder_passes": int,
-}
+AS_CSV = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
 
 
 @dataclass(frozen=True)
@@ -117,29 +107,9 @@ def write_rows(
     """
     with (
         atomic_output(Path(path), overwrite, inputs) as unfinished,
-        unfinished.open("w", **_AS_CSV) as file,
+        unfinished.open("w", **AS_CSV) as file,
     ):
-        _writer(file, columns, rows, header=True)
-
-
-def append_rows(path: Path, rows: Iterable[dict], columns: Sequence[str] = COLUMNS) -> None:
-    """Adds rows to a CSV file, which is made if there is none."""
-    new = not path.exists()
-    with path.open("a", **_AS_CSV) as file:
-        _writer(file, columns, rows, header=new)
-
-
-def read_rows(path: Path) -> list[dict]:
-    """The rows of a CSV file that was written here, numbers as numbers.
-
-    Raises:
-        InputError: if it is no such file.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [_parsed(row) for row in csv.DictReader(file, strict=True)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path} is not a table of scores: {error}.") from error
+        write_table(file, columns, rows, header=True)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -153,15 +123,9 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _parsed(row: dict) -> dict:
-    # So does csv mark cells without a column, and columns without a cell.
-    if None in row or None in row.values():
-        raise ValueError("a row has not as many cells as the header")
-    return {key: _READ.get(key, str)(text) for key, text in row.items()}
-
-
-def _writer(file, columns: Sequence[str], rows: Iterable[dict], header: bool) -> None:
-    # Unix line ends: kept results are text files of the repository.
+def write_table(file: TextIO, columns: Sequence[str], rows: Iterable[dict], header: bool) -> None:
+    """Writes rows, after a header if there is none yet; keys without a column are left out."""
+    # With Unix line ends, because kept results are text files of the repository.
     writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
     if header:
         writer.writeheader()

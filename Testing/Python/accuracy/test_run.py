@@ -8,12 +8,12 @@ import SimpleITK as sitk
 
 from Accuracy import run as accuracy
 from Accuracy.contenders import PLAIN_RULE, Contender, contenders
+from Accuracy.rows import read_rows
 from Accuracy.structures import ScoredCase, Structure
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.core.prediction import Prediction
 from SAMSegmentLib.evaluation.protocol import CLICKS_ALONE, ROI_ALONE, ROI_THEN_CLICKS
-from SAMSegmentLib.evaluation.report import read_rows
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ball, ct_with_ball, grid

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from Accuracy.rows import read_rows
 from SAMSegmentLib.__main__ import main
 from SAMSegmentLib.cli import evaluate as command
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.core.prediction import Cost, Prediction
-from SAMSegmentLib.evaluation.report import read_rows
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ball, ct_with_ball, grid
 

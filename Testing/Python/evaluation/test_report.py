@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from Accuracy.rows import append_rows, read_rows
 from SAMSegmentLib.core.errors import InputError, WriteError
 from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.evaluation import report
@@ -12,10 +13,8 @@ from SAMSegmentLib.evaluation.protocol import ROI_THEN_CLICKS, Step
 from SAMSegmentLib.evaluation.report import (
     COLUMNS,
     Subject,
-    append_rows,
     markdown_table,
     measured,
-    read_rows,
     rows_of,
     write_rows,
 )
@@ -76,7 +75,7 @@ def test_a_file_stays_as_it_was_when_writing_fails(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(report, "_writer", fail)
+    monkeypatch.setattr(report, "write_table", fail)
     with pytest.raises(WriteError, match="disk full"):
         write_rows(path, rows(case="b"))
     assert path.read_bytes() == before
