@@ -499,132 +499,30 @@
     </message>
 </context>
 <context>
-    <name>common.settings</name>
+    <name>common.device_settings</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/device_settings.py"/>
         <source>automatic</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/device_settings.py"/>
         <source>graphics card (CUDA)</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/device_settings.py"/>
         <source>graphics card (Apple)</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/device_settings.py"/>
         <source>processor</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/common/settings.py"/>
+        <location filename="SAMSegment/SAMSegmentLib/ui/common/device_settings.py"/>
         <source>graphics card {number} (CUDA)</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>effect.applying</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/applying.py"/>
-        <source>Applied. Ctrl+Z takes it back; more points correct it.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>effect.asking</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
-        <source>Preparing ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
-        <source>Something went wrong: {error}. The prompts are kept.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
-        <source>Other segments have changed, and keep their voxels: look again, then Apply.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
-        <source>Starting the model ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
-        <source>The model found nothing here: add a positive point or change the ROI.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
-        <source>Correct with more points, or Apply.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/asking.py"/>
-        <source>{message}, about {seconds} s left</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>effect.idle_status</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/idle_status.py"/>
-        <source>Select a source volume and a segment.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/idle_status.py"/>
-        <source>{model} is not installed: download it above, or choose another model.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>effect.keeping</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>Prompts correct what the segment holds, as the last ones did (Start from).</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>Time point {time}.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>The prompts were placed at {time}.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>The segment has moved since its prompts were placed: they moved with it.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>The segment or the volume has moved since its prompts were placed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>The segment was changed since its prompts were placed</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>An earlier version did not note where the prompts belong</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/keeping.py"/>
-        <source>they are left out, and new ones correct what the segment holds (Start from).</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -675,40 +573,38 @@
     </message>
 </context>
 <context>
-    <name>effect.readings</name>
+    <name>effect.prompt_persistence</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
-        <source>Mask {number} of {count}.</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/prompt_persistence.py"/>
+        <source>Prompts correct what the segment holds, as the last ones did (Start from).</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>effect.requester</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/requester.py"/>
+        <source>Preparing ...</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
-        <source>The model is still at work: other masks can be seen when it is done.</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/requester.py"/>
+        <source>Something went wrong: {error}. The prompts are kept.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
-        <source>There is no proposal: place a point or draw an ROI first.</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/requester.py"/>
+        <source>Other segments have changed, and keep their voxels: look again, then Apply.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
-        <source>The points after the first prompt say already which object is meant: without them (key U takes back) other masks can be seen.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/readings.py"/>
-        <source>The model has only one mask for these prompts.</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/requester.py"/>
+        <source>Starting the model ...</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
 <context>
     <name>effect.session</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
-        <source>Select a source volume and a segment.</source>
-        <translation type="unfinished"></translation>
-    </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
         <source>Cancelled. The prompts are kept.</source>
@@ -717,6 +613,99 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
         <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
+    <name>effect.status_texts</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Select a source volume and a segment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>{model} is not installed: download it above, or choose another model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>{message}, about {seconds} s left</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The model found nothing here: add a positive point or change the ROI.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Correct with more points, or Apply.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Mask {number} of {count}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Applied. Ctrl+Z takes it back; more points correct it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The model is still at work: other masks can be seen when it is done.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>There is no proposal: place a point or draw an ROI first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The points after the first prompt say already which object is meant: without them (key U takes back) other masks can be seen.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The model has only one mask for these prompts.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Time point {time}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The prompts were placed at {time}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The segment has moved since its prompts were placed: they moved with it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The segment or the volume has moved since its prompts were placed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>The segment was changed since its prompts were placed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>An earlier version did not note where the prompts belong</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>they are left out, and new ones correct what the segment holds (Start from).</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

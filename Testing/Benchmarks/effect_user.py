@@ -39,8 +39,8 @@ class User:
         self.session = self.editor.effectByName("SAM Segment").self()._session
 
     @property
-    def asking(self):
-        return self.session._asking
+    def requester(self):
+        return self.session._requester
 
     @property
     def client(self):
@@ -48,7 +48,7 @@ class User:
 
     def wait(self, condition) -> None:
         if not self.application.wait(condition, PATIENCE_S):
-            raise SystemExit(f"It took too long: {self.asking.status}")
+            raise SystemExit(f"It took too long: {self.requester.status}")
 
     def ready(self) -> float:
         """Waits for the worker; seconds."""
@@ -62,8 +62,8 @@ class User:
         self.application.scene.GetFirstNodeByName(name).AddControlPointWorld(*ras)
 
     def answered(self) -> None:
-        self.wait(lambda: self.asking.is_busy)
-        self.wait(lambda: not self.asking.is_busy)
+        self.wait(lambda: self.requester.is_busy)
+        self.wait(lambda: not self.requester.is_busy)
         self.wait(lambda: not self.session._steps.is_running("show"))
 
     def close(self) -> None:

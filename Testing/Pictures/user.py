@@ -54,8 +54,8 @@ class User:
         return [p for p in self.application.errors if p.exception is not None]
 
     @property
-    def is_asking(self) -> bool:
-        return self.effect._session._asking.is_busy
+    def is_busy(self) -> bool:
+        return self.effect._session._requester.is_busy
 
     def choose_segment(self, segment_id: str) -> None:
         self.editor.setCurrentSegmentID(segment_id)
@@ -82,8 +82,8 @@ class User:
         """Waits until the worker has answered, and the preview and its surface are drawn."""
         from SAMSegmentLib.ui.effect.proposal_view import SHOW, SURFACE, SURFACE_DELAY_MS
 
-        self.wait(lambda: self.is_asking)
-        self.wait(lambda: not self.is_asking)
+        self.wait(lambda: self.is_busy)
+        self.wait(lambda: not self.is_busy)
         steps = self.effect._session._steps
         self.wait(lambda: not steps.is_running(SHOW))
         # It begins when the user stops to look, and may be done at once.

@@ -73,7 +73,7 @@ def test_the_states_are_what_they_are_called(application, client):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_status_lines_are_readable_on_both_themes(user, theme):
     from Pictures import themes
-    from SAMSegmentLib.ui.common.status_style import COLORS
+    from SAMSegmentLib.ui.common.status import COLORS
     from SAMSegmentLib.ui.effect.panel_state import PanelState
 
     themes.use(theme)

@@ -58,7 +58,7 @@ class PointList:
     Attributes:
         positive: sign of its points.
         hidden, node: the vtkMRMLMarkupsFiducialNode.
-        in_use: False between `put_away` and `take_out`.
+        in_use: False between `hide` and `reset`.
         has_lost: whether a point had no position when `placed` looked.
 
     Which point is which is kept in the control points' descriptions: Slicer gives the ID of a
@@ -71,13 +71,13 @@ class PointList:
         self.node = self.hidden.node
         self._set_style()
 
-    def put_away(self) -> None:
+    def hide(self) -> None:
         """Empties it and takes it out of the views; it stays in the scene."""
         self.in_use = False
         self._empty()
         self.hidden.display.SetVisibility(False)
 
-    def take_out(self) -> None:
+    def reset(self) -> None:
         """Makes it as it was when it was new, whatever was done with it."""
         self.in_use = True
         self._empty()
@@ -136,7 +136,7 @@ class PointList:
             points.append(PlacedPoint(number, point, index))
         return points
 
-    def mend(self, places: Mapping[int, tuple[float, float, float]]) -> int:
+    def remove_lost(self, places: Mapping[int, tuple[float, float, float]]) -> int:
         """Puts points without a position where they were (world RAS, mm, by number), or removes
         them; how many there were."""
         lost = [index for index, ras in self._defined() if not np.isfinite(ras).all()]

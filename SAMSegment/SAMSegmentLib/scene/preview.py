@@ -13,7 +13,7 @@ from .hidden_nodes import HiddenNode
 from .hierarchy import add_hidden_item, remove_hidden_item
 from .observers import Observers
 from .segments import LABELMAP
-from .steps import Steps, finish, slabs
+from .steps import Steps, slabs
 from .surface import surface_steps
 
 NODE_NAME, SEGMENT_ID = "SAM Segment preview", "preview"
@@ -32,7 +32,7 @@ class Preview:
     filling, with an opacity of its own; the segment keeps the thin outline and denser filling that
     the user gave it.
 
-    Its node is neither saved nor listed. If somebody deletes it, the next `show` makes a new one.
+    Its node is neither saved nor listed. If somebody deletes it, `show_steps` makes a new one.
     """
 
     def __init__(self, scene, segmentation_node, opacity: float = FILL_OPACITY) -> None:
@@ -46,7 +46,7 @@ class Preview:
         self._shown: tuple[Proposal, SegmentationGrid] | None = None
         self._threshold = 0.5
         self._color = (1.0, 1.0, 0.0)
-        self._is_away = False
+        self._is_hidden = False
         self._observers = Observers()
 
     @property
@@ -77,27 +77,29 @@ class Preview:
             Whether there was none, so that markups of before lie under it.
         """
         is_new = not self.alive
-        self._have_node()
+        self._ensure_node()
         return is_new
 
-    def put_away(self) -> None:
+    def hide_node(self) -> None:
         """Empties its node and hides it also from the hierarchy, until it is needed again.
 
         To add a node to the scene or to remove one is slow in Slicer.
         """
         self.hide()
-        if not self.alive or self._is_away:
+        if not self.alive or self._is_hidden:
             return
-        self._is_away = True
+        self._is_hidden = True
         self._hidden.display.SetVisibility(False)
         self._hidden.node.SetAndObserveTransformNodeID(None)
         # The last: Slicer logs an error for each change without an item.
         remove_hidden_item(self._hidden.node)
 
-    def show(
+    def show_steps(
         self, proposal: Proposal, volume_to_world, threshold: float = 0.5, segment_id=None
-    ) -> None:
-        """Shows a proposal at once; a 3D surface stays as it is until `update_surface`.
+    ) -> Steps[None]:
+        """Shows a proposal, in steps of about a millisecond; boxes may hold 1e7 voxels and more.
+
+        A 3D surface stays as it is until `update_surface`.
 
         Args:
             proposal: on the reference grid of the segmentation.
@@ -108,15 +110,9 @@ class Preview:
         Raises:
             InputError: if the segmentation's geometry is not the proposal's any more.
         """
-        finish(self.showing(proposal, volume_to_world, threshold, segment_id))
-
-    def showing(
-        self, proposal: Proposal, volume_to_world, threshold: float = 0.5, segment_id=None
-    ) -> Steps[None]:
-        """As `show`, in steps of about a millisecond: for boxes of tens of millions of voxels."""
         grid = grid_under(proposal, self._segmentation_node, volume_to_world)
         level = level_of(threshold)
-        self._have_node()
+        self._ensure_node()
         self._set_color(segment_id)
         mask = np.empty(proposal.levels.shape, dtype=bool)
         for part in slabs(mask.shape):
@@ -126,14 +122,10 @@ class Preview:
         if not self.alive:
             return
         self._mask, self._threshold, self._shown = mask, threshold, (proposal, grid)
-        self._put()
+        self._draw()
 
-    def set_threshold(self, threshold: float) -> None:
-        """Shows what is more probable than another threshold (0.01 to 0.99), at once."""
-        finish(self.setting_threshold(threshold))
-
-    def setting_threshold(self, threshold: float) -> Steps[None]:
-        """As `set_threshold`, in steps of about a millisecond."""
+    def threshold_steps(self, threshold: float) -> Steps[None]:
+        """Shows what is more probable than another threshold (0.01 to 0.99), in short steps."""
         level = level_of(threshold)
         self._threshold = threshold
         shown = self._shown
@@ -150,12 +142,12 @@ class Preview:
             yield
             if self._shown is not shown or not self.alive:
                 return
-        self._tell()
+        self._redraw()
 
     def set_opacity(self, opacity: float) -> None:
         """Opacity of the filling in slice views, 0 (outline only) to 1."""
         self._opacity = opacity
-        if self.alive and not self._is_away:
+        if self.alive and not self._is_hidden:
             self._hidden.display.SetOpacity2DFill(opacity)
 
     def update_surface(self) -> Steps[None]:
@@ -186,11 +178,11 @@ class Preview:
     def hide(self) -> None:
         """Shows nothing, and gives the voxels' memory back; the node stays."""
         self._shown = self._mask = None
-        if self.alive and not self._is_away:
+        if self.alive and not self._is_hidden:
             self.remove_surface()
-            self._be_quiet()
+            self._detach_observers()
             self._image.Initialize()
-            self._tell()
+            self._redraw()
 
     def remove(self) -> None:
         """Takes the node out of the scene, and listens to nothing any more."""
@@ -199,12 +191,12 @@ class Preview:
         if hidden is not None:
             hidden.remove()
 
-    def _have_node(self) -> None:
+    def _ensure_node(self) -> None:
         if not self.alive:
             self._make_node()
-        elif self._is_away:
+        elif self._is_hidden:
             add_hidden_item(self._hidden.node)
-            self._is_away = False
+            self._is_hidden = False
             self._follow_transform()
             self._set_style()
 
@@ -239,31 +231,31 @@ class Preview:
         node, scene = self._segmentation_node, self._scene
         changes = [slicer.vtkMRMLTransformableNode.TransformModifiedEvent]
         self._observers.add(node, changes, self._follow_transform)
-        self._observers.add(scene, [scene.NodeRemovedEvent], self._let_go_if_removed)
+        self._observers.add(scene, [scene.NodeRemovedEvent], self._forget_if_removed)
         self._observers.add(scene, [scene.StartCloseEvent], self._forget)
 
     def _follow_transform(self) -> None:
         transform_id = self._segmentation_node.GetTransformNodeID()
-        if self._is_away or not self.alive:
+        if self._is_hidden or not self.alive:
             return
         if self._hidden.node.GetTransformNodeID() != transform_id:
             self._hidden.node.SetAndObserveTransformNodeID(transform_id)
 
-    def _let_go_if_removed(self) -> None:
-        if not self.alive or (self._is_away and self._segmentation_node.GetScene() is None):
+    def _forget_if_removed(self) -> None:
+        if not self.alive or (self._is_hidden and self._segmentation_node.GetScene() is None):
             self.remove()
 
     def _forget(self) -> None:
         self._observers.release()
         self._hidden = self._image = self._mask = self._shown = None
-        self._is_away = False
+        self._is_hidden = False
 
     def _segment(self):
         return self._hidden.node.GetSegmentation().GetSegment(SEGMENT_ID)
 
-    def _put(self) -> None:
+    def _draw(self) -> None:
         proposal, grid = self._shown
-        self._be_quiet()
+        self._detach_observers()
         if self._mask.size == 0:
             self._image.Initialize()
         else:
@@ -272,16 +264,16 @@ class Preview:
             voxels = numpy_to_vtk(self._mask.view(np.uint8).ravel())
             image.GetPointData().SetScalars(voxels)
             self._image.ShallowCopy(image)
-        self._tell()
+        self._redraw()
 
-    def _be_quiet(self) -> None:
+    def _detach_observers(self) -> None:
         """Keeps the segmentation from dropping the surface because the voxels change.
 
         It listens to each labelmap, and begins again when the segment is modified.
         """
         self._image.RemoveObservers(vtk.vtkCommand.ModifiedEvent)
 
-    def _tell(self) -> None:
+    def _redraw(self) -> None:
         """Makes the views look at the voxels again."""
         scalars = self._image.GetPointData().GetScalars()
         if scalars is not None:

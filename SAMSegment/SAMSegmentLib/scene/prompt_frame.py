@@ -31,14 +31,14 @@ from .volumes import image_from_volume
 MOST_KNOWN = 64
 
 
-class Standing(Enum):
+class PromptStatus(Enum):
     """What became of the place of stored prompts."""
 
     SAME = "same"
     #: Segment and volume were moved together, and the prompts can go along.
     MOVED = "moved"
     #: They were moved apart: the prompts cannot be right for both.
-    PARTED = "parted"
+    MOVED_APART = "moved apart"
     #: The segment's voxels are others: what the prompts make would undo somebody's work.
     EDITED = "edited"
     #: An earlier version stored the prompts in world RAS, and not what they lay in.
@@ -47,7 +47,7 @@ class Standing(Enum):
     @property
     def is_stale(self) -> bool:
         """Whether a mask made from the prompts must not replace what the segment holds."""
-        return self not in (Standing.SAME, Standing.MOVED)
+        return self not in (PromptStatus.SAME, PromptStatus.MOVED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,22 +133,22 @@ def frame_of(segmentation_node, segment_id: str, volume_node=None) -> PromptFram
     return PromptFrame(own_to_world, grid, volume_node.GetID(), content)
 
 
-def standing_of(before: PromptFrame | None, now: PromptFrame) -> tuple[Standing, np.ndarray]:
+def prompt_status(before: PromptFrame | None, now: PromptFrame) -> tuple[PromptStatus, np.ndarray]:
     """What became of prompts, and the 4x4 that takes them along, in the segmentation's own RAS."""
     if before is None:
-        return (Standing.SAME if now.content is None else Standing.UNKNOWN), np.eye(4)
+        return (PromptStatus.SAME if now.content is None else PromptStatus.UNKNOWN), np.eye(4)
     image = _image_motion(before, now)
     if now.content is None:
         # There is nothing to lose: prompts mean what lies in the image.
         motion = np.eye(4) if image is None else image
     elif before.content is None or before.content.digest != now.content.digest:
-        return Standing.EDITED, np.eye(4) if image is None else image
+        return PromptStatus.EDITED, np.eye(4) if image is None else image
     else:
         motion = now.content.geometry.ijk_to_ras @ before.content.geometry.ras_to_ijk
         if image is not None and not _agree(motion, image, before):
-            return Standing.PARTED, motion
+            return PromptStatus.MOVED_APART, motion
     in_place = _agree(now.to_world @ motion, before.to_world, before)
-    return (Standing.SAME if in_place else Standing.MOVED), motion
+    return (PromptStatus.SAME if in_place else PromptStatus.MOVED), motion
 
 
 def is_in_place(before: PromptFrame, now: PromptFrame) -> bool:

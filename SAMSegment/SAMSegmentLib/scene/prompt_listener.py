@@ -20,7 +20,7 @@ class PromptListener:
         """Points were removed, by themselves or with their list."""
 
     def position_lost(self) -> None:
-        """A point has no position (NaN): see `PromptNodes.mend`."""
+        """A point has no position (NaN): see `PromptNodes.remove_lost_points`."""
 
     def roi_changed(self) -> None:
         """The ROI was drawn, changed and let go, or its node removed."""

@@ -88,7 +88,7 @@ class PromptNodes:
                 if points is None:
                     points = self._lists[_key(sign)] = PointList(self._scene, sign)
                 else:
-                    points.take_out()
+                    points.reset()
             self._watch(_key(sign), points.node)
         return self._lists[_key(positive)].node
 
@@ -198,11 +198,11 @@ class PromptNodes:
             node = self._list_of(placed).node
             node.SetNthControlPointPositionWorld(placed.index, *point.ras)
 
-    def mend(self) -> int:
+    def remove_lost_points(self) -> int:
         """Puts points that lost their position where they were, or removes them; how many."""
         places = {number: placed.point.ras for number, placed in self._known.items()}
         with self._quietly():
-            count = sum(points.mend(places) for points in self._lists.values())
+            count = sum(points.remove_lost(places) for points in self._lists.values())
         if count:
             self._take_note()
         return count
@@ -226,7 +226,7 @@ class PromptNodes:
         """Listens to nothing any more; the nodes stay, and what was last read of them."""
         self._observers.release()
 
-    def put_away(self) -> None:
+    def hide_nodes(self) -> None:
         """Removes all prompts and hides our empty lists, which are used again when they are needed.
 
         To add a node to the scene or to remove one is slow in Slicer.
@@ -235,7 +235,7 @@ class PromptNodes:
         with self._quietly():
             for key, points in self._lists.items():
                 self._forget_node(key, points.node)
-                points.put_away()
+                points.hide()
 
     def remove_nodes(self) -> None:
         """Takes our nodes out of the scene, listens to nothing, and forgets all prompts."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..core.errors import InputError
 from ..core.prompts import DAMAGE, Prompts
 from ..core.proposal import HIGHEST_THRESHOLD, LOWEST_THRESHOLD
-from .prompt_frame import Standing, frame_of, standing_of
+from .prompt_frame import PromptStatus, frame_of, prompt_status
 from .provenance import LIVE_TAGS, SETTINGS, TIME_POINT, placed_prompts_of, placed_tags
 from .segments import get_segment
 from .tags import set_tags, tag_of, unnoticed
@@ -29,7 +29,7 @@ class StoredPrompts:
         threshold: probability, 0.01 to 0.99.
         from_content: the answer starts from what the segment holds.
         time_point: of the volume, when the prompts were placed; None if it is in no sequence.
-        standing: whether they still mean what they meant; said by `restore`.
+        status: whether they still mean what they meant; said by `restore`.
     """
 
     prompts: Prompts
@@ -37,7 +37,7 @@ class StoredPrompts:
     threshold: float = 0.5
     from_content: bool = False
     time_point: TimePoint | None = None
-    standing: Standing = Standing.SAME
+    status: PromptStatus = PromptStatus.SAME
 
 
 def store(segmentation_node, segment_id: str, stored: StoredPrompts, volume=None) -> bool:
@@ -83,7 +83,7 @@ def restore(segmentation_node, segment_id: str, volume=None) -> StoredPrompts | 
     if placed is None:
         return None
     frame = frame_of(segmentation_node, segment_id, volume)
-    standing, motion = standing_of(placed.frame, frame)
+    status, motion = prompt_status(placed.frame, frame)
     model, threshold, from_content = _settings_of(segment)
     time_point = tag_of(segment, TIME_POINT)
     return StoredPrompts(
@@ -92,7 +92,7 @@ def restore(segmentation_node, segment_id: str, volume=None) -> StoredPrompts | 
         threshold,
         from_content,
         None if time_point is None else TimePoint.from_tag(time_point),
-        standing,
+        status,
     )
 
 

@@ -7,7 +7,7 @@ import slicer
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.scene import provenance
-from SAMSegmentLib.scene.prompt_frame import Standing
+from SAMSegmentLib.scene.prompt_frame import PromptStatus
 from SAMSegmentLib.scene.prompt_store import restore
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.tags import tag_of
@@ -203,7 +203,7 @@ class TestFiles:
         segment = segmentation.GetSegmentation().GetSegment(segment_id)
         assert {name: tag_of(segment, name) for name in MADE} == MADE
         kept = restore(segmentation, segment_id, volume)
-        assert kept.standing is Standing.SAME
+        assert kept.status is PromptStatus.SAME
         shift = kept.prompts.roi.box_to_ras - PROMPTS.roi.box_to_ras
         assert np.abs(shift).max() < 1e-9
         assert segment.GetTerminology() == LIVER

@@ -29,23 +29,23 @@ class TestOwnPoints:
         before = user.points()
         user.list().AddControlPoint((0, value, 0))
         assert user.points() == before and user.heard.flush() == []
-        assert user.nodes.mend() == 1
+        assert user.nodes.remove_lost_points() == 1
         assert user.list().GetNumberOfControlPoints() == 1
-        assert user.nodes.mend() == 0
+        assert user.nodes.remove_lost_points() == 0
 
     @pytest.mark.parametrize("value", BROKEN)
     def test_one_that_loses_its_position_goes_back_to_it(self, user, value):
         before, ids = user.points(), user.nodes.ids
         user.list().SetNthControlPointPosition(0, value, 0, 0)
         assert user.points() == before and user.nodes.ids == ids
-        assert user.nodes.mend() == 1
+        assert user.nodes.remove_lost_points() == 1
         assert tuple(user.list().GetNthControlPointPositionWorld(0)) == (1, 2, 3)
         assert user.points() == before and user.heard.flush() == []
 
     def test_the_next_click_counts_as_ever(self, user):
         user.list().AddControlPoint((0, math.nan, 0))
         user.click((7, 8, 9))
-        user.nodes.mend()
+        user.nodes.remove_lost_points()
         assert user.points()[-1] == ((7, 8, 9), True) and len(user.points()) == 3
         assert user.labels(True) == ["1", "3"]
 

@@ -46,7 +46,10 @@ class Case:
 
     def show(self, threshold=0.5, proposal=None):
         proposal = self.proposal if proposal is None else proposal
-        self.preview.show(proposal, world_of(self.volume), threshold, "Liver")
+        finish(self.preview.show_steps(proposal, world_of(self.volume), threshold, "Liver"))
+
+    def set_threshold(self, threshold):
+        finish(self.preview.threshold_steps(threshold))
 
     def seen(self):
         """World RAS of the voxels shown, sorted."""
@@ -85,7 +88,7 @@ class TestVoxels:
     @pytest.mark.parametrize("thresholds", [(0.5, 0.9), (0.9, 0.05), (0.3, 0.3)])
     def test_the_threshold_can_be_moved(self, case, thresholds):
         case.show(thresholds[0])
-        case.preview.set_threshold(thresholds[1])
+        case.set_threshold(thresholds[1])
         assert case.preview.threshold == thresholds[1]
         assert len(case.seen()) == np.count_nonzero(case.proposal.box_mask(thresholds[1]))
 
@@ -112,7 +115,7 @@ class TestVoxels:
         case.show()
         geometry = target_geometry(case.segmentation, world_of(case.volume))
         case.show(proposal=Proposal(np.zeros((0, 0, 0), np.int8), (0, 0, 0), geometry))
-        case.preview.set_threshold(0.4)
+        case.set_threshold(0.4)
         finish(case.preview.update_surface())
         assert len(case.seen()) == 0
 
@@ -126,12 +129,12 @@ class TestVoxels:
     def test_the_proposal_is_not_changed(self, case):
         levels = case.proposal.levels.copy()
         case.show()
-        case.preview.set_threshold(0.2)
+        case.set_threshold(0.2)
         np.testing.assert_array_equal(case.proposal.levels, levels)
 
     def test_a_threshold_that_is_overtaken_gives_way(self, case):
         case.show()
-        steps = case.preview.setting_threshold(0.05)
+        steps = case.preview.threshold_steps(0.05)
         next(steps)
         bigger = case.propose(9)
         case.show(proposal=bigger)
@@ -143,7 +146,7 @@ class TestVoxels:
         told = []
         event = slicer.vtkSegmentation.RepresentationModified
         case.preview.node.AddObserver(event, lambda *_: told.append(1))
-        case.preview.set_threshold(0.4)
+        case.set_threshold(0.4)
         assert len(told) == 1
         case.show()
         assert len(told) == 2
@@ -155,7 +158,7 @@ class TestSurroundings:
         case.preview.remove()
         before = snapshot(case.scene)
         case.show()
-        case.preview.set_threshold(0.4)
+        case.set_threshold(0.4)
         case.preview.set_opacity(0.1)
         finish(case.preview.update_surface())
         ours = (case.preview.node, case.preview.node.GetDisplayNode())
@@ -229,7 +232,7 @@ class TestSurroundings:
 
 class TestRemoval:
     def use(self, preview):
-        preview.set_threshold(0.4)
+        finish(preview.threshold_steps(0.4))
         preview.set_opacity(0.5)
         finish(preview.update_surface())
         preview.remove_surface()
@@ -288,14 +291,14 @@ class TestRemoval:
         case.show()
         assert case.previews() == 1
 
-    @pytest.mark.parametrize("what", ["showing", "setting_threshold", "update_surface"])
+    @pytest.mark.parametrize("what", ["show_steps", "threshold_steps", "update_surface"])
     @pytest.mark.parametrize("how", ["node", "remove", "scene", "hide"])
     def test_at_any_step(self, builder, what, how):
         case = Case(builder)
         case.show()
         arguments = {
-            "showing": (case.proposal, world_of(case.volume)),
-            "setting_threshold": (0.2,),
+            "show_steps": (case.proposal, world_of(case.volume)),
+            "threshold_steps": (0.2,),
             "update_surface": (),
         }[what]
         steps = getattr(case.preview, what)(*arguments)
@@ -400,7 +403,7 @@ class TestSurface:
 
     def test_it_stays_until_the_next_one_is_ready(self, builder):
         case, surface = self.poly_data(builder, "oblique")
-        case.preview.set_threshold(0.9)
+        case.set_threshold(0.9)
         case.show(proposal=case.propose(8))
         case.show()
         assert case.surface() is surface

@@ -10,7 +10,7 @@ from SAMSegmentLib.core.prediction import Prediction
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.scene import provenance
 from SAMSegmentLib.scene.grid import reference_grid
-from SAMSegmentLib.scene.prompt_frame import Standing
+from SAMSegmentLib.scene.prompt_frame import PromptStatus
 from SAMSegmentLib.scene.prompt_store import StoredPrompts, restore, store
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.segments import LABELMAP
@@ -69,15 +69,15 @@ class Case:
     def restored(self, segmentation=None, volume=None) -> StoredPrompts:
         return restore(segmentation or self.segmentation, self.id, volume or self.volume)
 
-    def check_stay(self, standing=Standing.SAME) -> None:
+    def check_stay(self, status=PromptStatus.SAME) -> None:
         """The prompts are at the same voxels of the volume as they were."""
         kept = self.restored()
-        assert kept.standing is standing
+        assert kept.status is status
         assert far_apart(kept.prompts, self.prompts) < 1e-6
 
-    def check_follow(self, standing=Standing.MOVED) -> None:
+    def check_follow(self, status=PromptStatus.MOVED) -> None:
         """And the segment holds the first point, as before."""
-        self.check_stay(standing)
+        self.check_stay(status)
         kept = self.restored()
         distances = np.linalg.norm(
             world_positions(self.segmentation, self.id) - kept.prompts.points[0].ras, axis=1
@@ -112,7 +112,7 @@ def far_apart(first: Prompts, second: Prompts) -> float:
 @pytest.mark.parametrize("parents", [("none", "none"), ("rotated", "rotated"), ("none", "sheared")])
 class TestMovedTogether:
     def test_nothing_moved(self, builder, grid, parents):
-        Case(builder, grid, *parents).check_follow(Standing.SAME)
+        Case(builder, grid, *parents).check_follow(PromptStatus.SAME)
 
     def test_under_a_transform(self, builder, grid, parents):
         case = Case(builder, grid, *parents)
@@ -128,7 +128,7 @@ class TestMovedTogether:
     def test_hardened_where_it_lies(self, builder, grid, parents):
         case = Case(builder, grid, *parents)
         case.harden()
-        case.check_follow(Standing.SAME)
+        case.check_follow(PromptStatus.SAME)
 
 
 class TestAnyMove:
@@ -143,10 +143,10 @@ class TestAnyMove:
             if hardened:
                 case.harden()
             kept = case.restored()
-            assert not kept.standing.is_stale
+            assert not kept.status.is_stale
             assert far_apart(kept.prompts, case.prompts) < 1e-4
             store(case.segmentation, case.id, StoredPrompts(kept.prompts), case.volume)
-            assert case.restored().standing is Standing.SAME
+            assert case.restored().status is PromptStatus.SAME
         builder.scene.Clear(False)
 
     def test_prompts_stay_on_their_voxels(self):
@@ -161,39 +161,39 @@ class TestApart:
     def test_only_the_segmentation_moved(self, builder):
         case = Case(builder)
         case.move(TURN, case.segmentation)
-        assert case.restored().standing is Standing.PARTED
+        assert case.restored().status is PromptStatus.MOVED_APART
         case.harden(case.segmentation)
-        assert case.restored().standing is Standing.PARTED
+        assert case.restored().status is PromptStatus.MOVED_APART
 
     def test_only_the_volume_moved(self, builder):
         case = Case(builder)
         case.move(TURN, case.volume)
-        assert case.restored().standing is Standing.PARTED
+        assert case.restored().status is PromptStatus.MOVED_APART
 
     def test_only_one_of_both_was_hardened_and_the_other_left_the_transform(self, builder):
         case = Case(builder)
         case.move(TURN)
         case.harden(case.segmentation)
         case.volume.SetAndObserveTransformNodeID(None)
-        assert case.restored().standing is Standing.PARTED
+        assert case.restored().status is PromptStatus.MOVED_APART
 
     def test_moved_one_after_the_other_they_agree_again(self, builder):
         case = Case(builder)
         case.move(TURN, case.volume)
-        assert case.restored().standing is Standing.PARTED
+        assert case.restored().status is PromptStatus.MOVED_APART
         case.segmentation.SetAndObserveTransformNodeID(case.volume.GetTransformNodeID())
         case.check_follow()
 
     def test_the_volume_was_centred(self, builder):
         case = Case(builder)
         slicer.vtkSlicerVolumesLogic().CenterVolume(case.volume)
-        assert case.restored().standing is Standing.PARTED
+        assert case.restored().status is PromptStatus.MOVED_APART
 
     def test_a_hundredth_of_a_voxel_is_rounding_and_a_tenth_is_not(self, builder):
-        for part, standing in ((0.005, Standing.SAME), (0.1, Standing.PARTED)):
+        for part, status in ((0.005, PromptStatus.SAME), (0.1, PromptStatus.MOVED_APART)):
             case = Case(builder, "axis-aligned")
             case.move(affine(offset=(part, 0, 0)), case.volume)
-            assert case.restored().standing is standing
+            assert case.restored().status is status
 
     def test_without_content_prompts_stay_on_the_image(self, builder):
         case = Case(builder)
@@ -211,14 +211,14 @@ class TestOtherVolume:
         case = Case(builder)
         other = builder.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="T2")
         kept = case.restored(volume=other)
-        assert kept.standing is Standing.SAME
+        assert kept.status is PromptStatus.SAME
         assert far_apart(kept.prompts, case.prompts) < 1e-6
 
     def test_after_the_segment_has_moved_it_is_not(self, builder):
         case = Case(builder)
         other = builder.volume(GRIDS["anisotropic"], shape=(5, 6, 7), name="Follow-up")
         case.move(TURN, case.segmentation)
-        assert case.restored(volume=other).standing is Standing.PARTED
+        assert case.restored(volume=other).status is PromptStatus.MOVED_APART
 
 
 class TestCopies:
@@ -233,19 +233,19 @@ class TestCopies:
     def test_into_a_segmentation_at_the_same_place(self, builder):
         case = Case(builder)
         kept = case.restored(self.copy(case))
-        assert kept.standing is Standing.SAME
+        assert kept.status is PromptStatus.SAME
         assert far_apart(kept.prompts, case.prompts) < 1e-6
 
     def test_into_one_that_lies_elsewhere(self, builder):
         case = Case(builder)
-        assert case.restored(self.copy(case, TURN)).standing is Standing.PARTED
+        assert case.restored(self.copy(case, TURN)).status is PromptStatus.MOVED_APART
 
     def test_with_a_copy_of_the_volume_that_lies_there_too(self, builder):
         case = Case(builder)
         target = self.copy(case, TURN)
         volume = builder.volume(GRIDS["oblique"], TURN, SHAPE, name="Copy")
         kept = restore(target, case.id, volume)
-        assert kept.standing is Standing.MOVED
+        assert kept.status is PromptStatus.MOVED
         case.volume = volume
         assert far_apart(kept.prompts, case.prompts) < 1e-6
 
@@ -260,7 +260,7 @@ class TestCopies:
             labelmap, grid.image((0, 0, 0), (80, 80, 80)), labelmap
         )
         target.GetSegmentation().GetSegment(case.id).AddRepresentation(LABELMAP, labelmap)
-        assert case.restored(target).standing is Standing.EDITED
+        assert case.restored(target).status is PromptStatus.EDITED
 
 
 class TestEdited:
@@ -269,7 +269,7 @@ class TestEdited:
         case.writer.write(
             case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
         )
-        assert case.restored().standing is Standing.EDITED
+        assert case.restored().status is PromptStatus.EDITED
 
     def test_undone_again_it_is_as_it_was(self, builder):
         case = Case(builder)
@@ -277,7 +277,7 @@ class TestEdited:
             case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
         )
         case.writer.undo()
-        assert case.restored().standing is Standing.SAME
+        assert case.restored().status is PromptStatus.SAME
 
     def test_by_a_bend_that_is_hardened(self, builder):
         case = Case(builder)
@@ -285,7 +285,7 @@ class TestEdited:
         for node in (case.volume, case.segmentation):
             node.SetAndObserveTransformNodeID(bend.GetID())
             node.HardenTransform()
-        assert case.restored().standing.is_stale
+        assert case.restored().status.is_stale
 
     def test_prompts_that_are_stored_afterwards_are_right_again(self, builder):
         case = Case(builder)
@@ -297,7 +297,7 @@ class TestEdited:
         case = Case(builder)
         case.writer.write(case.segmentation, ball(case.volume, (0.2, 0.2, 0.2), 3), np.eye(4))
         save(case.segmentation, tmp_path / "s.seg.nrrd")
-        assert case.restored().standing is Standing.SAME
+        assert case.restored().status is PromptStatus.SAME
 
 
 class TestEarlierVersion:
@@ -318,7 +318,7 @@ class TestEarlierVersion:
     def test_of_a_segment_with_content_nobody_knows(self, builder):
         case = Case(builder)
         self.old(case, case.id)
-        assert case.restored().standing is Standing.UNKNOWN
+        assert case.restored().status is PromptStatus.UNKNOWN
 
 
 class TestFiles:
@@ -334,7 +334,7 @@ class TestFiles:
             case.segmentation = other.scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
             case.volume = other.scene.GetFirstNodeByName("CT")
             case.builder = SceneBuilder(other)
-            case.check_follow(Standing.SAME)
+            case.check_follow(PromptStatus.SAME)
             case.move(TURN)
             case.check_follow()
         finally:
@@ -348,7 +348,7 @@ class TestFiles:
         storage.SetFileName(str(tmp_path / "s.seg.nrrd"))
         assert storage.ReadData(loaded)
         # Beside the volume where it was, under its transform, the segment is elsewhere ...
-        assert restore(loaded, case.id, case.volume).standing is Standing.PARTED
+        assert restore(loaded, case.id, case.volume).status is PromptStatus.MOVED_APART
         # ... and beside the volume's own file, which knows no transform either, it is not.
         case.segmentation = loaded
         case.volume.SetAndObserveTransformNodeID(None)

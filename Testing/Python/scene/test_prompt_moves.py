@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from SAMSegmentLib.core.prompts import Point, Prompts
-from SAMSegmentLib.scene.prompt_frame import Standing
+from SAMSegmentLib.scene.prompt_frame import PromptStatus
 from SAMSegmentLib.scene.prompt_store import StoredPrompts, restore, store
 from SAMSegmentLib.scene.segments import own_voxels
 from SlicerHost.scene import HeadlessScene
@@ -86,10 +86,10 @@ class Moves(RuleBasedStateMachine):
         unchanged = self.content() == self.content_then
         in_place = np.abs(self.offset() - self.offset_then).max() < 1e-6
         if unchanged and in_place:
-            assert not kept.standing.is_stale
+            assert not kept.status.is_stale
         if not unchanged:
-            assert kept.standing is Standing.EDITED
-        if not kept.standing.is_stale:
+            assert kept.status is PromptStatus.EDITED
+        if not kept.status.is_stale:
             expected = np.array([point.ras for point in self.there.points])
             found = np.array([point.ras for point in kept.prompts.points])
             spacing = geometry_of(self.user.volume).transformed(world_of(self.user.volume)).spacing

@@ -74,8 +74,8 @@ class EffectUser:
 
     def proposal(self):
         """Waits until the worker has answered; the mask of the preview."""
-        self.wait(lambda: self.is_asking)
-        self.wait(lambda: not self.is_asking)
+        self.wait(lambda: self.is_busy)
+        self.wait(lambda: not self.is_busy)
         self.wait(lambda: not self.session._steps.is_running("show"))
         return self.preview_mask()
 
@@ -113,8 +113,8 @@ class EffectUser:
         return self.effect._panel.ui
 
     @property
-    def is_asking(self) -> bool:
-        return self.session._asking.is_busy
+    def is_busy(self) -> bool:
+        return self.session._requester.is_busy
 
     @property
     def status(self) -> str:

@@ -10,7 +10,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ...worker.protocol.events import DeviceInfo
-from . import known_devices, settings
+from . import device_settings
 from .connections import Connections
 
 GIB = 1 << 30
@@ -47,23 +47,23 @@ class DeviceSelector:
         combo.setMinimumContentsLength(SHORTEST)
         self.refresh()
         self._connections.connect(combo.currentIndexChanged, self._on_index)
-        known_devices.add(self)
+        device_settings.add_listener(self)
 
     def release(self) -> None:
         """Lets go of the widget."""
-        known_devices.drop(self)
+        device_settings.remove_listener(self)
         self._connections.disconnect()
 
     def refresh(self) -> None:
         """Draws what is known and chosen by now."""
-        known = known_devices.known_devices()
-        chosen = settings.device()
+        known = device_settings.known_devices()
+        chosen = device_settings.device()
         items = _items(known.devices, known.automatic)
         names = [item.name for item in items]
         if chosen == "cuda" and chosen not in names and "cuda:0" in names:
             chosen = "cuda:0"
         if chosen not in names:
-            items.append(_Item(chosen, settings.device_name(chosen)))
+            items.append(_Item(chosen, device_settings.device_name(chosen)))
         combo = self._combo
         was_blocked = combo.blockSignals(True)
         if items != self._drawn:
@@ -75,7 +75,7 @@ class DeviceSelector:
         combo.setToolTip("".join(f"<p>{line}</p>" for line in lines))
 
     def on_devices_changed(self) -> None:
-        """See known_devices.Listener."""
+        """See device_settings.Listener."""
         self.refresh()
 
     def _fill(self) -> None:
@@ -96,11 +96,11 @@ class DeviceSelector:
 
 def _items(devices: tuple[DeviceInfo, ...], automatic: str) -> list[_Item]:
     if not devices:
-        return [_Item(name, settings.device_name(name)) for name in settings.DEVICES]
+        return [_Item(name, device_settings.device_name(name)) for name in device_settings.DEVICES]
     titles = [device.title for device in devices]
-    items, text = [], settings.device_name(AUTOMATIC)
+    items, text = [], device_settings.device_name(AUTOMATIC)
     for device in devices:
-        title = device.title or settings.device_name(device.name)
+        title = device.title or device_settings.device_name(device.name)
         if device.name == automatic:
             # The box is narrow, and a processor is no surprise.
             text = _("automatic ({device})").format(device=device.title or "CPU")

@@ -12,20 +12,20 @@ from slicer.i18n import tr as _
 from ..common.connections import Connections
 from ..common.delay import Delay
 from ..common.device_selector import DeviceSelector
-from ..common.icons import REDO, UNDO, icon
-from ..common.status_style import say
+from ..common.status import show_status
 from ..models.model_offer import ModelOffer
 from ..models.model_store import shared_model_store
+from .icons import REDO, UNDO, icon
 from .panel_state import NEGATIVE, POSITIVE, ROI, PanelState
 
 UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "SegmentEditorEffect.ui"
 PROGRESS_STEPS = 1000
-# What a click places must be seen at a glance; on dark, a pressed button looks as any other.
+# What a click places must be obvious; on dark, a pressed button looks as any other.
 PLACE_STYLE = "QPushButton:checked { background-color: #1b5e96; color: white; }"
 
 
 class Commands(Protocol):
-    """What the panel asks for. Prompts are named by the keys of their rows."""
+    """What the panel's widgets do. Prompts are named by the keys of their rows."""
 
     def place(self, kind: str | None) -> None: ...
     def show_prompt(self, key: str) -> None: ...
@@ -34,7 +34,7 @@ class Commands(Protocol):
     def clear(self) -> None: ...
     def undo(self) -> None: ...
     def redo(self) -> None: ...
-    def next_alternative(self) -> None: ...
+    def next_candidate(self) -> None: ...
     def cancel(self) -> None: ...
     def apply(self) -> None: ...
     def set_parameter(self, name: str, value) -> None: ...
@@ -75,7 +75,7 @@ class Panel:
         self._store.add(self)
 
     def release(self) -> None:
-        """Lets go of all widgets."""
+        """Disconnects all widgets."""
         self._store.drop(self)
         self._offer.release()
         self._devices.release()
@@ -84,14 +84,14 @@ class Panel:
 
     def show(self, state: PanelState) -> None:
         """Draws a state."""
-        refused = self._state.refused
+        damaged = self._state.damaged_model
         self._show_rows(state)
         self._show_status(state)
         ui = self.ui
         ui.noteLabel.setText(state.note)
         ui.noteLabel.setVisible(bool(state.note))
         for button, kind in self._place_buttons():
-            _set_quietly(button, "setChecked", state.placing == kind)
+            _set_without_signal(button, "setChecked", state.placing == kind)
             button.setEnabled(state.can_place)
         ui.undoPromptButton.setEnabled(state.can_undo)
         ui.redoPromptButton.setEnabled(state.can_redo)
@@ -102,8 +102,8 @@ class Panel:
         ui.alternativeButton.setToolTip(state.no_other_mask or self._other_mask_tip)
         self._state = state
         self._enable_edit_buttons()
-        if state.refused != refused:
-            self._show_refused(state.refused)
+        if state.damaged_model != damaged:
+            self._show_damaged(state.damaged_model)
 
     def on_model_progress(self) -> None:
         """See model_store.Listener; the offer shows it."""
@@ -114,12 +114,12 @@ class Panel:
         self._commands.models_changed(names)
 
     def show_parameters(self, parameters) -> None:
-        """Draws the parameters of the parameter node, see ui.parameters."""
+        """Draws the parameters of the parameter node, see effect.parameters."""
         ui = self.ui
-        _set_quietly(ui.thresholdSlider, "setValue", parameters.threshold)
-        _set_quietly(ui.opacitySlider, "setValue", parameters.opacity)
-        _set_quietly(ui.keepOutBox, "setChecked", parameters.keep_out)
-        _set_quietly(ui.fillHolesBox, "setChecked", parameters.fill_holes)
+        _set_without_signal(ui.thresholdSlider, "setValue", parameters.threshold)
+        _set_without_signal(ui.opacitySlider, "setValue", parameters.opacity)
+        _set_without_signal(ui.keepOutBox, "setChecked", parameters.keep_out)
+        _set_without_signal(ui.fillHolesBox, "setChecked", parameters.fill_holes)
         _select_data(ui.modelSelector, parameters.model)
         self._choose_model(parameters.model)
         _select_data(ui.startSelector, parameters.start_from)
@@ -157,8 +157,8 @@ class Panel:
         self._offer.show(self._models.get(chosen))
         self._show_models(chosen)
 
-    def _show_refused(self, name: str) -> None:
-        # Only when the worker says so anew: the file may have been replaced since.
+    def _show_damaged(self, name: str) -> None:
+        # Only when the worker reports it again: the file may have been replaced since.
         if name in self._models:
             self._store.mark_damaged(self._models[name])
         else:
@@ -208,7 +208,7 @@ class Panel:
             (ui.clearButton, commands.clear),
             (ui.undoPromptButton, commands.undo),
             (ui.redoPromptButton, commands.redo),
-            (ui.alternativeButton, commands.next_alternative),
+            (ui.alternativeButton, commands.next_candidate),
             (ui.cancelButton, commands.cancel),
             (ui.applyButton, commands.apply),
         ):
@@ -228,7 +228,7 @@ class Panel:
             connect(selector.nodeAboutToBeRemoved, self._on_node_shown)
 
     def flip_selected(self) -> None:
-        """Makes the selected point say the opposite."""
+        """Makes the selected point negative if it is positive, and the other way round."""
         key = self.selected_key()
         if key is not None:
             self._commands.flip(key)
@@ -283,7 +283,7 @@ class Panel:
 
     def _show_nodes(self) -> None:
         for selector, node_id in zip(self._node_selectors(), self._node_ids, strict=True):
-            _set_quietly(selector, "setCurrentNodeID", node_id)
+            _set_without_signal(selector, "setCurrentNodeID", node_id)
 
     def _node_selectors(self):
         return self.ui.roiSelector, self.ui.lineSelector
@@ -312,7 +312,7 @@ class Panel:
 
     def _show_status(self, state: PanelState) -> None:
         bar = self.ui.progressBar
-        say(self.ui.statusLabel, state.status, state.status_kind)
+        show_status(self.ui.statusLabel, state.status, state.status_kind)
         bar.setVisible(state.progress is not None)
         if state.progress is not None:
             known = state.progress >= 0
@@ -321,11 +321,11 @@ class Panel:
 
 
 def _without_argument(action):
-    """Buttons tell whether they are checked, also those that cannot be."""
+    """Buttons pass whether they are checked, also those that cannot be."""
     return lambda *_: action()
 
 
-def _set_quietly(widget, setter: str, value) -> None:
+def _set_without_signal(widget, setter: str, value) -> None:
     was_blocked = widget.blockSignals(True)
     getattr(widget, setter)(value)
     widget.blockSignals(was_blocked)
@@ -338,4 +338,4 @@ def _id_of(node) -> str:
 def _select_data(combo, data) -> None:
     index = combo.findData(data)
     if index >= 0:
-        _set_quietly(combo, "setCurrentIndex", index)
+        _set_without_signal(combo, "setCurrentIndex", index)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: How a status line is meant.
-HINT, BUSY, GOOD, WARNING, ERROR = "hint", "busy", "good", "warning", "error"
+from ..common.status import HINT
+
 #: Kinds of a prompt; also the names of their icons.
 POSITIVE, NEGATIVE, ROI, LINE = "Positive", "Negative", "Roi", "Line"
 
@@ -16,8 +16,8 @@ class PromptRow:
 
     Attributes:
         kind: POSITIVE, NEGATIVE, ROI or LINE.
-        text: what the list says.
-        key: names the prompt towards the session; a point's id, else its kind.
+        text: in the list.
+        key: by which the session knows the prompt: a point's ID, else its kind.
         ras: where it is, world RAS in mm.
     """
 
@@ -36,12 +36,12 @@ class PanelState:
     """All that the panel shows beside the parameters in the parameter node.
 
     Attributes:
-        note: what the prompts belong to, if that is not plain: a time point.
-        status, status_kind: the status line and how it is meant.
+        note: the time point to which the prompts belong; "" if the volume has only one.
+        status, status_kind: the status line and its kind, see common.status.
         progress: 0 to 1; -1 if it is not known; None if nothing runs.
         placing: POSITIVE, NEGATIVE, ROI, or None.
         no_other_mask: why no other mask of the prompts can be shown; "" if one can.
-        refused: name of the model whose weights could not be used; "" if they can.
+        damaged_model: name of the model whose weights could not be used; "" if they can.
     """
 
     rows: tuple[PromptRow, ...] = ()
@@ -56,4 +56,4 @@ class PanelState:
     can_apply: bool = False
     can_cancel: bool = False
     no_other_mask: str = ""
-    refused: str = ""
+    damaged_model: str = ""

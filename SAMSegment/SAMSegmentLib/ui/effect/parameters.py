@@ -20,13 +20,13 @@ DEFAULTS = {
 #: Names of node references.
 ROI_NODE, LINE_NODE = "ROI", "Line"
 #: What a proposal starts from: the prompts alone, the segment's content, or that refined.
-STARTS = ("prompts", "content", "refine")
+FROM_PROMPTS, FROM_CONTENT, REFINE = STARTS = ("prompts", "content", "refine")
 LEAST_THRESHOLD, MOST_THRESHOLD = 0.05, 0.95
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters as they stand, usable whatever the node holds.
+    """The parameters as they are, usable whatever the node holds.
 
     Attributes:
         model: name in the catalogue.
@@ -50,10 +50,10 @@ class Parameters:
     line: object = None
 
     @property
-    def question(self) -> tuple:
+    def request_key(self) -> tuple:
         """What makes another proposal of the same prompts."""
-        kept_out_of = self.area if self.keep_out else None
-        return self.model, self.start_from, self.keep_out, kept_out_of, self.fill_holes
+        area = self.area if self.keep_out else None
+        return self.model, self.start_from, self.keep_out, area, self.fill_holes
 
 
 def set_defaults(scripted_effect) -> None:
@@ -71,7 +71,7 @@ def parameters_of(scripted_effect) -> Parameters:
         model if model in catalogue() else DEFAULT_MODEL,
         min(max(threshold, LEAST_THRESHOLD), MOST_THRESHOLD),
         min(max(_number(scripted_effect, "PreviewOpacity"), 0.0), 1.0),
-        start_from if start_from in STARTS else STARTS[0],
+        start_from if start_from in STARTS else FROM_PROMPTS,
         scripted_effect.parameter("KeepOut") != "0",
         scripted_effect.parameter("FillHoles") != "0",
         editable_area_of(scripted_effect.parameterSetNode()),

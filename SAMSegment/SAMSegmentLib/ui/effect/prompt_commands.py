@@ -5,13 +5,13 @@ from __future__ import annotations
 import slicer
 
 from .parameters import LINE_NODE, ROI_NODE
-from .readings import next_reading, why_no_other
+from .status_texts import why_no_other_mask
 
 
 class PromptCommands:
-    """The part of a session that edits its prompts when the panel says so.
+    """The part of a session that edits its prompts at the panel's request.
 
-    The session has the effect, the prompts and the asking; and while it is active, a target.
+    The session has the effect, the prompts and the requester; and while it is active, a target.
     """
 
     def place(self, kind: str | None) -> None:
@@ -19,8 +19,8 @@ class PromptCommands:
         if self.is_active and self._target is not None:
             self._guarded(self._prompts.place, kind)
             if kind is not None:
-                self._prompts.wake()
-            self._tell()
+                self._prompts.show()
+            self._update_panel()
 
     def toggle_place(self, kind: str) -> None:
         """Begins to place, or ends it if this is being placed."""
@@ -29,9 +29,12 @@ class PromptCommands:
 
     def show_prompt(self, key: str) -> None:
         """Moves the slice views to a prompt."""
-        if (row := self._row(key)) is not None:
-            self._prompts.wake()
-            slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *row.ras)
+        rows = self._prompts.rows if self.is_active else ()
+        for row in rows:
+            if row.key == key:
+                self._prompts.show()
+                slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *row.ras)
+                return
 
     def flip(self, key: str) -> None:
         self._edit("flip", key)
@@ -48,12 +51,14 @@ class PromptCommands:
     def redo(self) -> None:
         self._edit("redo")
 
-    def next_alternative(self) -> None:
-        """Another reading of the same prompts; after the last one the first again."""
-        if reason := why_no_other(self._asking):
-            self._asking.say(reason)
-        else:
-            self._edit("read_as", next_reading(self._asking.shown))
+    def next_candidate(self) -> None:
+        """Another mask of the same prompts; after the last one the first again."""
+        if reason := why_no_other_mask(self._requester):
+            self._requester.show_status(reason)
+            return
+        shown = self._requester.shown
+        count = shown.proposal.alternatives + 1
+        self._edit("choose_candidate", (shown.request.prompts.reading + 1) % count)
 
     def set_parameter(self, name: str, value) -> None:
         """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""
@@ -66,16 +71,12 @@ class PromptCommands:
     def _edit(self, command: str, *arguments) -> None:
         if self.is_active and self._target is not None:
             self._guarded(getattr(self._prompts, command), *arguments)
-            self._let_go_of_markups()
+            self._deselect_unused_markups()
 
-    def _let_go_of_markups(self) -> None:
+    def _deselect_unused_markups(self) -> None:
         """The selectors show the user's own markups only while these are the prompts."""
         used = self._prompts.markups
         for name in (ROI_NODE, LINE_NODE):
             node = self._effect.nodeReference(name)
             if node is not None and node not in used:
                 self._effect.setNodeReference(name, None)
-
-    def _row(self, key: str):
-        rows = self._prompts.rows if self.is_active else ()
-        return next((row for row in rows if row.key == key), None)

@@ -18,41 +18,41 @@ from .panel_state import LINE, NEGATIVE, POSITIVE, ROI, PromptRow
 
 
 class PromptEditor(PromptListener):
-    """Keeps markups, list and history of one segment at a time in step.
+    """Synchronises markups, list and history of one segment at a time.
 
     Every change is an undo step, also of an ROI or a line of the user's own: what undo brings back
     is a copy, for these are only read.
 
     Args:
-        keep: stores the prompts; called before `changed`.
+        store: stores the prompts; called before `changed`.
         changed: called when the prompts have changed, whoever changed them.
         placing_changed: called when the mouse places something else, or nothing.
-        fail: called with an exception: prompts that cannot be used.
+        on_error: called with an exception: prompts that cannot be used.
     """
 
     def __init__(
         self,
         scene,
-        keep: Callable[[Prompts], None],
+        store: Callable[[Prompts], None],
         changed: Callable[[], None],
         placing_changed: Callable[[], None],
-        fail: Callable[[Exception], None],
+        on_error: Callable[[Exception], None],
     ) -> None:
-        self._store = keep
+        self._store = store
         self._changed = changed
-        self._fail = fail
+        self._on_error = on_error
         self._nodes = PromptNodes(scene, self)
         self._placing = Placing(scene, placing_changed)
         self._segment: Hashable | None = None
-        # Kept while the effect is active: coming back to a segment, its undo is still there.
+        # Kept while the effect is active: back at a segment, its undo is still there.
         self._histories: dict[Hashable, PromptHistory] = {}
-        # Slicer is still at work on an event when it tells of it; and one action may be several.
-        self._soon = Delay(0, self.take_note)
+        # Observers are called while Slicer still works on an event; and one action may be several.
+        self._read_soon = Delay(0, self.read_markups)
         self._first_kind = POSITIVE
         self._place_later = Delay(0, self._place_first)
         self._placing_changed = placing_changed
 
-    # What there is
+    # State
 
     @property
     def prompts(self) -> Prompts:
@@ -103,54 +103,54 @@ class PromptEditor(PromptListener):
             return POSITIVE
         return NEGATIVE if node is self._nodes.point_node(False) else None
 
-    # Life
+    # From segment to segment
 
     def enter(self, segment: Hashable, stored: Prompts) -> None:
         """Shows the prompts that are stored with a segment; `segment` names it."""
         self._segment = segment
-        known = self._histories.get(segment)
+        history = self._histories.get(segment)
         # What was undone or done before belongs to where the prompts were then.
-        if known is None or not known.prompts.is_close(stored):
+        if history is None or not history.prompts.is_close(stored):
             self._histories[segment] = PromptHistory(stored)
         self._nodes.load(self._history.prompts)
 
     def leave(self) -> None:
         """Shows no segment's prompts any more; they stay stored with it."""
-        self._soon.stop()
+        self._read_soon.stop()
         self._place_later.stop()
         self._placing.stop()
         self._segment = None
         self._nodes.clear()
 
-    def put_away(self) -> None:
-        """Forgets all segments; our markups stay in the scene, empty and hidden."""
+    def hide_nodes(self) -> None:
+        """Forgets all segments; the effect's markups stay in the scene, empty and hidden."""
         self.leave()
         self._histories.clear()
-        self._nodes.put_away()
+        self._nodes.hide_nodes()
 
     def remove_nodes(self) -> None:
-        """Takes all markups of ours out of the scene; they are made again when they are needed."""
+        """Takes the effect's markups out of the scene; they are made again when they are needed."""
         self.leave()
         self._nodes.remove_nodes()
 
     def release(self) -> None:
-        """Takes all markups of ours out of the scene, for good."""
+        """Takes the effect's markups out of the scene, for good."""
         self.remove_nodes()
-        self._soon.release()
+        self._read_soon.release()
         self._place_later.release()
 
-    # What the panel asks for
+    # Commands
 
-    def rest(self) -> None:
-        """Hides the prompts in the views, for they are done with; a change shows them again."""
+    def hide(self) -> None:
+        """Hides the prompts in the views; a change shows them again."""
         self._nodes.show(False)
 
-    def wake(self) -> None:
+    def show(self) -> None:
         """Shows the prompts in the views."""
         self._nodes.show(True)
 
     def show_roi_in_3d(self, visible: bool) -> None:
-        """Whether an ROI of ours is seen in 3D views, where it lies before what is in it."""
+        """Whether the effect's own ROI is seen in 3D views, where it lies before what is in it."""
         if self._nodes.owns_roi:
             self._nodes.roi_node.GetDisplayNode().SetVisibility3D(visible)
 
@@ -162,10 +162,10 @@ class PromptEditor(PromptListener):
         foreign = None if nodes.owns_roi else nodes.roi_node
         if roi_node is not foreign:
             nodes.use_roi(roi_node)
-            self._soon.start()
+            self._read_soon.start()
         if line_node is not nodes.line_node:
             nodes.use_line(line_node)
-            self._soon.start()
+            self._read_soon.start()
 
     def place(self, kind: str | None) -> None:
         """Lets clicks in the views place POSITIVE or NEGATIVE points or an ROI; None ends it."""
@@ -178,11 +178,11 @@ class PromptEditor(PromptListener):
             self._placing.start(self._nodes.point_node(kind == POSITIVE), persistent=True)
 
     def place_soon(self, kind: str) -> None:
-        """As `place`, when Slicer has finished what it is at; unless something is placed then.
+        """As `place`, when Slicer has finished the current event; unless something is placed then.
 
         For when the effect was just chosen: the editor still takes the effect before for its active
-        one (qMRMLSegmentEditorWidget::updateEffectsSectionFromMRML), tells that one that the mouse
-        places, and it answers by leaving: then no effect is active
+        one (qMRMLSegmentEditorWidget::updateEffectsSectionFromMRML), notifies that one of the place
+        mode, and it deactivates itself: then no effect is active
         (qSlicerSegmentEditorAbstractEffect::interactionNodeModified).
         """
         self._first_kind = kind
@@ -192,7 +192,7 @@ class PromptEditor(PromptListener):
         """Makes a positive point negative, or the other way round."""
         if key.isdecimal():
             self._nodes.flip(int(key))
-            self.take_note()
+            self.read_markups()
 
     def delete(self, key: str) -> None:
         """Deletes a point, or the ROI or the line (a node of the user's own stays)."""
@@ -202,46 +202,46 @@ class PromptEditor(PromptListener):
             self._nodes.use_line(None)
         elif key.isdecimal():
             self._nodes.remove(int(key))
-        self.take_note()
+        self.read_markups()
 
-    def take_note(self) -> None:
-        """Looks at the markups now: what was just clicked is a prompt."""
-        self._soon.stop()
+    def read_markups(self) -> None:
+        """Reads the markups now: what was just clicked becomes a prompt."""
+        self._read_soon.stop()
         if self._segment is None:
             return
         try:
-            lost = self._nodes.mend()
+            lost = self._nodes.remove_lost_points()
             prompts = self._nodes.prompts()
             before = self._history.prompts
-            if _basis(prompts) == _basis(before):
+            if _first_prompts(prompts) == _first_prompts(before):
                 prompts = replace(prompts, reading=before.reading)
             if prompts != self._history.prompts:
-                self.wake()
-                self._keep(prompts)
+                self.show()
+                self._set_prompts(prompts)
             elif lost:
                 raise InputError(_("A point had no position (NaN) and was put back or left out."))
             else:
                 return
-        except Exception as error:  # from a timer: nobody else would hear of it
-            self._fail(error)
+        except Exception as error:  # called from a timer: nobody else would see it
+            self._on_error(error)
             return
         self._changed()
 
-    def read_as(self, reading: int) -> None:
-        """Says which reading of the first prompt is meant, see Prompts.reading."""
+    def choose_candidate(self, number: int) -> None:
+        """Chooses one of the masks that the first prompt may mean, see Prompts.reading."""
         if self._segment is not None:
-            self._keep(replace(self._history.prompts, reading=reading))
+            self._set_prompts(replace(self._history.prompts, reading=number))
             self._changed()
 
     def clear(self) -> None:
         """Deletes all prompts."""
         self._nodes.clear()
-        self.take_note()
+        self.read_markups()
 
-    def clear_quietly(self) -> None:
+    def clear_without_request(self) -> None:
         """Deletes all prompts without asking for another proposal; can be undone."""
         self._nodes.clear()
-        self._keep(Prompts())
+        self._set_prompts(Prompts())
 
     def undo(self) -> None:
         if self.can_undo and self._history.undo():
@@ -251,25 +251,25 @@ class PromptEditor(PromptListener):
         if self.can_redo and self._history.redo():
             self._restore()
 
-    # What the listener hears
+    # Events of the markups, see PromptListener
 
     def point_placed(self, number: int) -> None:
-        self._soon.start()
+        self._read_soon.start()
 
     def point_moved(self, number: int) -> None:
-        self._soon.start()
+        self._read_soon.start()
 
     def points_removed(self, numbers: tuple[int, ...]) -> None:
-        self._soon.start()
+        self._read_soon.start()
 
     def position_lost(self) -> None:
-        self._soon.start()
+        self._read_soon.start()
 
     def roi_changed(self) -> None:
-        self._soon.start()
+        self._read_soon.start()
 
     def line_changed(self) -> None:
-        self._soon.start()
+        self._read_soon.start()
 
     # Within
 
@@ -278,21 +278,21 @@ class PromptEditor(PromptListener):
             return
         try:
             self.place(self._first_kind)
-        except Exception as error:  # from a timer: nobody else would hear of it
-            self._fail(error)
+        except Exception as error:  # called from a timer: nobody else would see it
+            self._on_error(error)
         self._placing_changed()
 
     @property
     def _history(self) -> PromptHistory:
         return self._histories[self._segment]
 
-    def _keep(self, prompts: Prompts) -> None:
+    def _set_prompts(self, prompts: Prompts) -> None:
         self._history.replace(prompts)
         self._store(prompts)
 
     def _restore(self) -> None:
         self._nodes.load(self._history.prompts)
-        self.wake()
+        self.show()
         self._store(self._history.prompts)
         self._changed()
 
@@ -301,8 +301,8 @@ class PromptEditor(PromptListener):
             self._nodes.use_roi(None)
 
 
-def _basis(prompts: Prompts) -> Prompts:
-    """What the first mask is made from: with that, its readings are other ones."""
+def _first_prompts(prompts: Prompts) -> Prompts:
+    """What the first mask is made from: with that, its candidates change."""
     first = next((point for point in prompts.points if point.positive), None)
     return Prompts(prompts.roi, () if first is None else (first,), prompts.line)
 

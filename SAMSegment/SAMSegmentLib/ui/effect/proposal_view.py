@@ -1,4 +1,4 @@
-"""The proposal in the views: at once in slices, in 3D when the user stops to look."""
+"""The proposal in the views: at once in slices, in 3D when nothing changes for a moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...core.proposal import Proposal
 from ...scene.preview import Preview
 from ..common.delay import Delay
 from ..common.steps import Steps
-from .target import Place, Target
+from .target import Placement, Target
 
 SHOW, SURFACE = "show", "surface"
 SURFACE_DELAY_MS = 300
@@ -24,15 +24,15 @@ class ProposalView:
 
     def __init__(self, steps: Steps, drawn: Callable[[], None]) -> None:
         self._steps = steps
-        self._tell = drawn
+        self._drawn = drawn
         self._preview: Preview | None = None
         self._segmentation = None
         self._segment_id = ""
-        self._wanted: tuple[Proposal, Place, float] | None = None
-        self._later = Delay(SURFACE_DELAY_MS, self._make_surface)
+        self._requested: tuple[Proposal, Placement, float] | None = None
+        self._surface_later = Delay(SURFACE_DELAY_MS, self._make_surface)
 
     def enter(self, target: Target) -> bool:
-        """Says whose proposals will be shown.
+        """Proposals for this target will be shown.
 
         Returns:
             Whether they will be drawn over the markups that there are.
@@ -48,11 +48,11 @@ class ProposalView:
             self._preview = Preview(target.segmentation.GetScene(), target.segmentation)
         return self._preview.prepare()
 
-    def put_away(self) -> None:
-        """Shows nothing; what it needs to do so again stays in the scene, hidden."""
+    def hide_node(self) -> None:
+        """Shows nothing; the preview's node stays in the scene, hidden, for the next time."""
         self._stop()
         if self._preview is not None:
-            self._preview.put_away()
+            self._preview.hide_node()
 
     def leave(self) -> None:
         """Takes everything out of the scene."""
@@ -64,7 +64,7 @@ class ProposalView:
 
     def release(self) -> None:
         self.leave()
-        self._later.release()
+        self._surface_later.release()
 
     def shows(self, proposal: Proposal, threshold: float) -> bool:
         """Whether this is in the views, entirely."""
@@ -73,28 +73,28 @@ class ProposalView:
             return False
         return preview.proposal is proposal and preview.threshold == threshold
 
-    def show(self, proposal: Proposal, place: Place, threshold: float) -> None:
+    def show(self, proposal: Proposal, placement: Placement, threshold: float) -> None:
         """Draws a proposal where its probability exceeds `threshold`."""
-        before, _, threshold_before = self._wanted or (None, None, None)
+        before, _, threshold_before = self._requested or (None, None, None)
         if self._preview is None or (before is proposal and threshold_before == threshold):
             return
         only_threshold = before is proposal and not self._steps.is_running(SHOW)
         self._stop()
-        # Noted first: what cannot be drawn is not tried again and again.
-        self._wanted = (proposal, place, threshold)
+        # Set first: what cannot be drawn is not tried again and again.
+        self._requested = (proposal, placement, threshold)
         if only_threshold:
-            work = self._preview.setting_threshold(threshold)
+            work = self._preview.threshold_steps(threshold)
         else:
-            work = self._preview.showing(
-                proposal, place.volume_to_world, threshold, self._segment_id
+            work = self._preview.show_steps(
+                proposal, placement.volume_to_world, threshold, self._segment_id
             )
         self._steps.run(SHOW, work, self._on_drawn)
 
     def draw_again(self) -> None:
         """Draws the last proposal once more, unless that is under way: its node was deleted."""
-        if self._wanted is not None and not self._steps.is_running(SHOW):
-            wanted, self._wanted = self._wanted, None
-            self.show(*wanted)
+        if self._requested is not None and not self._steps.is_running(SHOW):
+            requested, self._requested = self._requested, None
+            self.show(*requested)
 
     def hide(self) -> None:
         """Draws nothing."""
@@ -108,14 +108,14 @@ class ProposalView:
             self._preview.set_opacity(opacity)
 
     def _stop(self) -> None:
-        self._later.stop()
+        self._surface_later.stop()
         self._steps.stop(SHOW)
         self._steps.stop(SURFACE)
-        self._wanted = None
+        self._requested = None
 
     def _on_drawn(self, _result: object) -> None:
-        self._later.start()
-        self._tell()
+        self._surface_later.start()
+        self._drawn()
 
     def _make_surface(self) -> None:
         if self._preview is not None:

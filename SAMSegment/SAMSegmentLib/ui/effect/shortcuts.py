@@ -17,7 +17,7 @@ KEYS = {
     "undo": "U",
     "redo": "Shift+U",
     "flip": "X",
-    "alternative": "M",
+    "next candidate": "M",
     "cancel": "C",
     "apply": "Ctrl+Return",
 }
@@ -27,7 +27,7 @@ class Shortcuts:
     """Installs KEYS on a window while the effect is active.
 
     Args:
-        session: does what the keys say.
+        session: carries the commands out.
         panel: knows which prompt is selected.
     """
 
@@ -39,7 +39,7 @@ class Shortcuts:
             "undo": session.undo,
             "redo": session.redo,
             "flip": panel.flip_selected,
-            "alternative": session.next_alternative,
+            "next candidate": session.next_candidate,
             "cancel": session.cancel,
             "apply": session.apply,
         }

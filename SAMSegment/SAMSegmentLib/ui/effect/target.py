@@ -17,7 +17,7 @@ from ...scene.volumes import image_from_volume
 from ..common.delay import Delay
 
 # A drag of a transform sends many events.
-WATCH_DELAY_MS = 100
+CHANGE_DELAY_MS = 100
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Target:
 
     @property
     def is_started(self) -> bool:
-        """Whether the segment was ever written to; asked of its status, which costs nothing."""
+        """Whether the segment was ever written to; its status says so at no cost."""
         logic = slicer.vtkSlicerSegmentationsModuleLogic
         segment = self.segmentation.GetSegmentation().GetSegment(self.segment_id)
         return logic.GetSegmentStatus(segment) != logic.NotStarted
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """Where and in what a target lies at one moment.
+class Placement:
+    """Where a target lies at one moment, and in which voxels.
 
     Attributes:
         image: the volume's voxels.
@@ -56,7 +56,7 @@ class Place:
     volume_to_world: np.ndarray
     grid: Geometry
 
-    def is_same(self, other: Place) -> bool:
+    def is_same(self, other: Placement) -> bool:
         """Whether a proposal for one is right for the other."""
         return (
             self.image.key == other.image.key
@@ -79,44 +79,44 @@ def target_of(segment_editor_node) -> Target | None:
     return Target(segmentation, segment_id, volume)
 
 
-def place_of(target: Target) -> Place:
+def placement_of(target: Target) -> Placement:
     """Where a target lies now; cheap.
 
     Raises:
         InputError: if its volume or its segmentation cannot be used.
     """
     image, volume_to_world = image_from_volume(target.volume)
-    return Place(image, volume_to_world, target_geometry(target.segmentation, volume_to_world))
+    return Placement(image, volume_to_world, target_geometry(target.segmentation, volume_to_world))
 
 
-class TargetWatch:
-    """Tells when a target may have got other voxels, another time point, grid or place.
+class TargetObserver:
+    """Reports when a target may have got other voxels, another time point, grid or place.
 
     Args:
-        changed: called once it has been quiet for a moment.
+        changed: called once nothing has changed for a moment.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._observers = Observers()
-        self._later = Delay(WATCH_DELAY_MS, changed)
+        self._delay = Delay(CHANGE_DELAY_MS, changed)
 
-    def watch(self, target: Target) -> None:
-        """Looks at this target from now on."""
-        self.leave()
+    def observe(self, target: Target) -> None:
+        """Observes this target, and no other, from now on."""
+        self.stop()
         moved = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
         voxels = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
-        self._observers.add(target.volume, [moved, voxels, vtk.vtkCommand.ModifiedEvent], self.look)
-        self._observers.add(target.segmentation, [moved], self.look)
+        events = [moved, voxels, vtk.vtkCommand.ModifiedEvent]
+        self._observers.add(target.volume, events, self.notify)
+        self._observers.add(target.segmentation, [moved], self.notify)
 
-    def look(self) -> None:
+    def notify(self) -> None:
         """Something may have changed."""
-        self._later.start()
+        self._delay.start()
 
-    def leave(self) -> None:
-        """Looks at nothing any more."""
-        self._later.stop()
+    def stop(self) -> None:
+        self._delay.stop()
         self._observers.release()
 
     def release(self) -> None:
-        self.leave()
-        self._later.release()
+        self.stop()
+        self._delay.release()

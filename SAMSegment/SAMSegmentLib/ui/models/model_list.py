@@ -13,8 +13,7 @@ from ...weights.catalogue import ModelEntry, catalogue
 from ...weights.folder import VARIABLE, folder_is_fixed, models_folder
 from ..common.connections import Connections
 from ..common.delay import Delay
-from ..common.status_style import say
-from ..effect.panel_state import ERROR, HINT, WARNING
+from ..common.status import ERROR, HINT, WARNING, show_status
 from .model_progress import ModelProgress
 from .model_source import SourceButton, choose_folder
 from .model_states import DAMAGED, PARTLY, ModelState, sharing
@@ -170,7 +169,7 @@ class ModelList:
             return
         state = self._store.state(entry)
         ui.modelDetails.setText(details(entry))
-        say(ui.modelRestriction, restriction_text(entry), WARNING)
+        show_status(ui.modelRestriction, restriction_text(entry), WARNING)
         ui.modelRestriction.setVisible(bool(entry.restriction))
         self._show_message(entry, state)
         self._show_buttons(entry, state)
@@ -186,7 +185,7 @@ class ModelList:
             text, kind = _("Wait until {model} is done.").format(model=work.entry.title), HINT
         elif work is not None:
             text = ""
-        say(self._ui.modelMessage, breakable(text), kind)
+        show_status(self._ui.modelMessage, breakable(text), kind)
         self._ui.modelMessage.setVisible(bool(text))
 
     def _show_buttons(self, entry: ModelEntry, state: ModelState) -> None:
@@ -214,7 +213,7 @@ class ModelList:
     def _show_folder(self) -> None:
         ui, folder = self._ui, models_folder()
         ui.modelFolderPath.setText(breakable(_("Folder: {path}").format(path=folder)))
-        say(ui.modelFolderMessage, breakable(self._folder_message), ERROR)
+        show_status(ui.modelFolderMessage, breakable(self._folder_message), ERROR)
         ui.modelFolderMessage.setVisible(bool(self._folder_message))
         is_there = folder.is_dir()
         ui.modelShowFolderButton.setEnabled(is_there)

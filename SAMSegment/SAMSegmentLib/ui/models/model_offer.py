@@ -6,8 +6,7 @@ from slicer.i18n import tr as _
 
 from ...weights.catalogue import ModelEntry
 from ..common.connections import Connections
-from ..common.status_style import say
-from ..effect.panel_state import ERROR, HINT, WARNING
+from ..common.status import ERROR, HINT, WARNING, show_status
 from .model_progress import ModelProgress
 from .model_source import SourceButton
 from .model_states import DAMAGED, ModelState
@@ -80,7 +79,7 @@ class ModelOffer:
         ui = self._ui
         ui.offerLabel.setText(facts_line(entry))
         ui.offerRestriction.setVisible(bool(entry.restriction))
-        say(ui.offerRestriction, restriction_text(entry), WARNING)
+        show_status(ui.offerRestriction, restriction_text(entry), WARNING)
 
     def _show_message(self, entry: ModelEntry, state: ModelState) -> None:
         message, work = self._store.message(entry), self._store.under_way
@@ -91,7 +90,7 @@ class ModelOffer:
                 text, kind = _("Wait until {model} is done.").format(model=work.entry.title), HINT
         elif message is not None:
             text, kind = message.text, message.kind
-        say(self._ui.offerMessage, breakable(text), kind)
+        show_status(self._ui.offerMessage, breakable(text), kind)
         self._ui.offerMessage.setVisible(bool(text))
 
     def _show_buttons(self, entry: ModelEntry, state: ModelState, are_shown: bool) -> None:

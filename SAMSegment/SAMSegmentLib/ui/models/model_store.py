@@ -24,7 +24,7 @@ from ...worker.client.model_jobs import JobFailed, ModelJob, install_order
 from ...worker.protocol.model_messages import InstallModel, ModelDone, ModelOrder, VerifyModel
 from ..common import worker_service
 from ..common.connections import Connections
-from ..effect.panel_state import ERROR, GOOD, HINT
+from ..common.status import ERROR, GOOD, HINT
 from .model_states import DAMAGED, ModelState, same_file, sharing, state_of
 
 INTERVAL_MS = 100

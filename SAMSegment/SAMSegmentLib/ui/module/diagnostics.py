@@ -20,7 +20,7 @@ from ... import __version__
 from ...core.errors import SAMSegmentError
 from ...weights.catalogue import catalogue
 from ...worker.protocol import memory
-from ..common import settings
+from ..common import device_settings
 from .error_report import without_patient_data
 from .packages import version_of
 
@@ -55,7 +55,7 @@ def _facts(client) -> Iterator[tuple[str, str]]:
     yield "System", platform.platform()
     yield "Processor", f"{cpu_name()}, {os.cpu_count()} logical cores"
     yield "Memory", f"{_gib(memory.total_bytes())}, free {_gib(memory.available_bytes())}"
-    yield "Device setting", settings.device()
+    yield "Device setting", device_settings.device()
     yield "Devices", _devices(client)
     yield "Worker", _worker(client)
     for entry in catalogue().values():

@@ -14,7 +14,7 @@ from ...core.image import Image
 from ...core.prompts import Prompts, Roi
 from ...weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ...worker.protocol import events
-from ..effect.panel_state import BUSY, ERROR, GOOD, HINT, WARNING
+from ..common.status import BUSY, ERROR, GOOD, HINT, WARNING
 from .phantom import Phantom, make_phantom
 
 # The model finds the sphere with about 0.95; much less means that something is wrong.
@@ -59,7 +59,7 @@ class ModelCheck:
             self._entry.check_installed()
             if self._entry.embedded:  # others are large: the worker reads them, Slicer need not
                 self._entry.verified_path()
-            self._number = self._service.ask(self, self._request())
+            self._number = self._service.request(self, self._request())
         except SAMSegmentError as error:
             self._end(str(error), ERROR)
             return

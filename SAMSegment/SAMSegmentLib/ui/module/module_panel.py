@@ -11,11 +11,10 @@ from slicer.i18n import tr as _
 
 from ... import __version__
 from ...core.errors import SAMSegmentError
-from ..common import settings
+from ..common import device_settings
 from ..common.connections import Connections
 from ..common.device_selector import DeviceSelector
-from ..common.status_style import say
-from ..effect.panel_state import ERROR, GOOD, HINT
+from ..common.status import ERROR, GOOD, HINT, show_status
 from ..models.model_list import ModelList
 from ..models.model_store import shared_model_store
 from . import packages
@@ -161,7 +160,7 @@ class ModulePanel:
         _say(self.ui.setupMessage, text, kind)
 
     def _on_device(self, name: str) -> None:
-        settings.set_device(name)
+        device_settings.set_device(name)
         if self._service.client is not None:
             self._service.restart_if_device_changed()
         self._show_worker()
@@ -202,7 +201,7 @@ def worker_text(client) -> str:
             "starting": _("starting ..."),
             "failed": _("cannot be started"),
         }.get(client.state.value, "")
-    device = info.device_name or settings.device_name(info.device)
+    device = info.device_name or device_settings.device_name(info.device)
     text = _("{device}, PyTorch {torch}, {threads} threads")
     text = text.format(device=device, torch=info.torch, threads=info.threads)
     return f"{text}. {info.notice}" if info.notice else text
@@ -223,5 +222,5 @@ def _guide() -> str:
 
 
 def _say(label, text: str, kind: str = HINT) -> None:
-    say(label, text, kind)
+    show_status(label, text, kind)
     label.setVisible(bool(text))

@@ -22,9 +22,9 @@ def info(*devices, automatic="cpu", notice="", device="cpu"):
 @pytest.fixture
 def tell(application):
     """The worker tells of its devices."""
-    from SAMSegmentLib.ui.common.known_devices import tell_devices
+    from SAMSegmentLib.ui.common.device_settings import set_known_devices
 
-    return tell_devices
+    return set_known_devices
 
 
 @pytest.fixture
@@ -112,25 +112,25 @@ def test_a_device_that_cannot_be_used_says_why_and_cannot_be_chosen(make_selecto
 
 
 def test_a_choice_is_told_by_its_name_and_remembered(make_selector, tell):
-    from SAMSegmentLib.ui.common import settings
+    from SAMSegmentLib.ui.common import device_settings
 
     shown = make_selector()
     tell(info(CARD, TWIN, PROCESSOR, automatic="cuda:0"))
     shown.combo.setCurrentIndex(2)
     assert shown.choices == ["cuda:1"]
-    settings.set_device("cuda:1")
+    device_settings.set_device("cuda:1")
     assert make_selector().current == "NVIDIA A2 (cuda:1)"
 
 
 def test_the_first_card_may_have_been_chosen_before_it_had_a_name(make_selector, tell):
-    from SAMSegmentLib.ui.common import settings
+    from SAMSegmentLib.ui.common import device_settings
 
-    settings.set_device("cuda")
+    device_settings.set_device("cuda")
     shown = make_selector()
     assert shown.current == "graphics card (CUDA)"
     tell(info(CARD, PROCESSOR, automatic="cuda:0", device="cuda:0"))
     assert shown.current == "NVIDIA A2"
-    assert settings.device() == "cuda" and shown.choices == []
+    assert device_settings.device() == "cuda" and shown.choices == []
 
 
 @pytest.mark.parametrize(
@@ -140,19 +140,19 @@ def test_the_first_card_may_have_been_chosen_before_it_had_a_name(make_selector,
 def test_a_device_that_is_not_there_any_more_is_still_shown_as_chosen(
     make_selector, tell, name, text
 ):
-    from SAMSegmentLib.ui.common import settings
+    from SAMSegmentLib.ui.common import device_settings
 
-    settings.set_device(name)
+    device_settings.set_device(name)
     shown = make_selector()
     tell(info(CARD, PROCESSOR, automatic="cuda:0"))
-    assert shown.current == text and settings.device() == name
+    assert shown.current == text and device_settings.device() == name
 
 
 def test_a_later_slicer_knows_the_names_but_not_what_failed_then(make_selector, tell, monkeypatch):
-    from SAMSegmentLib.ui.common import known_devices
+    from SAMSegmentLib.ui.common import device_settings
 
     tell(info(BROKEN, PROCESSOR, notice="NVIDIA A2 is not used."))
-    monkeypatch.setattr(known_devices, "_told", None)  # as if it had just started
+    monkeypatch.setattr(device_settings, "_reported", None)  # as if it had just started
     shown = make_selector()
     assert shown.texts == ["automatic (CPU)", "NVIDIA A2", "processor"]
     assert shown.can_be_chosen(1) and shown.tip(1) == "15 GB of memory"
@@ -165,11 +165,11 @@ def test_a_later_slicer_knows_the_names_but_not_what_failed_then(make_selector, 
 def test_settings_that_make_no_sense_are_as_none(make_selector, kept):
     import qt
 
-    from SAMSegmentLib.ui.common import settings
+    from SAMSegmentLib.ui.common import device_settings
 
-    qt.QSettings().setValue(settings.KNOWN_DEVICES, kept)
-    qt.QSettings().setValue(settings.DEVICE, "abacus")
-    assert make_selector().texts[0] == "automatic" and settings.device() == "auto"
+    qt.QSettings().setValue(device_settings.KNOWN_DEVICES, kept)
+    qt.QSettings().setValue(device_settings.DEVICE, "abacus")
+    assert make_selector().texts[0] == "automatic" and device_settings.device() == "auto"
 
 
 def test_a_selector_that_was_released_is_not_told_any_more(application, tell):
@@ -255,4 +255,4 @@ class TestInTheEffect:
 
         assert user.propose((BALL[0] + 3, BALL[1], BALL[2])).sum() > 50
         assert user.status == "Mask 1 of 2. Correct with more points, or Apply."
-        assert user.application.wait(lambda: not user.is_asking, PATIENCE_S)
+        assert user.application.wait(lambda: not user.is_busy, PATIENCE_S)

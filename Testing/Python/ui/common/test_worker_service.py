@@ -38,24 +38,24 @@ def request(modality="CT"):
 
 
 def test_who_asks_is_answered(application, service, panel):
-    number = service.ask(panel, request())
+    number = service.request(panel, request())
     assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
     assert panel.heard(Answer)[0].number == number
     assert panel.heard(Answer)[0].proposal.patch() is not None
 
 
 def test_another_panels_request_ends_the_first_one(application, service, panel):
-    service.ask(panel, request(SLOW))
+    service.request(panel, request(SLOW))
     assert application.wait(lambda: panel.heard(Progress), PATIENCE_S)
     other = Panel()
-    service.ask(other, request())
+    service.request(other, request())
     assert isinstance(panel.heard(Failed)[0].error, Cancelled)
     assert application.wait(lambda: other.heard(Answer), PATIENCE_S)
     assert not panel.heard(Answer)
 
 
 def test_after_a_cancel_nothing_is_heard(application, service, panel):
-    service.ask(panel, request(SLOW))
+    service.request(panel, request(SLOW))
     assert application.wait(lambda: panel.heard(Progress), PATIENCE_S)
     service.cancel(panel)
     heard = len(panel.events)
@@ -66,7 +66,7 @@ def test_after_a_cancel_nothing_is_heard(application, service, panel):
 def test_one_panels_cancel_does_not_disturb_the_other(application, service, panel):
     other = Panel()
     service.acquire(other)
-    service.ask(panel, request())
+    service.request(panel, request())
     service.cancel(other)
     service.release(other)
     assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
@@ -79,9 +79,9 @@ def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
         def on_worker_event(self, event) -> None:
             raise ValueError("broken panel")
 
-    service.ask(Broken(), request())
+    service.request(Broken(), request())
     assert application.wait(lambda: "broken panel" in caplog.text, PATIENCE_S)
-    service.ask(panel, request())
+    service.request(panel, request())
     assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
 
 
@@ -91,7 +91,7 @@ def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, pa
 
     asked = request()
     watched = weakref.ref(asked.image)
-    service.ask(panel, asked)
+    service.request(panel, asked)
     assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
     del asked
     service.release(panel)
@@ -100,7 +100,7 @@ def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, pa
 
 
 def test_another_device_means_another_worker(application, monkeypatch):
-    from SAMSegmentLib.ui.common import settings, worker_service
+    from SAMSegmentLib.ui.common import device_settings, worker_service
     from SAMSegmentLib.worker.client.process_client import WorkerClient
 
     made = []
@@ -109,10 +109,10 @@ def test_another_device_means_another_worker(application, monkeypatch):
         made.append((device, WorkerClient("cpu")))
         return made[-1][1]
 
-    monkeypatch.setattr(settings, "device", lambda: "auto")
+    monkeypatch.setattr(device_settings, "device", lambda: "auto")
     service = worker_service.WorkerService(make)
     service.acquire(Panel())
-    monkeypatch.setattr(settings, "device", lambda: "cpu")
+    monkeypatch.setattr(device_settings, "device", lambda: "cpu")
     service.restart_if_device_changed()
     service.restart_if_device_changed()
     assert [device for device, _ in made] == ["auto", "cpu"]
@@ -126,7 +126,7 @@ def test_a_worker_that_cannot_start_fails_the_request_with_what_to_do(applicatio
     from SAMSegmentLib.worker.client.process_client import WorkerClient
 
     service = WorkerService(lambda device: WorkerClient(device, ["no-such-python"]))
-    service.ask(panel, request())
+    service.request(panel, request())
     assert application.wait(lambda: panel.heard(Failed), PATIENCE_S)
     assert "could not be started" in str(panel.heard(Failed)[0].error)
     service.close()
@@ -140,11 +140,11 @@ def test_where_drawing_is_slow_and_somebody_waits_a_poll_copies_more(service, pa
     service.acquire(panel)
     monkeypatch.setattr(service.client, "poll", lambda budget: budgets.append(budget) or [])
     for asking in (None, panel):
-        service._asking = asking
+        service._requester = asking
         for seconds in (0.015, 0.1, 5.0):
             service._poll()
             now[0] += seconds
         service._poll()
-    service._asking = None
+    service._requester = None
     assert budgets[:4] == [0.004] * 4
     assert budgets[5:] == pytest.approx([0.004, 0.02, 0.03])

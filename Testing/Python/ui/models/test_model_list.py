@@ -158,7 +158,7 @@ def test_size_and_place_are_known_before_the_button_is_pressed(panel, monkeypatc
 
 
 def test_a_restriction_is_read_before_the_button_that_accepts_it(panel, limited):
-    from SAMSegmentLib.ui.common.status_style import COLORS
+    from SAMSegmentLib.ui.common.status import COLORS
 
     select(panel, LIMITED)
     label, button = panel.ui.modelRestriction, panel.ui.modelDownloadButton

@@ -95,9 +95,9 @@ def test_a_worker_without_info_tells_its_state(diagnostics):
 
 
 def test_the_chosen_device_is_told(diagnostics):
-    from SAMSegmentLib.ui.common import settings
+    from SAMSegmentLib.ui.common import device_settings
 
-    settings.set_device("cpu")
+    device_settings.set_device("cpu")
     assert "Device setting: cpu" in diagnostics()
 
 

@@ -163,23 +163,23 @@ def test_a_model_that_is_not_installed_is_told_before_anything_is_started(
 
 
 def test_the_device_is_kept_and_starts_no_worker(idle_panel):
-    from SAMSegmentLib.ui.common import settings
+    from SAMSegmentLib.ui.common import device_settings
 
     selector = idle_panel.ui.deviceSelector
     assert selector.currentText == "automatic"
     selector.setCurrentIndex(selector.findData("cpu"))
-    assert settings.device() == "cpu"
+    assert device_settings.device() == "cpu"
     assert idle_panel.ui.workerLabel.text.startswith("not started")
 
 
 def test_a_device_chosen_elsewhere_is_shown_when_the_panel_opens_again(idle_panel):
-    from SAMSegmentLib.ui.common import settings
+    from SAMSegmentLib.ui.common import device_settings
 
-    settings.set_device("cpu")
+    device_settings.set_device("cpu")
     idle_panel.exit()
     idle_panel.enter()
     assert idle_panel.ui.deviceSelector.currentText == "processor"
-    assert settings.device() == "cpu"
+    assert device_settings.device() == "cpu"
 
 
 def test_looking_at_what_is_installed_imports_neither_torch_nor_safetensors():
@@ -366,7 +366,7 @@ def test_colours_are_left_to_the_theme_but_for_the_status(application, idle_pane
     import qt
 
     from Pictures import themes
-    from SAMSegmentLib.ui.common.status_style import COLORS
+    from SAMSegmentLib.ui.common.status import COLORS
 
     themes.use(theme)
     application.process_events()

@@ -277,22 +277,22 @@ def press(user, key: str) -> None:
     user.application.process_events()
 
 
-def test_where_the_mouse_rests_the_worker_looks_ahead(user, red, monkeypatch):
-    looked = []
-    monkeypatch.setattr(user.session._service, "look", lambda image, ras: looked.append(ras))
+def test_where_the_mouse_rests_the_worker_prepares_for_a_click(user, red, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(user.session._service, "prepare", lambda image, ras: prepared.append(ras))
     red.move((36, 33, 18))
     red.move((39, 33, 18))
-    user.wait(lambda: looked)
-    assert np.allclose(looked[0], red.ras_of(red.xy_of((39, 33, 18))), atol=0.5)
+    user.wait(lambda: prepared)
+    assert np.allclose(prepared[0], red.ras_of(red.xy_of((39, 33, 18))), atol=0.5)
     user.application.wait(seconds=0.4)
-    assert len(looked) == 1
+    assert len(prepared) == 1
 
 
-def test_the_worker_is_told_in_which_slice_the_user_clicks(user, red, monkeypatch):
-    asked = []
-    ask = user.session._service.ask
+def test_the_worker_knows_in_which_slice_the_user_clicks(user, red, monkeypatch):
+    requests, service = [], user.session._service
+    send = service.request
     monkeypatch.setattr(
-        user.session._service, "ask", lambda who, what: asked.append(what) or ask(who, what)
+        service, "request", lambda listener, new: requests.append(new) or send(listener, new)
     )
     with SliceView(user.application, "Yellow", size=(200, 200)) as yellow:
         user.application.add_views(yellow)
@@ -300,16 +300,16 @@ def test_the_worker_is_told_in_which_slice_the_user_clicks(user, red, monkeypatc
         yellow.look_at(BALL)
         yellow.click(BALL)
         user.proposal()
-    assert np.allclose(np.abs(asked[0].facing), (1, 0, 0), atol=1e-6)
+    assert np.allclose(np.abs(requests[0].facing), (1, 0, 0), atol=1e-6)
 
 
-def test_without_placing_nothing_is_looked_at(user, red, monkeypatch):
-    looked = []
-    monkeypatch.setattr(user.session._service, "look", lambda image, ras: looked.append(ras))
+def test_without_placing_nothing_is_prepared(user, red, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(user.session._service, "prepare", lambda image, ras: prepared.append(ras))
     user.button("positiveButton", False)
     red.move((36, 33, 18))
     user.application.wait(seconds=0.5)
-    assert looked == []
+    assert prepared == []
 
 
 def test_a_prompt_that_is_selected_in_the_list_is_shown_in_the_slice_views(user, red):

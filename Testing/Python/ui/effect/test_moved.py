@@ -10,8 +10,8 @@ from TestSupport.phantoms import ball, dice
 from TestSupport.quick_engine import POINT_MM
 
 from ..conftest import BALL, GRID, RADIUS, SMALL
-from .test_effect_rules import paint
-from .test_effect_views import draw_roi
+from .test_rules import paint
+from .test_views import draw_roi
 
 pytestmark = pytest.mark.mrml
 
@@ -263,4 +263,4 @@ def test_a_finished_segment_that_is_selected_after_a_stale_one_asks_for_nothing(
     user.editor.setCurrentSegmentID(user.second)
     user.application.wait(seconds=0.1)
     assert user.ui.startSelector.currentData == "prompts"
-    assert not user.is_asking and user.session._asking.shown is None
+    assert not user.is_busy and user.session._requester.shown is None

@@ -1,4 +1,4 @@
-"""Icons of the prompts and their undo: told apart by shape as by colour, drawn for any screen."""
+"""Icons of the prompts and their undo: they differ in shape and colour, and fit any screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import qt
 
-from ..effect.panel_state import LINE, NEGATIVE, POSITIVE, ROI
+from .panel_state import LINE, NEGATIVE, POSITIVE, ROI
 
 # Large enough for any button on any screen; Qt scales it down.
 SIDE = 64

@@ -91,24 +91,24 @@ def test_a_hierarchy_that_somebody_empties_costs_no_more_than_a_new_preview(user
 def test_nothing_can_be_applied_before_it_is_drawn(user, monkeypatch):
     from SAMSegmentLib.scene.preview import Preview
 
-    showing, free = Preview.showing, []
+    show_steps, released = Preview.show_steps, []
 
     def slow(*arguments):
-        while not free:
+        while not released:
             yield
-        yield from showing(*arguments)
+        yield from show_steps(*arguments)
 
     user.propose(BALL)
     assert user.ui.applyButton.enabled
-    monkeypatch.setattr(Preview, "showing", slow)
+    monkeypatch.setattr(Preview, "show_steps", slow)
     user.place((33, 30, 27), positive=False)
-    user.wait(lambda: user.is_asking)
-    user.wait(lambda: not user.is_asking)
+    user.wait(lambda: user.is_busy)
+    user.wait(lambda: not user.is_busy)
     user.application.wait(seconds=0.05)
     assert not user.ui.applyButton.enabled
     user.session.apply()  # as by Ctrl+Return
     assert not user.mask().any()
-    free.append(True)
+    released.append(True)
     user.wait(lambda: user.ui.applyButton.enabled)
     seen = user.preview_mask()
     user.apply()

@@ -6,7 +6,7 @@ import slicer
 from TestSupport.phantoms import ball, dice
 
 from ..conftest import BALL, GRID, RADIUS, SMALL, SMALL_RADIUS, voxels
-from .test_effect_pending import Post
+from .test_pending import Post
 
 pytestmark = pytest.mark.mrml
 
@@ -69,7 +69,7 @@ def test_an_answer_for_the_time_point_before_is_not_shown(user):
     post.wait_for_answer()
     show(user, 1)
     post.deliver()
-    assert user.session._asking.shown is None and not user.is_asking
+    assert user.session._requester.shown is None and not user.is_busy
     # The point was placed on another image: the user says whether it holds here, too.
     assert "volume has changed" in user.status and "placed at 1 of 2" in user.ui.noteLabel.text
     show(user, 0)

@@ -148,7 +148,7 @@ def test_a_download_that_fails_says_why_and_can_be_tried_again(user, server, mod
     user.button("offerDownloadButton")
     user.wait(lambda: not is_offered(user))
     assert model.is_installed
-    user.wait(lambda: not user.is_asking)
+    user.wait(lambda: not user.is_busy)
 
 
 def test_a_damaged_download_is_never_installed(user, server, model):
@@ -265,6 +265,6 @@ def test_another_model_that_comes_or_goes_asks_nothing_anew(user, server, model)
     user.wait(lambda: model.is_installed and shared_model_store().under_way is None)
     shared_model_store().remove(NAME)
     user.application.wait(seconds=0.2)
-    assert not user.is_asking and user.preview_mask() is None and user.mask().any()
+    assert not user.is_busy and user.preview_mask() is None and user.mask().any()
     # The worker was ended for it, and is there again.
     assert dice(user.propose((BALL[0] + 3, BALL[1], BALL[2])), TRUTH) > 0.95

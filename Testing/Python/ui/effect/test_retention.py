@@ -93,7 +93,7 @@ def test_beside_another_effect_we_listen_to_nothing_of_ours(user):
     user.choose_effect("Paint")
     user.list(True).AddControlPointWorld(*BALL)
     user.application.wait(seconds=0.05)
-    assert not user.is_asking
+    assert not user.is_busy
     user.choose_effect()
     assert user.rows == []
     assert user.list(True).GetNumberOfControlPoints() == 0

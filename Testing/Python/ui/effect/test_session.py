@@ -81,7 +81,7 @@ def test_the_threshold_is_followed_without_the_model(user):
     before = user.propose(BALL)
     user.ui.thresholdSlider.value = 0.95
     user.wait(lambda: user.preview_mask().sum() <= before.sum())
-    assert not user.is_asking
+    assert not user.is_busy
     user.ui.thresholdSlider.value = 0.05
     lower = user.preview_mask()
     assert lower.sum() >= before.sum()
@@ -159,23 +159,23 @@ def test_other_mask_is_always_there_and_says_why_there_is_none(user):
     user.propose(BALL)
     assert button.isEnabled() and "next-best reading" in button.toolTip != tip
     user.place((33, 30, 27))
-    user.wait(lambda: user.is_asking)
+    user.wait(lambda: user.is_busy)
     assert not button.isEnabled() and "still at work" in button.toolTip
 
 
 def test_the_key_for_another_mask_says_why_there_is_none(user):
-    user.session.next_alternative()
+    user.session.next_candidate()
     assert "place a point or draw an ROI first" in user.status
     user.propose(BALL)
-    shown = user.session._asking.shown
+    shown = user.session._requester.shown
     alone = replace(shown, proposal=replace(shown.proposal, alternatives=0))
-    one = shown.question.prompts
+    one = shown.request.prompts
     corrected = replace(one, points=(*one.points, Point((33.0, 30, 27))))
     for prompts, reason in ((corrected, "which object is meant"), (one, "only one mask")):
-        question = replace(shown.question, prompts=prompts)
-        user.session._asking.shown = replace(alone, question=question)
-        user.session.next_alternative()
-        assert reason in user.status and not user.is_asking
+        request = replace(shown.request, prompts=prompts)
+        user.session._requester.shown = replace(alone, request=request)
+        user.session.next_candidate()
+        assert reason in user.status and not user.is_busy
 
 
 def test_a_further_point_corrects_the_reading_that_was_chosen(user):

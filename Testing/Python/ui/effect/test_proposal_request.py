@@ -21,9 +21,9 @@ def host(application):
 
 
 def reach(prompts, held=None):
-    from SAMSegmentLib.ui.effect.asking import reach_of
+    from SAMSegmentLib.ui.effect.proposal_request import prompt_box
 
-    start, shape = reach_of(prompts, held, GEOMETRY)
+    start, shape = prompt_box(prompts, held, GEOMETRY)
     return np.array(start), np.array(start) + shape
 
 

@@ -28,7 +28,7 @@ def asking(user) -> None:
     """The model is at work, and would be for a minute."""
     user.set_modality(SLOW)
     user.place(BALL)
-    user.wait(lambda: user.is_asking and "Slice" in user.status)
+    user.wait(lambda: user.is_busy and "Slice" in user.status)
 
 
 def applied(user) -> None:
@@ -159,8 +159,8 @@ def test_damaged_prompts_are_told_and_do_no_harm(user):
 def test_a_model_that_fails_is_told_and_the_next_click_works(user, modality, message):
     user.set_modality(modality)
     user.place(BALL)
-    user.wait(lambda: user.is_asking)
-    user.wait(lambda: not user.is_asking)
+    user.wait(lambda: user.is_busy)
+    user.wait(lambda: not user.is_busy)
     assert message in user.status
     assert user.rows and not user.ui.applyButton.isEnabled()
     user.set_modality(None)
@@ -171,15 +171,15 @@ def test_a_failed_correction_keeps_the_last_good_proposal(user):
     mask = user.propose(BALL)
     user.set_modality(WITHOUT_MEMORY)
     user.place((33, 30, 27), positive=False)
-    user.wait(lambda: user.is_asking)
-    user.wait(lambda: not user.is_asking)
+    user.wait(lambda: user.is_busy)
+    user.wait(lambda: not user.is_busy)
     assert (user.preview_mask() == mask).all()
 
 
 def test_cancel_stops_the_model_and_the_next_click_works(user):
     asking(user)
     user.button("cancelButton")
-    assert not user.is_asking
+    assert not user.is_busy
     user.set_modality(None)
     assert dice(user.propose((33, 30, 20)), TRUTH) > 0.9
 
@@ -188,7 +188,7 @@ def test_clicks_in_quick_succession_are_all_answered_by_the_last_proposal(user):
     for ras, positive in ((BALL, True), ((33, 30, 27), False), ((33, 30, 9), False)):
         user.place(ras, positive)
     mask = user.proposal()
-    user.wait(lambda: not user.is_asking and len(user.rows) == 3)
+    user.wait(lambda: not user.is_busy and len(user.rows) == 3)
     for ras in ((33, 30, 27), (33, 30, 9)):
         assert not mask[ball(GRID, ras, 3)].any()
 

@@ -9,7 +9,7 @@ from SlicerHost.scene_builder import affine
 from TestSupport.phantoms import ball, dice
 
 from ..conftest import BALL, GRID, RADIUS, SMALL
-from .test_effect_rules import paint
+from .test_rules import paint
 
 pytestmark = pytest.mark.mrml
 
@@ -80,16 +80,16 @@ class Post:
     """Holds back what the worker answers, until it is delivered; in the midst of an event."""
 
     def __init__(self, user) -> None:
-        self.user, self.asking = user, user.session._asking
+        self.user, self.requester = user, user.session._requester
         self.letters = []
-        self._deliver = self.asking.on_worker_event
-        self.asking.on_worker_event = self.letters.append
+        self._deliver = self.requester.on_worker_event
+        self.requester.on_worker_event = self.letters.append
 
     def wait_for_answer(self):
         self.user.wait(lambda: any(type(letter) is Answer for letter in self.letters))
 
     def deliver(self) -> None:
-        self.asking.on_worker_event = self._deliver
+        self.requester.on_worker_event = self._deliver
         for letter in self.letters:
             self._deliver(letter)
 
@@ -101,13 +101,13 @@ def test_an_old_answer_is_dropped_and_asked_for_anew(user, change):
     post.wait_for_answer()
     change(user)
     post.deliver()
-    assert user.session._asking.shown is None and user.preview_mask() is None
+    assert user.session._requester.shown is None and user.preview_mask() is None
     # Not even Apply by a script, before anybody else was told.
     user.session.apply()
     assert not user.mask_is_there()
-    user.wait(lambda: user.session._asking.shown is not None and not user.is_asking)
-    shown = user.session._asking.shown
-    assert shown.question.is_same(user.session._question())
+    user.wait(lambda: user.session._requester.shown is not None and not user.is_busy)
+    shown = user.session._requester.shown
+    assert shown.request.is_same(user.session._current_request())
     user.wait(lambda: not user.session._steps.is_running("show"))
     user.apply()
     assert user.mask_is_there()
@@ -140,7 +140,7 @@ def test_the_content_from_which_a_proposal_starts_is_painted_meanwhile(user):
     paint(user, user.first, TRUTH)
     user.session.apply()
     assert (user.mask() == TRUTH).all()
-    user.wait(lambda: not user.is_asking)
+    user.wait(lambda: not user.is_busy)
     user.apply()
     assert (user.mask() & TRUTH == TRUTH).all() and user.mask().sum() > TRUTH.sum()
 
@@ -161,9 +161,9 @@ def test_the_scene_is_closed_before_the_answer_comes(user):
     post.wait_for_answer()
     user.application.close_scene()
     post.deliver()
-    assert user.session._asking.shown is None
+    assert user.session._requester.shown is None
     user.application.wait(seconds=0.1)
-    assert not user.is_asking
+    assert not user.is_busy
 
 
 def test_the_segment_is_removed_before_the_answer_comes(user):
@@ -172,7 +172,7 @@ def test_the_segment_is_removed_before_the_answer_comes(user):
     post.wait_for_answer()
     user.segmentation.GetSegmentation().RemoveSegment(user.first)
     post.deliver()
-    assert user.session._asking.shown is None
+    assert user.session._requester.shown is None
 
 
 def test_nothing_changed_and_the_answer_is_shown(user):
@@ -183,8 +183,8 @@ def test_nothing_changed_and_the_answer_is_shown(user):
     user.volume.SetName("Renamed")
     user.segmentation.GetSegmentation().GetSegment(user.second).SetColor(0, 1, 0)
     post.deliver()
-    user.wait(lambda: not user.is_asking)
-    assert user.session._asking.shown is not None
+    user.wait(lambda: not user.is_busy)
+    assert user.session._requester.shown is not None
     user.wait(lambda: not user.session._steps.is_running("show"))
     user.apply()
     assert dice(user.mask(), TRUTH) > 0.95

@@ -97,7 +97,7 @@ def is_error(user) -> bool:
 
 
 def is_meant(user, kind: str) -> bool:
-    from SAMSegmentLib.ui.common.status_style import COLORS
+    from SAMSegmentLib.ui.common.status import COLORS
 
     return any(color in user.ui.statusLabel.styleSheet for color in COLORS[kind])
 
@@ -168,7 +168,7 @@ def test_prompts_and_proposal_are_kept_and_the_proposal_stays_that_of_its_model(
     del told[:]
     choose(user, NAME)
     user.wait(lambda: user.status == missing(model))
-    assert is_meant(user, "warning") and not user.is_asking and told == []
+    assert is_meant(user, "warning") and not user.is_busy and told == []
     assert len(user.rows) == 1 and (user.preview_mask() == mask).all()
     user.apply()
     assert (user.mask() == mask).all()
@@ -192,7 +192,7 @@ def test_a_prediction_under_way_is_given_up(make_user, model):
     user.wait(lambda: "Slice" in user.status)
     choose(user, NAME)
     user.wait(lambda: user.status == missing(model))
-    assert not user.is_asking and not user.ui.progressBar.isVisible()
+    assert not user.is_busy and not user.ui.progressBar.isVisible()
 
 
 def test_once_the_file_is_there_the_next_prompt_is_answered(user, install):

@@ -72,15 +72,15 @@ def test_effect_console_and_shell_give_one_mask(application, logic, model, tmp_p
     editor.setCurrentSegmentID(segment_id)
     editor.setActiveEffectByName(NAME)
     effect = editor.effectByName(NAME).self()
-    ui, asking = effect._panel.ui, effect._session._asking
+    ui, requester = effect._panel.ui, effect._session._requester
     ui.modelSelector.setCurrentIndex(ui.modelSelector.findData(model))
     assert ui.modelSelector.currentText == catalogue.model_entry(model).title
 
     def answered():
-        assert application.wait(lambda: asking.is_busy, PATIENCE_S)
-        assert application.wait(lambda: not asking.is_busy, PATIENCE_S)
-        assert asking.shown is not None, asking.status
-        return asking.shown.proposal.levels
+        assert application.wait(lambda: requester.is_busy, PATIENCE_S)
+        assert application.wait(lambda: not requester.is_busy, PATIENCE_S)
+        assert requester.shown is not None, requester.status
+        return requester.shown.proposal.levels
 
     ui.roiSelector.setCurrentNode(roi)
     of_roi = answered()

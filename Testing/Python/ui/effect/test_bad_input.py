@@ -58,7 +58,7 @@ def test_the_panel_says_why_and_nothing_changes(user, break_it, says):
     before = segments_of(user.segmentation)
     user.place(BALL)
     user.wait(lambda: says in user.status)
-    assert not user.is_asking and not user.ui.applyButton.isEnabled()
+    assert not user.is_busy and not user.ui.applyButton.isEnabled()
     assert segments_of(user.segmentation) == before
     assert len(user.rows) == 1
 
@@ -85,7 +85,7 @@ def test_a_line_with_one_end_is_no_prompt_yet(user):
     line.AddControlPointWorld(*BALL)
     user.ui.lineSelector.setCurrentNode(line)
     user.application.wait(seconds=0.1)
-    assert not user.is_asking and user.rows == []
+    assert not user.is_busy and user.rows == []
     line.AddControlPointWorld(BALL[0] + RADIUS, BALL[1], BALL[2])
     assert user.proposal() is not None
 
@@ -93,7 +93,7 @@ def test_a_line_with_one_end_is_no_prompt_yet(user):
 def test_points_of_both_kinds_in_one_voxel_do_not_break_anything(user):
     user.propose(BALL)
     user.place(BALL, positive=False)
-    user.wait(lambda: len(user.rows) == 2 and not user.is_asking)
+    user.wait(lambda: len(user.rows) == 2 and not user.is_busy)
     user.button("undoPromptButton")
     assert user.proposal() is not None
 

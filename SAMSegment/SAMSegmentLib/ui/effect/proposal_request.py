@@ -1,0 +1,166 @@
+"""What a proposal is computed from, and the worker's request that is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...core.checks import check_prompts_in_volume
+from ...core.geometry import Geometry
+from ...core.patch import Index, Patch
+from ...core.prompts import Prompts
+from ...core.proposal import Proposal
+from ...core.voxel_prompts import VoxelPrompts
+from ...scene.content import content_steps
+from ...scene.filling import filled_steps
+from ...scene.layers import layers_of
+from ...scene.occupied import occupied_steps, visible_others, without_steps
+from ...scene.prompt_frame import Content, content_of
+from ...scene.steps import Steps
+from ...weights.catalogue import ModelEntry, model_entry
+from ...worker.protocol.events import PredictionRequest
+from .parameters import FROM_CONTENT, FROM_PROMPTS, REFINE, Parameters
+from .target import Placement, Target, placement_of
+
+# Around a point: most organs are smaller.
+POINT_MARGIN_MM = 80.0
+CUBE = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3), axis=-1).reshape(-1, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class ProposalRequest:
+    """Everything on which a proposal depends, as it was at one moment. The threshold does not.
+
+    Attributes:
+        target: the segment for which the proposal is made.
+        prompts: world RAS, mm.
+        model: that makes it.
+        parameters: of the effect.
+        placement: where the target lies, and in which voxels.
+        content: what the segment holds, if the proposal starts from that.
+    """
+
+    target: Target
+    prompts: Prompts
+    model: ModelEntry
+    parameters: Parameters
+    placement: Placement
+    content: Content | None
+
+    def is_same(self, other: ProposalRequest) -> bool:
+        """Whether both have the same proposal."""
+        return (
+            self.parameters.request_key == other.parameters.request_key
+            and self.prompts == other.prompts
+            and self.has_same_scene(other)
+        )
+
+    def has_same_scene(self, other: ProposalRequest) -> bool:
+        """Whether both are about the same voxels of the same segment, image and grid."""
+        starts = self.parameters.start_from, other.parameters.start_from
+        return (
+            self.target == other.target
+            and self.placement.is_same(other.placement)
+            and (FROM_PROMPTS in starts or _is_same_content(self.content, other.content))
+        )
+
+    def others_state(self) -> tuple:
+        """Differs whenever voxels of other segments, or which of them are visible, have changed."""
+        node, segment_id = self.target.segmentation, self.target.segment_id
+        ids = node.GetSegmentation().GetSegmentIDs()
+        layers = layers_of(node, [other for other in ids if other != segment_id])
+        states = ((layer.time, layer.values, layer.geometry) for layer in layers)
+        return (*self._visible_others(), *states)
+
+    def worker_request(self, view_direction) -> PredictionRequest:
+        """The request for the worker, still without voxels of segments.
+
+        Args:
+            view_direction: across the slice view in which the user works, world RAS, or None.
+
+        Raises:
+            InputError: if the model cannot answer it.
+        """
+        to_world = self.placement.volume_to_world
+        in_volume = self.prompts.transformed(np.linalg.inv(to_world))
+        check_prompts_in_volume(in_volume, self.placement.image.geometry)
+        if self.parameters.start_from == FROM_PROMPTS:
+            self.model.check_prompts(in_volume)
+        return PredictionRequest(
+            self.model,
+            self.placement.image,
+            in_volume,
+            self.placement.grid,
+            facing=None if view_direction is None else tuple(to_world[:3, :3].T @ view_direction),
+        )
+
+    def with_voxels_steps(self, request: PredictionRequest) -> Steps[PredictionRequest]:
+        """The worker's request with the voxels of segments that belong to it."""
+        node, segment_id = self.target.segmentation, self.target.segment_id
+        geometry, to_world = self.placement.image.geometry, self.placement.volume_to_world
+        start_from = self.parameters.start_from
+        content = occupied = None
+        if start_from != FROM_PROMPTS:
+            content = yield from content_steps(node, segment_id, geometry, to_world)
+        if self.parameters.keep_out:
+            box = prompt_box(request.prompts, content, geometry)
+            others = self._visible_others()
+            occupied = yield from occupied_steps(node, others, geometry, to_world, *box)
+        if content is None and occupied is None:
+            return request
+        return replace(request, voxels=VoxelPrompts(content, start_from == REFINE, occupied))
+
+    def limited_steps(self, proposal: Proposal) -> Steps[Proposal]:
+        """The proposal without voxels that other segments keep, its small holes filled."""
+        node, segment_id = self.target.segmentation, self.target.segment_id
+        to_world, parameters = self.placement.volume_to_world, self.parameters
+        if parameters.keep_out:
+            proposal = yield from without_steps(proposal, node, self._visible_others(), to_world)
+        # A hole in what the segment holds already may be meant.
+        if parameters.fill_holes and parameters.start_from != FROM_CONTENT:
+            points, area = self.prompts.points, parameters.area
+            proposal = yield from filled_steps(proposal, node, segment_id, to_world, points, area)
+        return proposal
+
+    def _visible_others(self) -> list[str]:
+        target = self.target
+        return visible_others(target.segmentation, target.segment_id, self.parameters.area)
+
+
+def request_of(target: Target, prompts: Prompts, parameters: Parameters) -> ProposalRequest:
+    """The request as it is now; cheap.
+
+    Raises:
+        InputError: if the target's volume or its segmentation cannot be used.
+    """
+    content = None
+    if parameters.start_from != FROM_PROMPTS:
+        content = content_of(target.segmentation, target.segment_id)
+    model, placement = model_entry(parameters.model), placement_of(target)
+    return ProposalRequest(target, prompts, model, parameters, placement, content)
+
+
+def prompt_box(prompts: Prompts, content: Patch | None, geometry: Geometry) -> tuple[Index, Index]:
+    """A box, start and shape (k, j, i), around all that prompts in the grid's RAS may mean.
+
+    For telling the model what is occupied; what is written is limited exactly, wherever it reaches.
+    """
+    corners = [] if prompts.roi is None else [prompts.roi.corners()]
+    positions = [np.array(point.ras) for point in prompts.points]
+    if prompts.line is not None:
+        positions += [np.array(prompts.line.start), np.array(prompts.line.end)]
+    corners += [position + POINT_MARGIN_MM * CUBE for position in positions]
+    indices = [geometry.to_ijk(ras)[:, ::-1] for ras in corners]
+    if content is not None:
+        indices.append(np.array([content.start, content.stop]))
+    ends = np.concatenate(indices) if indices else np.array([[0, 0, 0], geometry.shape])
+    low = np.clip(np.floor(ends.min(0)), 0, geometry.shape).astype(int)
+    high = np.clip(np.ceil(ends.max(0)) + 1, low, geometry.shape).astype(int)
+    return tuple(int(n) for n in low), tuple(int(n) for n in high - low)
+
+
+def _is_same_content(first: Content | None, second: Content | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return first.digest == second.digest and first.geometry.is_close(second.geometry)

@@ -1,0 +1,254 @@
+"""Requests proposals from the worker for one session, and keeps the one to show."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from slicer.i18n import tr as _
+
+from ...core.errors import Cancelled, SAMSegmentError
+from ...core.geometry import apply_matrix
+from ...core.patch import Patch
+from ...core.prompts import Prompts
+from ...core.proposal import Proposal
+from ...scene.steps import finish
+from ...worker.protocol import events
+from ..common.status import BUSY, ERROR, HINT, WARNING
+from ..common.steps import Steps
+from .parameters import Parameters
+from .proposal_request import ProposalRequest, request_of
+from .status_texts import progress_text, proposal_status
+from .target import Target, placement_of
+
+GATHER, LIMIT = "gather", "limit"
+
+
+@dataclass(frozen=True, eq=False)
+class ShownProposal:
+    """A proposal as it is shown.
+
+    Attributes:
+        proposal: without voxels that other segments keep.
+        request: for which it was made; there may be another one by now.
+        complete: False while the model is still at work on it.
+        others: state of the other segments when their voxels were left out.
+    """
+
+    proposal: Proposal
+    request: ProposalRequest
+    complete: bool
+    others: tuple = ()
+
+
+class Requester:
+    """One session's requests to the worker.
+
+    Attributes:
+        shown: the proposal to show; None if there is none.
+        status, status_kind, progress: for the panel, see PanelState.
+        error: that the status line is about; None if it is about something else.
+
+    Args:
+        changed: called after any of these has changed.
+        current_request: gives the request as it would be made now; None if there is none.
+        outdated: called when an answer comes to a request that is not the current one, which is
+            cancelled then, and its answer not used.
+    """
+
+    def __init__(
+        self,
+        service,
+        steps: Steps,
+        changed: Callable[[], None],
+        current_request: Callable[[], ProposalRequest | None],
+        outdated: Callable[[], None],
+    ) -> None:
+        self._service = service
+        self._steps = steps
+        self._changed = changed
+        self._current_request = current_request
+        self._outdated = outdated
+        self._pending: ProposalRequest | None = None
+        self._number: int | None = None
+        self.shown: ShownProposal | None = None
+        self.status, self.status_kind, self.progress = "", HINT, None
+        self.error: Exception | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._pending is not None
+
+    @property
+    def request(self) -> ProposalRequest | None:
+        """The one under way, else the one whose proposal is shown."""
+        if self._pending is None and self.shown is not None:
+            return self.shown.request
+        return self._pending
+
+    def start(
+        self,
+        target: Target,
+        prompts: Prompts,
+        parameters: Parameters,
+        view_direction: tuple[float, float, float] | None = None,
+    ) -> None:
+        """Requests the proposal of prompts (world RAS); the one that is shown stays until then.
+
+        Args:
+            view_direction: across the slice view in which the user works, world RAS.
+        """
+        self.cancel()
+        try:
+            request = request_of(target, prompts, parameters)
+            request.model.check_installed()
+            for_worker = request.worker_request(view_direction)
+        except SAMSegmentError as error:
+            self.fail(error)
+            return
+        self._pending = request
+        self._set_status(_("Preparing ..."), BUSY, -1)
+        self._steps.run(GATHER, request.with_voxels_steps(for_worker), self._send)
+
+    def cancel(self) -> None:
+        """Cancels what is under way; the proposal that is shown stays."""
+        self._steps.stop(GATHER)
+        self._steps.stop(LIMIT)
+        if self._pending is not None:
+            self._pending = self._number = None
+            self._service.cancel(self)
+            self._set_status("", HINT)
+
+    def discard(self) -> None:
+        """Cancels what is under way, and discards the proposal."""
+        self.cancel()
+        self.shown = None
+        self._set_status("", HINT)
+
+    def fail(self, error: Exception) -> None:
+        """Shows the user what went wrong; the last good proposal stays.
+
+        What nobody has foreseen goes to the log, too.
+        """
+        text = str(error)
+        if not isinstance(error, SAMSegmentError):
+            logging.exception("SAMSegment: unexpected error", exc_info=error)
+            text = _("Something went wrong: {error}. The prompts are kept.").format(error=error)
+        self._pending = self._number = None
+        self._set_status(text, ERROR, error=error)
+
+    def show_status(self, text: str, kind: str = HINT) -> None:
+        """A line for the user, if nothing is under way."""
+        if not self.is_busy:
+            self._set_status(text, kind)
+
+    def prepare(self, target: Target, ras) -> None:
+        """The user may click there next (world RAS): the worker prepares if it has time."""
+        placement = placement_of(target)
+        position = apply_matrix(np.linalg.inv(placement.volume_to_world), np.array(ras))
+        if placement.image.geometry.contains(position):
+            self._service.prepare(placement.image, tuple(position))
+
+    def on_worker_event(self, event) -> None:
+        """See worker_service.Listener."""
+        if isinstance(event, events.Ready | events.Crashed):
+            return
+        if self._pending is None or event.number != self._number:
+            return
+        if isinstance(event, events.Progress):
+            share = event.done / event.total if event.total else -1
+            self._set_status(progress_text(event), BUSY, share)
+        elif isinstance(event, events.Failed):
+            self._on_failed(event.error)
+        elif self._is_current():
+            if isinstance(event, events.Answer):
+                self._limit(event.proposal, True)
+            elif self.shown is None or not self.shown.complete:
+                # A part of an answer must never hide a whole one that it corrects.
+                self._limit(event.proposal, False)
+
+    def respects_other_segments(self, threshold: float) -> bool:
+        """Whether what is shown still keeps out of other segments; else it is limited again.
+
+        Raises:
+            InputError: if the segmentation has another grid by now.
+        """
+        shown = self.shown
+        others = shown.request.others_state()
+        if others == shown.others:
+            return True
+        limited = finish(shown.request.limited_steps(shown.proposal))
+        unchanged = _is_same(limited.patch(threshold), shown.proposal.patch(threshold))
+        proposal = shown.proposal if unchanged else limited
+        self.shown = replace(shown, proposal=proposal, others=others)
+        if not unchanged:
+            text = _("Other segments have changed, and keep their voxels: look again, then Apply.")
+            self._set_status(text, WARNING)
+        return unchanged
+
+    def _is_current(self) -> bool:
+        """Whether the request under way is still the right one; else it is cancelled."""
+        pending = self._pending
+        try:
+            now = self._current_request()
+        except SAMSegmentError:
+            now = None
+        if now is not None and pending.is_same(now):
+            return True
+        self._outdated()
+        if self._pending is pending:
+            self.cancel()
+        return False
+
+    def _send(self, request: events.PredictionRequest) -> None:
+        if not self._is_current():
+            return
+        try:
+            self._number = self._service.request(self, request)
+        except SAMSegmentError as error:
+            self.fail(error)
+            return
+        self._set_status(_("Starting the model ..."), BUSY, -1)
+
+    def _on_failed(self, error: SAMSegmentError) -> None:
+        if isinstance(error, Cancelled):
+            self._pending = self._number = None
+            self._set_status("", HINT)
+        else:
+            logging.error("SAMSegment: %s", error)
+            self.fail(error)
+
+    def _limit(self, proposal: Proposal, complete: bool) -> None:
+        request = self._pending
+        others = request.others_state()
+
+        def show(limited: Proposal) -> None:
+            if not self._is_current():
+                return
+            self.shown = ShownProposal(limited, request, complete, others)
+            if complete:
+                self._pending = self._number = None
+                self._set_status(*proposal_status(limited, request.prompts))
+            else:
+                self._changed()
+
+        self._steps.run(LIMIT, request.limited_steps(proposal), show)
+
+    def _set_status(
+        self,
+        text: str,
+        kind: str,
+        progress: float | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        self.status, self.status_kind, self.progress = text, kind, progress
+        self.error = error
+        self._changed()
+
+
+def _is_same(first: Patch | None, second: Patch | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return first.start == second.start and np.array_equal(first.values, second.values)
