@@ -607,12 +607,15 @@
     <name>effect.session</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
-        <source>Cancelled. The prompts are kept.</source>
+        <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
         <translation type="unfinished"></translation>
     </message>
+</context>
+<context>
+    <name>effect.session_commands</name>
     <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
-        <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session_commands.py"/>
+        <source>Cancelled. The prompts are kept.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

@@ -16,27 +16,26 @@ from ...scene.hierarchy import remove_orphans
 from ...scene.observers import Observers
 from ...scene.time_point import time_point_of
 from ...weights.catalogue import model_entry
-from ..common import device_settings
 from ..common.delay import Delay
-from ..common.status import ERROR, HINT, WARNING
+from ..common.status import WARNING
 from ..common.steps import Steps
 from .apply import ProposalWriter
 from .panel_state import NEGATIVE, POSITIVE, PanelState
-from .parameters import FROM_PROMPTS, REFINE, Parameters, parameters_of
-from .prompt_commands import PromptCommands
+from .parameters import REFINE, Parameters, parameters_of
 from .prompt_editor import PromptEditor
 from .prompt_persistence import PromptPersistence
 from .proposal_request import ProposalRequest, request_of
 from .proposal_view import ProposalView
-from .requester import Requester, ShownProposal
-from .status_texts import applied_status, idle_status, time_note, why_no_other_mask
+from .requester import Requester
+from .session_commands import SessionCommands
+from .status_texts import idle_status, time_note, why_no_other_mask
 from .target import Target, TargetObserver, target_of
 
 # Where the mouse rests for so long, the user may click next.
 MOUSE_REST_MS = 250
 
 
-class Session(PromptCommands):
+class Session(SessionCommands):
     """What the effect does while it is active. The panel's `Commands`.
 
     Args:
@@ -222,70 +221,6 @@ class Session(PromptCommands):
         self._view.hide()
         self._target = None
 
-    # Commands of the panel
-
-    def cancel(self) -> None:
-        """Stops the model and drops the proposal; the prompts stay."""
-        if not self.is_active:
-            return
-        self._request_soon.stop()
-        self._requester.discard()
-        self._requester.show_status(_("Cancelled. The prompts are kept."), HINT)
-
-    def apply(self) -> None:
-        """Writes the proposal into the segment: one undo step of the Segment Editor."""
-        self.refresh()
-        if self.is_active:
-            self._prompts.read_markups()
-        shown = self._requester.shown
-        is_busy = self._requester.is_busy or self._request_soon.is_waiting
-        if not self.is_active or shown is None or not shown.complete or is_busy:
-            return
-        target, parameters = self._target, self._parameters
-        if not self._view.shows(shown.proposal, parameters.threshold):
-            # Nothing is written that is not seen; if its node was deleted, it is drawn again.
-            self._view.draw_again()
-            return
-        if not self._effect.confirmCurrentSegmentVisible():
-            return
-        try:
-            if not self._can_be_written(shown):
-                return
-            node = self._effect.parameterSetNode()
-            result = self._writer.write(shown, parameters.threshold, node)
-        except SAMSegmentError as error:
-            self._requester.show_status(str(error), ERROR)
-            # Perhaps the segmentation has another geometry now: then there is a new proposal.
-            self.scene_changed()
-            return
-        except Exception as error:
-            self._on_error(error)
-            return
-        self._requester.discard()
-        self._persistence.note_place(target)
-        self._prompts.hide()
-        if parameters.start_from != FROM_PROMPTS:
-            # The next proposal starts from the segment.
-            self._prompts.clear_without_request()
-        self._requester.show_status(*applied_status(result))
-
-    def set_device(self, name: str) -> None:
-        """Where models run from now on, in all of Slicer."""
-        device_settings.set_device(name)
-        self._requester.discard()
-        self._service.restart_if_device_changed()
-        self._start_request_soon()
-
-    def models_changed(self, names: tuple[str, ...]) -> None:
-        """Files of these models came or went, or were replaced; the worker may have been ended."""
-        if not self.is_active or self._parameters is None or not names:
-            return
-        model = model_entry(self._parameters.model)
-        self._service.acquire(self._requester, model)
-        if model.name in names:
-            self._start_request_soon()
-        self._update_panel()
-
     # What happens in the views and in the scene
 
     def mouse_moved(self, ras, view_direction) -> None:
@@ -380,16 +315,6 @@ class Session(PromptCommands):
         self._requester.discard()
         text = _("The volume has changed: move or add a prompt to segment what it shows now.")
         self._requester.show_status(text, WARNING)
-
-    def _can_be_written(self, shown: ShownProposal) -> bool:
-        """Whether what is shown may be written as it is; else there will be another one."""
-        now = self._current_request()
-        if shown is not self._requester.shown or now is None:
-            return False
-        if not shown.request.has_same_scene(now):
-            self._check_request()
-            return False
-        return self._requester.respects_other_segments(self._parameters.threshold)
 
     def _on_requester_changed(self) -> None:
         self._draw()
