@@ -59,13 +59,8 @@ class Session(SessionCommands):
             self._check_request,
         )
         self._persistence = PromptPersistence(scripted_effect)
-        self._prompts = PromptEditor(
-            slicer.mrmlScene,
-            self._save,
-            self._on_prompts_changed,
-            self._update_panel,
-            self._on_error,
-        )
+        callbacks = self._save, self._on_prompts_changed, self._update_panel, self._on_error
+        self._prompts = PromptEditor(slicer.mrmlScene, *callbacks)
         self._view = ProposalView(self._steps, self._update_panel)
         self._is_active = False
         self._is_refreshing = False
