@@ -23,7 +23,6 @@ import sys
 import time
 from pathlib import Path
 
-import cmake_lists
 import models_table
 import system_libraries
 import translations
@@ -342,10 +341,6 @@ COMMANDS = {
     "train": (
         "train SAMSegment 3D, or go on with it",
         lambda rest: run_python("-m", "Training.train", *(rest or ["Training/config/full.toml"])),
-    ),
-    "cmake-lists": (
-        "write the lists of files into SAMSegment/CMakeLists.txt",
-        lambda rest: cmake_lists.write(ROOT / "SAMSegment"),
     ),
     "models-table": (
         "write the table of models in docs/models.md from the catalogue",
