@@ -100,6 +100,18 @@ def test_links_between_the_documents_lead_somewhere():
     assert broken == []
 
 
+def test_files_of_the_code_that_documents_name_exist():
+    missing = []
+    for page, text in texts().items():
+        # The host's pages name files of Slicer.
+        if page.suffix != ".md" or page.name == "CHANGELOG.md" or "SlicerHost" in page.parts:
+            continue
+        for name in re.findall(r"`(?!out/)([\w./-]+/[\w.-]+\.(?:py|json|toml))`", text):
+            folders = [ROOT, LIBRARY, LIBRARY.parent, ROOT / "Testing", (ROOT / page).parent]
+            missing += [] if any((f / name).exists() for f in folders) else [f"{page}: {name}"]
+    assert missing == []
+
+
 def test_readme_stays_short():
     assert len((ROOT / "README.md").read_text("utf-8").split()) < 900
 
