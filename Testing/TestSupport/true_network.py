@@ -90,11 +90,11 @@ class TrueEngine(samsegment3d.SAMSegment3DEngine):
             super().__init__(Path(__file__), cpu, EmbeddingCache(capacity), torch.float32)
         self.truth = truth
 
-    def _encode(self, window):
-        self._watch.step(0, 1, "Looking")
+    def encode(self, window):
+        self.watch.step(0, 1, "Looking")
         self.encoded.append(window.window)
-        return samsegment3d.Embedding(window, None, 1000)
+        return samsegment3d.Embedding(None, 1000)
 
-    def _decode(self, embedding, prompt, wanted):
-        self._watch.check()
-        return self.truth(embedding.window.window, prompt, wanted)
+    def _decode(self, embedding, window, prompt, wanted):
+        self.watch.check()
+        return self.truth(window, prompt, wanted)

@@ -35,7 +35,6 @@ class Embedding:
         features: the network's own; `nbytes` says how much memory it takes.
     """
 
-    window: Window
     features: Any
     nbytes: int
 

@@ -1,9 +1,16 @@
-"""What an engine was asked, put in order: which prompt makes the first mask, which correct it."""
+"""What prompted models share: the order of prompts, kept answers, limits of a mask, warnings.
+
+A prompt makes a first mask, or several candidates for it; the clicks after it correct the one that
+was chosen, one by one. A new model says what it makes of the one and of the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import ClassVar, Generic
 
 import numpy as np
 
@@ -11,10 +18,15 @@ from ..core.errors import InputError
 from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.patch import Patch
+from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.prompts import Point, Prompts, Roi, positions_of
 from ..core.voxel_prompts import VoxelPrompts
-from .regions import at_least_a_voxel, voxel_of
+from .base import Embedding, Engine, Window
+from .embedding_cache import EmbeddingCache
+from .local_correction import Error, certain, corrected
+from .regions import RoiOnGrid, at_least_a_voxel, voxel_of
+from .replay import AnswerCache, Candidate, replayed
 
 IN_OCCUPIED = (
     "A positive point lies in another segment, which is left as it is: remove the point, or allow "
@@ -92,6 +104,249 @@ class Request:
             return ()
         voxels = voxel_of(self.image.geometry, positive)
         return (IN_OCCUPIED,) if self.occupied.at(voxels).any() else ()
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What the segment holds, as the candidate that clicks correct near themselves only."""
+
+    mask: Patch
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.mask.values.nbytes
+
+
+class InteractiveEngine(Engine, Generic[Candidate]):
+    """A model that is prompted: a first mask, or several candidates for it, corrected by clicks.
+
+    What is shared is here: in which order prompts are answered, which answers are kept, what limits
+    a mask, what the user is warned of. A model says what it makes of the first prompt (`first`) and
+    of a further click (`correct`), how a mask comes to lie on the volume's grid (`on_volume`), what
+    its encoder does (`encode`), and what to encode before a click (`windows_ahead`).
+
+    Args:
+        name: names weights and numbers in the cache.
+        cache: keeps the embeddings.
+    """
+
+    #: What to tell the user if there is nothing to make a first mask from.
+    NEEDS: ClassVar[str]
+    #: Answers that are kept at most, and bytes of all of them; the latest two in any case.
+    KEPT_ANSWERS: ClassVar[int] = 64
+    KEPT_BYTES: ClassVar[int] = 2**29
+
+    def __init__(self, name: Hashable, cache: EmbeddingCache) -> None:
+        self._name = name
+        self._cache = cache
+        self._answers: AnswerCache[Candidate | Content] = AnswerCache(
+            self.KEPT_ANSWERS, self.KEPT_BYTES
+        )
+        self._latest: tuple[Hashable, Candidate | Content] | None = None
+        self._region: tuple[Hashable, RoiOnGrid] | None = None
+        self._watch = Watch()
+
+    # What a model says.
+
+    @abstractmethod
+    def first(self, request: Request, prompts: Prompts) -> Sequence[Candidate]:
+        """What the first prompt may mean, the likeliest first.
+
+        Args:
+            prompts: an ROI or a line, one positive point, or none of these if there is content.
+        """
+
+    @abstractmethod
+    def correct(self, request: Request, candidate: Candidate, prompts: Prompts) -> Candidate:
+        """A candidate after one more click.
+
+        Args:
+            prompts: all so far; the click is the last of the points.
+        """
+
+    @abstractmethod
+    def on_volume(self, request: Request, candidate: Candidate, region: RoiOnGrid | None) -> Patch:
+        """A candidate's logits on the volume's grid.
+
+        Args:
+            region: what lies outside of it need not be there.
+        """
+
+    @abstractmethod
+    def encode(self, window: Window) -> Embedding:
+        """What the encoder makes of a window; tells `watch`, and asks it whether to stop."""
+
+    @abstractmethod
+    def windows_ahead(self, request: Request, ras: np.ndarray) -> Sequence[Window]:
+        """What a click at a position in RAS mm would need to be encoded."""
+
+    def propose(self, request: Request, mask: Patch, prompts: Prompts) -> Patch:
+        """What the network makes of a mask near the newest click, on the volume's grid.
+
+        For content that is corrected near clicks; not needed if `unrefined` is another.
+        """
+        raise NotImplementedError
+
+    def unrefined(self, request: Request) -> Candidate | Content:
+        """The segment's content, to be corrected near clicks only."""
+        return Content(certain(request.content))
+
+    def limit(self, request: Request, prompts: Prompts) -> Roi | None:
+        """The ROI that no mask may leave; None if there is none."""
+        return limit_of(prompts, request.image.geometry)
+
+    def covers(self, candidate: Candidate, ras: np.ndarray) -> bool:
+        """Whether a click at a position in RAS mm corrects a candidate without encoding more."""
+        return False
+
+    def goes_on(self, candidate: Candidate, limit: Roi | None) -> bool:
+        """Whether the object goes on beyond all that was looked at."""
+        return False
+
+    # What is offered to them.
+
+    @property
+    def watch(self) -> Watch:
+        """That of the request which is being answered."""
+        return self._watch
+
+    def embedding(self, image: Image, window: Window) -> Embedding:
+        """The embedding of a window of an image; kept for the next prompt in it."""
+        key = (image.key, self._name, window.key)
+        return self._cache.get(key, lambda: self.encode(window))
+
+    def show(self, request: Request, prompts: Prompts, make: Callable[[], Candidate]) -> None:
+        """Shows what there is so far; made only if somebody looks."""
+        limit = self.limit(request, prompts)
+        request.watch.show(lambda: self._prediction(request, make(), limit))
+
+    def region(self, image: Image, roi: Roi) -> RoiOnGrid:
+        """An ROI on the volume's grid; the last one is kept.
+
+        Raises:
+            InputError: if it lies outside.
+        """
+        key = (image.key, roi.box_to_ras.tobytes())
+        if self._region is None or self._region[0] != key:
+            self._region = key, RoiOnGrid(roi, image.geometry)
+        return self._region[1]
+
+    # What is shared.
+
+    def predict(
+        self,
+        image: Image,
+        prompts: Prompts,
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+        voxels: VoxelPrompts | None = None,
+    ) -> Prediction:
+        """See Engine."""
+        request = Request.of(image, watch, intensity_range, voxels)
+        limit = self.limit(request, prompts)
+        self._cache.start_counting()
+        with self._watched(watch):
+            candidates = self._candidates(request, prompts)
+        self._latest = image.key, candidates[0]
+        watch.step(1, 1, "Done")
+        warnings = request.warnings(prompts)
+        if not isinstance(candidates[0], Content) and self.goes_on(candidates[0], limit):
+            warnings = (*warnings, GOES_ON)
+        masks = [
+            replace(self._prediction(request, each, limit), warnings=warnings)
+            for each in candidates
+        ]
+        return replace(masks[0], cost=self._cache.cost, alternatives=tuple(masks[1:]))
+
+    def prepare(
+        self,
+        image: Image,
+        ras: np.ndarray,
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+    ) -> None:
+        """See Engine. Nothing, where the latest answer looks already: a click corrects that."""
+        ras = np.asarray(ras, dtype=float)
+        if not image.geometry.contains(ras) or self._is_covered(image, ras):
+            return
+        request = Request.of(image, watch, intensity_range)
+        self._cache.start_counting()
+        with self._watched(watch):
+            windows = self.windows_ahead(request, ras)
+            for number, window in enumerate(windows):
+                if len(windows) > 1:
+                    watch.step(number, len(windows), "Looking ahead")
+                self.embedding(image, window)
+
+    def forget_answers(self) -> None:
+        """See Engine."""
+        self._answers.clear()
+        self._latest = self._region = None
+
+    @contextmanager
+    def _watched(self, watch: Watch) -> Iterator[None]:
+        """Within it, the network looks at the watch, which no answer may hold: it outlives it."""
+        before, self._watch = self._watch, watch
+        try:
+            yield
+        finally:
+            self._watch = before
+
+    def _candidates(self, request: Request, prompts: Prompts) -> tuple[Candidate | Content, ...]:
+        """The answer to the first prompt, corrected by each further one; the latest are kept."""
+        if not self.capabilities.candidates:
+            prompts = replace(prompts, reading=0)
+        first, clicks = request.split(prompts, self.NEEDS)
+
+        def begin() -> tuple[Candidate | Content, ...]:
+            if first.reading:
+                candidates = list(self._candidates(request, replace(first, reading=0)))
+                # After the last comes the first.
+                chosen = candidates.pop(first.reading % len(candidates))
+                return (chosen, *candidates)
+            if request.content is not None and not request.refine:
+                return (self.unrefined(request),)
+            return tuple(self.first(request, first))
+
+        def correct(candidate: Candidate | Content, so_far: Prompts) -> Candidate | Content:
+            if isinstance(candidate, Content):
+                return self._corrected_content(request, candidate, so_far)
+            return self.correct(request, candidate, so_far)
+
+        return replayed(self._answers, request.key, first, clicks, begin, correct, request.watch)
+
+    def _corrected_content(self, request: Request, content: Content, prompts: Prompts) -> Content:
+        *earlier, click = prompts.points
+
+        def proposed(error: Error) -> np.ndarray:
+            there = self.propose(request, content.mask, prompts)
+            changed = there.on_box(error.mask.start, error.mask.values.shape) > 0
+            # What a negative click takes away is what the network has left out.
+            return changed if click.positive else ~changed
+
+        return Content(corrected(request.image, content.mask, click, earlier, proposed))
+
+    def _prediction(
+        self, request: Request, candidate: Candidate | Content, limit: Roi | None
+    ) -> Prediction:
+        """A mask within the ROI and without other segments' voxels."""
+        region = None if limit is None else self.region(request.image, limit)
+        if isinstance(candidate, Content):
+            field = candidate.mask
+        else:
+            field = self.on_volume(request, candidate, region)
+        if region is not None:
+            field = field.only(Patch(region.inside, tuple(int(n) for n in region.start)))
+        if request.occupied is not None:
+            field = field.without(request.occupied)
+        return Prediction.of(field, request.image.geometry)
+
+    def _is_covered(self, image: Image, ras: np.ndarray) -> bool:
+        if self._latest is None or self._latest[0] != image.key:
+            return False
+        candidate = self._latest[1]
+        return not isinstance(candidate, Content) and self.covers(candidate, ras)
 
 
 def limit_of(prompts: Prompts, geometry: Geometry) -> Roi | None:

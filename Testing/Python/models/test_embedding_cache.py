@@ -9,7 +9,7 @@ from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 
 
 def embedding(nbytes):
-    return Embedding(window=None, features=None, nbytes=nbytes)
+    return Embedding(None, nbytes)
 
 
 def test_what_is_kept_is_not_made_again():

@@ -15,20 +15,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...core.errors import InputError
 from ...core.image import Image
 from ...core.prediction import Prediction
 from ...core.progress import Watch
 from ...core.prompts import Line, Point, Prompts, Roi
 from ...core.voxel_prompts import VoxelPrompts
 from ...weights.catalogue import file_sha256
-from ..answer_cache import KeptAnswers
 from ..base import Capabilities, Embedding, Engine, Window
 from ..embedding_cache import EmbeddingCache
 from ..interactive import Request
 from ..local_correction import certain
 from ..regions import RoiOnGrid, voxel_of
-from ..replay import replayed
+from ..replay import AnswerCache, replayed
 from ..slicewise import box_search, from_content, object_finder, regions
 from ..slicewise.answers import Answer
 from ..slicewise.clicks import Section
@@ -38,7 +36,7 @@ from ..slicewise.limits import Limits
 from ..slicewise.montage import Box, Montage
 from ..slicewise.planes import in_view_first, stacks_of, views_of
 from ..slicewise.previews import Located, Previews
-from ..slicewise.slices import SliceStack, SliceWindow, box_on_window
+from ..slicewise.slices import SliceStack, SliceWindow
 from ..slicewise.views import SURE_LOGIT, SliceMask
 from ..tensor_files.checkpoints import load_safetensors
 from .network import IMAGE_SIZE, LiteMedSAM
@@ -68,7 +66,7 @@ class LiteMedSAMEngine(Engine):
         self._device = device
         self._cache = cache
         # With their views: what a correction needs of them is known already.
-        self._answers: KeptAnswers[Answer] = KeptAnswers(KEPT_ANSWERS, KEPT_BYTES)
+        self._answers: AnswerCache[Answer] = AnswerCache(KEPT_ANSWERS, KEPT_BYTES)
         self._watch = Watch()
 
     @contextmanager
@@ -87,17 +85,6 @@ class LiteMedSAMEngine(Engine):
         """The embedding of one picture; kept for the next prompt on it."""
         key = (image.key, self._weights_sha256, window.key)
         return self._cache.get(key, lambda: self._encode(window))
-
-    def decode(
-        self, embedding: Embedding, prompts: Prompts, previous: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Logits on the slice's picture for the ROI, float32 (1, 256, 256).
-
-        The weights were trained with boxes alone, so `previous` is not used.
-        """
-        box = box_on_window(_roi_of(prompts), embedding.window)
-        logits, _ = self._decode_box(embedding, box)
-        return logits.cpu().numpy()[0]
 
     def predict(
         self,
@@ -153,16 +140,20 @@ class LiteMedSAMEngine(Engine):
         """The answer to the first prompt, corrected by each further one; the latest are kept."""
         first, clicks = request.split(prompts, NEEDS)
 
-        def begin() -> Answer:
+        def begin() -> tuple[Answer]:
             if first.reading:
-                return self._answer(request, replace(first, reading=0)).read_as(first.reading)
-            return self._first_answer(request, first).without(request.occupied)
+                likeliest = self._answer(request, replace(first, reading=0))
+                return (likeliest.read_as(first.reading),)
+            return (self._first_answer(request, first).without(request.occupied),)
 
         def correct(answer: Answer, so_far: Prompts) -> Answer:
             *earlier, click = so_far.points
             return self._corrected(request, answer, click, earlier).without(request.occupied)
 
-        return replayed(self._answers, request.key, first, clicks, begin, correct, request.watch)
+        (answer,) = replayed(
+            self._answers, request.key, first, clicks, begin, correct, request.watch
+        )
+        return answer
 
     def _first_answer(self, request: Request, prompts: Prompts) -> Answer:
         if request.content is not None:
@@ -368,15 +359,7 @@ class LiteMedSAMEngine(Engine):
     def _encode(self, window: Window) -> Embedding:
         picture = torch.from_numpy(window.picture())
         features = self._network.encode(picture[None, None].to(self._device), self._watch.check)
-        return Embedding(window, features, features.nbytes)
-
-    @torch.inference_mode()
-    def _decode_box(
-        self, embedding: Embedding, box: np.ndarray
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (1, 1, 256, 256) and predicted IoU (1, 1) for an xyxy box on the picture."""
-        boxes = torch.from_numpy(box[None].astype(np.float32)).to(self._device)
-        return self._network.decode(embedding.features, boxes=boxes)
+        return Embedding(features, features.nbytes)
 
 
 def part_around(box: Box, size: int) -> tuple[int, int, int]:
@@ -392,9 +375,3 @@ def part_around(box: Box, size: int) -> tuple[int, int, int]:
         for low, high in ((box[0], box[2]), (box[1], box[3]))
     )
     return row, column, side
-
-
-def _roi_of(prompts: Prompts) -> Roi:
-    if prompts.roi is None:
-        raise InputError("LiteMedSAM needs an ROI around the object.")
-    return prompts.roi

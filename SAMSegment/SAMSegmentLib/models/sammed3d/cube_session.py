@@ -65,6 +65,11 @@ class CubeAnswer:
     def masks(self) -> tuple[CubeMask, ...]:
         return (*self.own, *self.added)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return sum(mask.logits.nbytes for mask in self.masks)
+
     def holds(self, ras: np.ndarray) -> bool:
         """Whether a position in RAS mm lies in one of its cubes."""
         return any(mask.cube.holds(ras) for mask in self.masks)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.geometry import Geometry, apply_matrix
+from ...core.geometry import Geometry
 from ...core.image import Image
 from ...core.orientation import Reorientation, slices_first
-from ...core.prompts import Roi
 from ...core.resample import area_weights, linear_weights
 from .intensity import GreyLevels
 from .limits import Limits
@@ -153,10 +152,3 @@ class SliceStack:
     def picture(self, index: int) -> np.ndarray:
         """float32 (size, size): the slice as the network gets it."""
         return self.grid.picture(self.grey_levels.apply(self.voxels[index]))
-
-
-def box_on_window(roi: Roi, window: SliceWindow) -> np.ndarray:
-    """An ROI as an xyxy box on the network's pixels of a slice."""
-    corners = apply_matrix(window.geometry.ras_to_ijk, roi.corners())
-    size = window.stack.grid.size
-    return np.concatenate([corners.min(0)[:2], corners.max(0)[:2]]).clip(0, size)

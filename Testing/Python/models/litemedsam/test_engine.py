@@ -146,19 +146,6 @@ def test_the_same_roi_on_another_image_is_encoded_anew(engine):
     assert engine._cache.misses > misses
 
 
-def test_one_slice_can_be_encoded_and_decoded_alone(engine):
-    case = chest_ct()
-    stack = SliceStack(case.image, GreyLevels(-1000, 400), 256)
-    window = SliceWindow(stack, 20)
-    embedding = engine.encode(case.image, window)
-    roi = slab(case, RIGHT_LUNG, 1)
-    logits = engine.decode(embedding, Prompts(roi=roi))
-    assert logits.shape == window.geometry.shape
-    there = window.geometry.to_ras(np.argwhere(logits > 0)[:, ::-1])
-    inside = case.image.geometry.to_ijk(there).round().astype(int)
-    assert np.mean(case.labels[inside[:, 2], inside[:, 1], inside[:, 0]] == RIGHT_LUNG) > 0.9
-
-
 def test_the_intensity_range_can_be_given(engine):
     image = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
     roi = Roi.from_box((48, 48, 10), (44, 44, 5))

@@ -30,10 +30,11 @@ from TestSupport.properties import examples
 
 torch = pytest.importorskip("torch")
 
-from SAMSegmentLib.models.sammed3d import engine as sammed3d  # noqa: E402
+from SAMSegmentLib.models.interactive import GOES_ON  # noqa: E402
 from SAMSegmentLib.models.sammed3d.cube_growth import MOST_CUBES  # noqa: E402
 from SAMSegmentLib.models.sammed3d.cube_picture import CubeWindow  # noqa: E402
 from SAMSegmentLib.models.sammed3d.cubes import CubeFrame  # noqa: E402
+from SAMSegmentLib.models.sammed3d.engine import SAMMed3DEngine  # noqa: E402
 from TestSupport.bright_network_3d import BrightNetwork3D, bright_engine  # noqa: E402
 
 GEOMETRY = grid((40, 60, 60), (3, 3, 4))
@@ -167,7 +168,7 @@ def test_what_is_larger_than_all_cubes_together_is_told(engine, network):
     truth[:3] = truth[-3:] = False
     prediction = predict(engine, ct_of(truth, geometry), Point(tuple(middle_of(geometry))))
     assert network.encoded == MOST_CUBES
-    assert prediction.warnings == (sammed3d.GOES_ON,)
+    assert prediction.warnings == (GOES_ON,)
     assert dice(prediction.mask() & truth, prediction.mask()) > 0.98
 
 
@@ -229,24 +230,24 @@ def test_the_hundredth_click_asks_the_network_as_often_as_the_second(engine, net
 def test_more_clicks_than_answers_are_kept_give_the_same_mask(two_balls, monkeypatch):
     clicks = [near_center(n) for n in range(5)]
     expected = predict(bright_engine(), two_balls, *clicks)
-    monkeypatch.setattr(sammed3d, "KEPT_ANSWERS", 2)
+    monkeypatch.setattr(SAMMed3DEngine, "KEPT_ANSWERS", 2)
     engine = bright_engine()
     for count in range(1, 6):
         last = predict(engine, two_balls, *clicks[:count])
-    assert len(engine._states) == 2
-    assert np.array_equal(last.logits, expected.values)
+    assert len(engine._answers) == 2
+    assert np.array_equal(last.logits, expected.logits)
     undone = predict(engine, two_balls, *clicks[:2])
     assert np.array_equal(undone.mask(), predict(bright_engine(), two_balls, *clicks[:2]).mask())
 
 
 def test_answers_that_fill_the_memory_are_forgotten_but_for_the_last_two(monkeypatch):
-    monkeypatch.setattr(sammed3d, "KEPT_BYTES", 20_000)
+    monkeypatch.setattr(SAMMed3DEngine, "KEPT_BYTES", 20_000)
     engine = bright_engine()
     image, voxels = ct_of(BALL), VoxelPrompts(Patch(BALL, (0, 0, 0)))
     clicks = [near_center(30 + n) for n in range(4)]
     for count in range(5):
         last = predict(engine, image, *clicks[:count], voxels=voxels)
-    assert last.logits.nbytes > 10_000 and len(engine._states) == 2
+    assert last.logits.nbytes > 10_000 and len(engine._answers) == 2
 
 
 def test_clicks_farther_apart_than_any_cube_are_both_answered(engine, network):
@@ -493,14 +494,14 @@ def test_cancelled_anywhere_the_next_answer_is_the_right_one(network):
     for looks in (0, 1, 8, counting.looks // 2, counting.looks - 2):
         with pytest.raises(Cancelled):
             predict(engine, image, ON_TUBE, watch=Watch(cancel=After(looks)))
-        assert not engine._states and engine._latest is None
+        assert not engine._answers and engine._latest is None
         # Whole cubes are kept, no other.
         kept.append(len(engine._cache._kept))
         assert network.encoded == sum(kept)
         engine._cache.clear()
     assert kept[0] == 0 < kept[-2] < kept[-1]
     again = predict(engine, image, ON_TUBE)
-    assert np.array_equal(again.logits, expected.values)
+    assert np.array_equal(again.logits, expected.logits)
 
 
 def test_a_click_that_is_cancelled_leaves_the_earlier_answers(engine, two_balls):
@@ -516,7 +517,7 @@ def test_an_answer_outlives_the_flag_of_the_request_for_which_it_was_made(engine
     predict(engine, two_balls, ON_BALL, watch=Watch(cancel=flag))
     flag.left = 0
     window = CubeWindow(two_balls, CubeFrame(GEOMETRY).cube_around(CENTER), (0.0, 100.0))
-    assert engine.encode(two_balls, window).nbytes > 0
+    assert engine.embedding(two_balls, window).nbytes > 0
     assert predict(engine, two_balls, ON_BALL, ON_OTHER).mask()[at(ON_OTHER)]
 
 
@@ -603,7 +604,7 @@ def test_when_answers_are_forgotten_so_are_the_images_but_not_the_embeddings(
 ):
     first = predict(engine, two_balls, ON_BALL, roi=Roi.from_box(CENTER, (80, 80, 80)))
     engine.forget_answers()
-    assert not engine._states and not engine._clips and not engine._rois and not engine._latest
+    assert not engine._answers and not engine._clips and not engine._region and not engine._latest
     again = predict(engine, two_balls, ON_BALL, roi=Roi.from_box(CENTER, (80, 80, 80)))
     assert np.array_equal(again.logits, first.logits) and network.encoded == 1
 
@@ -638,20 +639,3 @@ def test_a_cube_of_one_intensity_is_refused_and_the_rest_of_the_volume_goes_on(e
         predict(engine, image, Point(tuple(LONG.to_ras((10, 10, 10)))))
     there = Point(tuple(LONG.to_ras((170, 10, 10))))
     assert predict(engine, image, there).mask()[at(there, LONG)]
-
-
-def test_encode_and_decode_alone_give_what_predict_puts_together(engine, network, two_balls):
-    first = predict(engine, two_balls, ON_BALL)
-    (window,) = [embedding.window for embedding in engine._cache._kept.values()]
-    embedding = engine.encode(two_balls, window)
-    assert network.encoded == 1
-    logits = engine.decode(embedding, Prompts(points=(ON_BALL,)))
-    assert np.array_equal(logits, engine._latest[1].own[0].logits)
-    both = engine.decode(embedding, Prompts(points=(ON_BALL, ON_OTHER)), logits)
-    predict(engine, two_balls, ON_BALL, ON_OTHER)
-    assert np.array_equal(both, engine._latest[1].own[0].logits)
-    roi = Roi.from_box(ON_BALL.ras, (30, 30, 30))
-    assert np.array_equal(engine.decode(embedding, Prompts(roi)), logits)
-    with pytest.raises(InputError, match="positive point"):
-        engine.decode(embedding, Prompts())
-    assert first.logits.any()

@@ -17,7 +17,7 @@ from TestSupport.phantoms import ball, dice, grid, image_of, middle_of, voxel_po
 
 torch = pytest.importorskip("torch")
 
-from SAMSegmentLib.models.samsegment3d.engine import GOES_ON, KEPT_ANSWERS  # noqa: E402
+from SAMSegmentLib.models.interactive import GOES_ON  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.window_session import MOST_TOLD  # noqa: E402
 from SAMSegmentLib.models.windowed.windows import COARSEST_MM, MOST  # noqa: E402
 from TestSupport.true_network import TrueEngine, Truth, ball_at  # noqa: E402
@@ -120,7 +120,7 @@ def test_the_fortieth_click_asks_the_network_as_often_and_as_much_as_a_few_do(en
         predict(engine, IMAGE, *clicks[:count])
     assert len(truth.asked) == before + 1 and len(engine.encoded) == 1
     assert truth.asked[-1][1].points == tuple(clicks[-MOST_TOLD:])
-    assert len(engine._answers) <= KEPT_ANSWERS
+    assert len(engine._answers) <= engine.KEPT_ANSWERS
 
 
 @pytest.mark.parametrize("positive", [True, False])
@@ -304,7 +304,7 @@ def test_cancelled_anywhere_the_next_answer_is_the_right_one():
         engine.forget_answers()
         engine._cache.clear()
     again = predict(engine, LARGE_BALL, click)
-    assert np.array_equal(again.logits, expected.values)
+    assert np.array_equal(again.logits, expected.logits)
 
 
 def test_a_click_that_is_cancelled_leaves_the_earlier_answers(engine):

@@ -17,7 +17,8 @@ from safetensors.torch import save_file  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.engine import SAMSegment3DEngine  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D, unfolded  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.pictured_window import PicturedWindow  # noqa: E402
-from SAMSegmentLib.models.samsegment3d.window_network import load_network, sizes_of  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.window_network import WindowNetwork, load_network, sizes_of  # noqa: E402
+from SAMSegmentLib.models.windowed.masks import WindowMask, told_roi  # noqa: E402
 from SAMSegmentLib.models.windowed.windows import WindowFrame  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -84,16 +85,17 @@ def test_prompts_give_a_mask_that_heeds_each_click(engine, image):
     assert not predict(engine, image, roi=roi).mask()[~roi.contains_voxels(GEOMETRY)].any()
 
 
-def test_the_best_mask_is_the_networks_own(engine, weights, image):
+def test_the_best_mask_is_the_networks_own(weights, image):
     window = WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
-    pictured = PicturedWindow(image, window)
-    found = engine.decode(engine.encode(image, pictured), Prompts(points=(CLICK,)))
+    picture = PicturedWindow(image, window).picture()
+    place, half = window.place(np.array([CLICK.ras])), np.zeros([n // 2 for n in window.shape])
+    network = WindowNetwork(weights, CPU, torch.float32)
+    (found,) = network.decode(network.encode(picture), place, np.ones(1), None, None, 1)
     assert found.shape == window.shape and found.dtype == np.float32
     loaded = load_network(weights, CPU, torch.float32)
-    half = torch.zeros(1, 1, *(n // 2 for n in window.shape))
-    clicks = torch.tensor(window.place(np.array(CLICK.ras)), dtype=torch.float32)[None, None]
+    clicks, half = torch.tensor(place).float()[None], torch.tensor(half).float()[None, None]
     with torch.inference_mode():
-        features = loaded.encode(torch.from_numpy(pictured.picture())[None])
+        features = loaded.encode(torch.from_numpy(picture)[None])
         masks, quality = loaded.decode(
             features, PromptTensors(clicks, torch.ones(1, 1), half, half)
         )
@@ -101,27 +103,29 @@ def test_the_best_mask_is_the_networks_own(engine, weights, image):
     assert np.abs(found - expected).max() < 1e-3
 
 
-def test_features_from_the_cache_give_the_same_as_fresh_ones_but_for_half_precision(engine, image):
-    window = PicturedWindow(image, WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5))
-    other = PicturedWindow(image, window.window, (-100.0, 200.0))
-    prompts = Prompts(points=(CLICK,))
-    fresh = engine.decode(engine.encode(image, window), prompts)
-    engine.encode(image, other)
-    kept = engine.decode(engine.encode(image, window), prompts)
-    assert engine._cache.misses == 2
+def test_features_from_the_cache_give_the_same_as_fresh_ones_but_for_half_precision(weights, image):
+    window = WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
+    network = WindowNetwork(weights, CPU, torch.float32)
+    asked = window.place(np.array([CLICK.ras])), np.ones(1), None, None, 1
+    features = network.encode(PicturedWindow(image, window).picture())
+    (fresh,) = network.decode(features, *asked)
+    network.encode(PicturedWindow(image, window, (-100.0, 200.0)).picture())
+    (kept,) = network.decode(features, *asked)
+    assert not np.array_equal(kept, fresh)
     assert np.abs(kept - fresh).max() < 0.02 * np.abs(fresh).max()
 
 
-def test_the_previous_mask_and_the_roi_reach_the_network(engine, image):
-    window = PicturedWindow(image, WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5))
-    embedding = engine.encode(image, window)
-    roi = Roi.from_box(CLICK.ras, (20, 20, 20))
-    plain = engine.decode(embedding, Prompts(points=(CLICK,)))
-    within = engine.decode(embedding, Prompts(roi, (CLICK,)))
-    after = engine.decode(embedding, Prompts(points=(CLICK,)), plain)
+def test_the_previous_mask_and_the_roi_reach_the_network(weights, image):
+    window = WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
+    network = WindowNetwork(weights, CPU, torch.float32)
+    features = network.encode(PicturedWindow(image, window).picture())
+    click = window.place(np.array([CLICK.ras])), np.ones(1)
+    roi = told_roi(Roi.from_box(CLICK.ras, (20, 20, 20)), window)
+    (plain,) = network.decode(features, *click, None, None, 1)
+    (within,) = network.decode(features, *click, roi, None, 1)
+    before = WindowMask(window, plain).told(window)
+    (after,) = network.decode(features, *click, None, before, 1)
     assert not np.allclose(plain, within) and not np.allclose(plain, after)
-    with pytest.raises(InputError, match="needs a positive point"):
-        engine.decode(embedding, Prompts())
 
 
 def test_a_window_of_one_intensity_and_a_volume_with_holes_are_refused(engine):
