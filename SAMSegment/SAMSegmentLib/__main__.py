@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         return FAILURE
 
 
-def _run_process() -> int:
+def run_process() -> int:
     """A whole process: its channels as they are, then the command."""
     _occupy_closed_channels()
     status = FAILURE
@@ -75,4 +75,4 @@ def _occupy_closed_channels() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_run_process())
+    sys.exit(run_process())

@@ -128,9 +128,15 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message[0].upper()}{message[1:]} (see: {self.prog} --help)")
 
 
+def _program() -> str:
+    """As the user started it: the command that pip installs, or the module."""
+    started = Path(sys.argv[0]).stem
+    return started if started == "samsegment" else "python -m SAMSegmentLib"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m SAMSegmentLib",
+        prog=_program(),
         description="3D masks from regions of interest and points. Research software, not a "
         "medical device.",
     )

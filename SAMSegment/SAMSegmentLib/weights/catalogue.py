@@ -21,7 +21,10 @@ from ..core.voxel_prompts import VoxelPrompts
 from . import installed
 from .schema import problems
 
-MODELS_FOLDER = Path(__file__).parents[2] / "Resources" / "Models"
+_LIBRARY = Path(__file__).parents[1]
+# Within the library if that was installed by pip, else beside it.
+_RESOURCES = _LIBRARY / "Resources"
+MODELS_FOLDER = (_RESOURCES if _RESOURCES.is_dir() else _LIBRARY.parent / "Resources") / "Models"
 SCHEMA = MODELS_FOLDER / "catalogue.schema.json"
 DEFAULT_MODEL = "litemedsam"
 
