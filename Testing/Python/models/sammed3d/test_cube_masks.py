@@ -104,7 +104,7 @@ def test_it_is_torchs_trilinear_interpolation_at_the_volumes_voxels(tilt):
     )[0, 0].numpy()
     own = blended([mask], mask.cube.geometry)
     box = tuple(slice(a, b) for a, b in zip(own.start, own.stop, strict=True))
-    assert np.abs(own.logits - fine[box]).max() < 1e-3
+    assert np.abs(own.values - fine[box]).max() < 1e-3
 
 
 def overlapping(geometry, shifts):
@@ -161,7 +161,7 @@ def test_each_mask_counts_by_how_far_a_voxel_is_from_its_faces():
     found = blended(masks, LARGE)
     box = tuple(slice(a, b) for a, b in zip(found.start, found.stop, strict=True))
     seen = weights[box] > 0
-    assert np.abs(found.logits - (total / np.maximum(weights, 1e-9))[box])[seen].max() < 0.02
+    assert np.abs(found.values - (total / np.maximum(weights, 1e-9))[box])[seen].max() < 0.02
     left_out = np.ones(LARGE.shape, bool)
     left_out[box] = False
     assert max(slowly(mask, ras)[0][left_out].max() for mask in masks) <= LOWEST
