@@ -1,6 +1,6 @@
 """SAMSegment: 3D masks from points and regions of interest, with SAM-family models.
 
-Names are loaded when first used, so that importing this package costs nothing.
+Names are loaded on first use, so that importing this package takes no time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [*_HOME_OF, "__version__"]
 def __getattr__(name: str):
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Kept in globals: the next look-up finds the class itself, at once.
+    # Stored in globals, where the next look-up finds the class at once.
     globals()[name] = getattr(import_module(_HOME_OF[name], __name__), name)
     return globals()[name]
 

@@ -20,7 +20,7 @@ FAILURE = 1
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     try:
-        # Not above: Ctrl+C is heard while numpy and SimpleITK are imported, too.
+        # Imported here, so that Ctrl+C also works during the import of numpy and SimpleITK.
         from .cli.command_line import run
 
         return run(arguments)
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         remark("Cancelled.")
         return FAILURE
     except ModuleNotFoundError as error:
-        # One that this command cannot do without; of others, a MissingPackageError tells.
+        # A package that every command needs; for others there is a MissingPackageError.
         if (error.name or "").startswith(__package__):
             raise
         from .cli.console import remark
@@ -40,15 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_process() -> int:
-    """A whole process: its channels as they are, then the command."""
+    """Runs a command as a process of its own."""
     _occupy_closed_channels()
     status = FAILURE
-    with suppress(KeyboardInterrupt):  # once more, while the first one was being told
+    with suppress(KeyboardInterrupt):  # a second one, while the first is being reported
         status = main()
         _ignore_interrupts()
     _ignore_interrupts()
-    # CPython remembers a KeyboardInterrupt that went through an `exec`, as in making a dataclass,
-    # and would end by the signal instead of the status; the next `exec` makes it forget
+    # CPython remembers a KeyboardInterrupt that passed through an `exec`, as in the creation of a
+    # dataclass, and would exit by the signal instead of the status; another `exec` resets that
     # (run_eval_code_obj in Python/pythonrun.c).
     exec("")
     from .cli.console import flush_results
@@ -57,15 +57,15 @@ def run_process() -> int:
 
 
 def _ignore_interrupts() -> None:
-    """For Python's own end, which takes a moment with PyTorch: all is done by then."""
+    """Ignores Ctrl+C while Python exits, which takes a moment with PyTorch."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _occupy_closed_channels() -> None:
-    """Opens what is closed of standard input, output and error, to nowhere.
+    """Opens the null device for each of standard input, output and error that is closed.
 
-    Else the next file opened gets their number, such as the mask, and with it all that libraries
-    print to standard error.
+    Otherwise the next file that is opened, such as the mask, would get its number, and with it
+    whatever libraries print to standard error.
     """
     for number in range(3):
         try:

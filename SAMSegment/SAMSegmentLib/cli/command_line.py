@@ -67,7 +67,7 @@ def segment(options: argparse.Namespace) -> int:
 
 
 def _written(options: argparse.Namespace) -> Prediction:
-    """The answer, once its mask is in the file."""
+    """The answer, after its mask was written."""
     from ..api import Segmenter
 
     writing = {"overwrite": options.overwrite, "inputs": (options.image,)}
@@ -101,27 +101,27 @@ def _written(options: argparse.Namespace) -> Prediction:
 
 
 class ProgressLine(StatusLine):
-    """Tells on stderr how far the work is. How long it takes, nobody knows of the first time."""
+    """Shows progress on standard error, without an estimate of the time."""
 
     WIDTH = 30
 
     def __call__(self, done: int, total: int, message: str) -> None:
-        """Prints it, if it is time to; see ProgressCallback."""
+        """Prints the progress, if it is due; see ProgressCallback."""
         filled = self.WIDTH * done // max(total, 1)
         bar = f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {message}"
         self.show(message, bar if self.is_terminal and len(bar) <= self.columns else message)
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and where to read more."""
+    """Reports errors in one line, with the command that prints the help."""
 
     def __init__(self, **options) -> None:
         super().__init__(**options)
-        # argparse takes -1.2e-5 for an option; there is no public way to tell it better.
+        # argparse takes -1.2e-5 for an option, and has no public way to change that.
         self._negative_number_matcher = re.compile(r"^-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 
     def _print_message(self, message: str, file=None) -> None:
-        # Help and version; argparse's own lets errors pass in silence.
+        # Help and version; argparse's own method ignores errors.
         print_result(message.rstrip())
 
     def error(self, message: str):

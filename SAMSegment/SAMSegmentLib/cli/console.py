@@ -1,7 +1,7 @@
-"""What commands print: results on standard output, remarks and progress on standard error.
+"""The output of commands: results on standard output, messages and progress on standard error.
 
-A channel that is closed, full, gone, or of another alphabet never decides over the work. Only what
-was asked for as text, such as a list, counts as not done if it could not be printed.
+An output that is closed, full or of another encoding never makes a command fail, unless the
+requested result itself, such as a list, could not be printed.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import TextIO
 
 from ..core.errors import SAMSegmentError, WriteError
 
-# A log, which keeps all lines, gets one so often at most; and one for each new part of the work.
+# Shortest time between lines in a log, where all of them remain, and between parts of the work.
 LOG_S = 10.0
 PART_S = 1.0
 
 
 class NobodyReadsError(SAMSegmentError):
-    """Whoever read standard output has gone, as `head` does when it has enough."""
+    """The reader of standard output has closed it, as `head` does when it has enough lines."""
 
 
 def print_result(text: str = "") -> None:
     """Prints what the user asked for.
 
     Raises:
-        NobodyReadsError: if the reader has gone.
-        WriteError: if standard output cannot be written to otherwise.
+        NobodyReadsError: if the reader has closed it.
+        WriteError: if it cannot be written to for another reason.
     """
     try:
         _write(sys.stdout, f"{text}\n")
@@ -44,24 +44,24 @@ def print_result(text: str = "") -> None:
 
 
 def mention(text: str) -> None:
-    """Prints a line beside a result that lies in a file; it may get lost."""
+    """Prints a line about a result that is in a file; errors are ignored."""
     with suppress(OSError, ValueError):
         _write(sys.stdout, f"{text}\n")
 
 
 def remark(text: str) -> None:
-    """Prints one line about the work to standard error; it may get lost."""
+    """Prints one line to standard error; errors are ignored."""
     with suppress(OSError, ValueError):
         _write(sys.stderr, f"samsegment: {' '.join(text.split())}\n")
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    """Writes and flushes; what the stream cannot encode, as an escape sequence.
+    """Writes and flushes text; characters that the stream cannot encode become escape sequences.
 
     Raises:
-        OSError, ValueError: if it cannot; nothing of it is tried again later.
+        OSError, ValueError: if it cannot be written; no part of it is written later.
     """
-    if stream is None:  # as for pythonw on Windows
+    if stream is None:  # as with pythonw on Windows
         return
     try:
         try:
@@ -76,7 +76,7 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 
 def flush_results() -> bool:
-    """Whether all that was printed has left; what could not is dropped, with a remark."""
+    """Whether all output was written; otherwise the rest is dropped, with a message."""
     if sys.stdout is None:
         return True
     try:
@@ -90,7 +90,7 @@ def flush_results() -> bool:
 
 
 def _drop_unwritten(stream: TextIO) -> None:
-    """Lets go of what a broken stream still holds, about which Python would complain at its end."""
+    """Drops what a broken stream still holds, which Python would report when it exits."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -101,10 +101,10 @@ def _drop_unwritten(stream: TextIO) -> None:
 
 @contextmanager
 def hushed_libraries() -> Iterator[None]:
-    """Keeps what libraries in C and C++ print to standard error, such as ITK's warnings, off it.
+    """Suppresses what libraries in C and C++ print to standard error, such as ITK's warnings.
 
-    What matters of it is told in SAMSegment's own words. Only for the reading and writing of files:
-    what PyTorch says before it ends the process should be seen.
+    SAMSegment reports what matters in its own words. Only for reading and writing files: what
+    PyTorch prints before it ends the process should be visible.
     """
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.flush()
@@ -126,12 +126,12 @@ def hushed_libraries() -> Iterator[None]:
 
 
 class StatusLine:
-    """Tells how far work is; a context manager that ends its line.
+    """Shows progress in one line; a context manager that ends the line.
 
     Args:
-        stream: a terminal, where one line is written over; or a file or pipe, which gets a line now
-            and then, without any control character. None: nobody sees it.
-        clock: seconds, running on.
+        stream: a terminal, where one line is overwritten; or a file or pipe, which gets a line from
+            time to time, without control characters. None: no output.
+        clock: monotonic time in seconds.
     """
 
     def __init__(self, stream: TextIO | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -155,19 +155,20 @@ class StatusLine:
         """Characters that fit into the terminal's line."""
         columns = 0
         with suppress(OSError, ValueError, AttributeError):
-            # shutil looks at standard output only, which may be a file.
+            # shutil checks only standard output, which may be a file.
             if "COLUMNS" not in os.environ:
                 columns = os.get_terminal_size(self._stream.fileno()).columns
         return max(1, (columns or shutil.get_terminal_size().columns) - 1)
 
     def show(self, message: str, text: str) -> None:
-        """Prints `text`, if it is time to.
+        """Prints `text`, unless the last line was printed too recently.
 
         Args:
-            message: what is done; parts of the work differ in it, and not only in its numbers.
+            message: what is being done; the same but for numbers within one part of the work.
+            text: the line.
         """
         if self.is_terminal:
-            # A line that the terminal breaks could not be written over.
+            # A line that the terminal breaks could not be overwritten.
             text = text[: self.columns]
             # Spaces clear the rest of the line in every terminal.
             self._print(f"\r{text}{' ' * (self._length - len(text))}")

@@ -29,7 +29,7 @@ from ..weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ..worker.client.client import InProcessClient
 from .console import hushed_libraries, mention, print_result, remark
 
-#: Unless others are asked for; those that the model does not take are left out.
+#: The default; protocols with prompts that the model does not accept are left out.
 DEFAULT_PROTOCOLS = (ROI_THEN_CLICKS, CLICKS_ALONE)
 
 
@@ -110,8 +110,8 @@ def _protocols(names: list[str] | None, clicks: int, entry: ModelEntry) -> list[
 def _scored(
     case: LabelledImage, entry: ModelEntry, protocols: list[Protocol], options: argparse.Namespace
 ) -> list[dict]:
-    """Rows of all labels under all protocols; prints each table as soon as it is known."""
-    # With a table in a file, those printed are not what decides.
+    """Rows of all labels under all protocols; prints each table as soon as it is complete."""
+    # With the rows in a file, the printed tables are not the result.
     say = print_result if options.csv is None else mention
     rows: list[dict] = []
     clock = EncoderClock()
