@@ -1,4 +1,4 @@
-"""A user who places prompts, for tests: what Slicer's widgets do to markups, and what is heard."""
+"""A user who places prompts, for tests: what Slicer's widgets do to markups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import slicer
 import vtk
 
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
-from SAMSegmentLib.scene.prompt_listener import PromptListener
 from SAMSegmentLib.scene.prompt_nodes import PromptNodes
 
 from .scene_builder import rotation
@@ -19,39 +18,21 @@ PROMPTS = Prompts(
 )
 
 
-class Heard(PromptListener):
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.events = []
-
-    def point_placed(self, number):
-        self.events.append(("placed", number))
-
-    def point_moved(self, number):
-        self.events.append(("moved", number))
-
-    def points_removed(self, numbers):
-        self.events.append(("removed", *numbers))
-
-    def roi_changed(self):
-        self.events.append(("roi",))
-
-    def line_changed(self):
-        self.events.append(("line",))
-
-    def flush(self):
-        events, self.events = self.events, []
-        return events
-
-
 class PromptUser:
-    """Prompt nodes, and all that they tell."""
+    """Prompt nodes, and how often they reported a change."""
 
     def __init__(self, builder) -> None:
         self.builder, self.scene = builder, builder.scene
-        self.heard = Heard()
-        self.nodes = PromptNodes(self.scene, self.heard)
+        self._changes = 0
+        self.nodes = PromptNodes(self.scene, self._on_changed)
+
+    def _on_changed(self):
+        self._changes += 1
+
+    def changes(self) -> int:
+        """How often a change was reported since this was asked last."""
+        changes, self._changes = self._changes, 0
+        return changes
 
     def list(self, positive=True):
         return self.nodes.point_node(positive)

@@ -5,8 +5,8 @@
   steps (with `core.placement`), `undo` and `editors` take it back
 - `provenance`: how a segment was made, kept in its `tags`; `prompt_store`: its prompts, as they
   stand; `prompt_frame`: whether they still lie where they belong
-- `prompt_nodes` (with `point_lists` and `shapes`): the markups that prompts are placed in;
-  `prompt_listener` hears of them; `placing`: Slicer's place mode
+- `prompt_nodes` (with `point_lists` and `shapes`): the markups that prompts are placed in
+- `placing`: Slicer's place mode
 - `preview` (with `surface`): the proposal as the user sees it
 - `content`, `occupied` (with `layers`): segments as prompts and limits; `time_point`: of a sequence
 - `observers`, `hidden_nodes`, `steps`: what these share

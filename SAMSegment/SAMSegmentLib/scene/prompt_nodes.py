@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -14,7 +14,6 @@ from ..core.prompts import Point, Prompts
 from .hidden_nodes import HiddenNode
 from .observers import Observers
 from .point_lists import PlacedPoint, PointList
-from .prompt_listener import PromptListener
 from .shapes import LINE, ROI, Shape, add_roi_node, draw_roi
 
 _MARKUPS = slicer.vtkMRMLMarkupsNode
@@ -32,27 +31,27 @@ POSITIVE, NEGATIVE = "positive", "negative"
 class PromptNodes:
     """Two lists of points, an ROI and a line, as `core.prompts.Prompts` in world RAS.
 
-    The nodes of ours are made when they are first needed, hidden from Slicer's lists, and not
-    saved (see `prompt_store`). An ROI or line of the user's is only read. What is done through the
-    methods here is not told to the listener: whoever calls them knows.
+    Its own nodes are made when they are first needed, hidden from Slicer's lists, and not saved
+    (see `prompt_store`). An ROI or line of the user's is only read.
+
+    Args:
+        changed: called when somebody else has placed, moved (once the mouse lets go), or removed
+            prompts, or a point has lost its position (NaN), see `remove_lost_points`. Slicer is
+            still at work on the event then: nodes and points must not be removed before it is done.
     """
 
-    def __init__(self, scene, listener: PromptListener | None = None) -> None:
+    def __init__(self, scene, changed: Callable[[], None]) -> None:
         self._scene = scene
-        self._listener = listener or PromptListener()
+        self._changed = changed
         self._observers = Observers()
         self._numbers = itertools.count(1)
-        self._silent = False
+        self._is_own_change = False
         self._forget()
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The points' numbers, in the order in which they were placed, as in `prompts`."""
         return tuple(self._order)
-
-    def point(self, number: int) -> Point:
-        """A point in world RAS, mm; KeyError if there is none of that number."""
-        return self._known[number].point
 
     def prompts(self) -> Prompts:
         """All prompts, world RAS in mm; an ROI or line that is still being drawn is left out.
@@ -65,7 +64,7 @@ class PromptNodes:
 
     @property
     def roi_node(self):
-        """The ROI node in use: the user's or ours; None without one."""
+        """The ROI node in use: the user's or the own one; None without one."""
         return self._shapes[ROI].node
 
     @property
@@ -75,33 +74,33 @@ class PromptNodes:
 
     @property
     def owns_roi(self) -> bool:
-        """Whether the ROI in use is ours."""
+        """Whether the ROI in use is the own one."""
         return self._own_roi is not None
 
     def point_node(self, positive: bool):
-        """The point list to place in; both are made, or taken out, if they are not there."""
+        """The point list to place in; both are made, or shown again, if they are not there."""
         for sign in (True, False):
             points = self._lists.get(_key(sign))
             if points is not None and points.in_use:
                 continue
-            with self._quietly():
+            with self._own_change():
                 if points is None:
                     points = self._lists[_key(sign)] = PointList(self._scene, sign)
                 else:
                     points.reset()
-            self._watch(_key(sign), points.node)
+            self._observe(_key(sign), points.node)
         return self._lists[_key(positive)].node
 
     def own_roi_node(self):
-        """Our ROI node, made if it is not there, and used from now on instead of the user's."""
+        """The own ROI node, made if it is not there, and used from now on instead of the user's."""
         if self._own_roi is None:
-            with self._quietly():
+            with self._own_change():
                 self._own_roi = add_roi_node(self._scene)
             self._follow(ROI, self._own_roi.node)
         return self._own_roi.node
 
     def use_roi(self, roi_node) -> None:
-        """Follows an ROI of the user's, as it is; None: no ROI. Ours is removed.
+        """Follows an ROI of the user's, as it is; None: no ROI. The own one is removed.
 
         Raises:
             InputError: if this is no ROI node in the scene.
@@ -110,7 +109,7 @@ class PromptNodes:
             return
         self._follow(ROI, roi_node)
         if self._own_roi is not None:
-            with self._quietly():
+            with self._own_change():
                 self._own_roi.remove()
             self._own_roi = None
 
@@ -125,7 +124,7 @@ class PromptNodes:
     def load(self, prompts: Prompts) -> None:
         """Replaces the prompts; what stays the same is not touched, and keeps its number.
 
-        An ROI that is not there becomes one of ours, a line is kept without a node.
+        An ROI that is not there gets an own node, a line is kept without a node.
         """
         self._load_points(prompts.points)
         if not self._shapes[ROI].has(prompts.roi):
@@ -133,7 +132,7 @@ class PromptNodes:
                 self.use_roi(None)
             else:
                 node = self.own_roi_node()
-                with self._quietly():
+                with self._own_change():
                     draw_roi(node, prompts.roi)
                 self._shapes[ROI].read()
         if not self._shapes[LINE].has(prompts.line):
@@ -141,7 +140,7 @@ class PromptNodes:
             self._shapes[LINE].keep(prompts.line)
 
     def _load_points(self, points: tuple[Point, ...]) -> None:
-        present = [self.point(number) for number in self._order]
+        present = [self._known[number].point for number in self._order]
         head = _common(present, points)
         tail = _common(present[head:][::-1], points[head:][::-1])
         numbers, wanted = self._order[head : len(present) - tail], points[head : len(points) - tail]
@@ -149,31 +148,34 @@ class PromptNodes:
         surplus, numbers = numbers[len(wanted) :], numbers[: len(wanted)]
         flipped = []
         for number, point in zip(numbers, wanted, strict=False):
-            if self.point(number).positive != point.positive:
+            placed = self._known[number]
+            if placed.point.positive != point.positive:
                 flipped.append((number, point))
-            elif self.point(number) != point:
-                self._put(number, point.ras)
-        self._take_out([*surplus, *(number for number, _ in flipped)])
+            elif placed.point != point:
+                with self._own_change():
+                    node = self._list_of(placed).node
+                    node.SetNthControlPointPositionWorld(placed.index, *point.ras)
+        self._remove_points([*surplus, *(number for number, _ in flipped)])
         new = [(next(self._numbers), point) for point in wanted[len(numbers) :]]
         for number, point in [*flipped, *new]:
             self.point_node(point.positive)
-            with self._quietly():
+            with self._own_change():
                 self._lists[_key(point.positive)].add(number, point.ras)
         numbers += [number for number, _ in new]
         self._order = [*self._order[:head], *numbers, *last]
-        self._take_note()
+        self._read_points()
 
     def remove(self, number: int) -> None:
         """Removes a point; KeyError if there is none of that number."""
-        self._take_out([number])
-        self._take_note()
+        self._remove_points([number])
+        self._read_points()
 
-    def _take_out(self, numbers: Sequence[int]) -> None:
+    def _remove_points(self, numbers: Sequence[int]) -> None:
         # Those behind first: the indices of the others stay as they are.
         going = sorted(
             (self._known[number] for number in numbers), key=lambda placed: -placed.index
         )
-        with self._quietly():
+        with self._own_change():
             for placed in going:
                 self._list_of(placed).node.RemoveNthControlPoint(placed.index)
 
@@ -181,111 +183,85 @@ class PromptNodes:
         """Makes a positive point negative, and the other way round; it keeps its turn."""
         placed = self._known[number]
         self.point_node(not placed.point.positive)
-        with self._quietly():
+        with self._own_change():
             self._list_of(placed).node.RemoveNthControlPoint(placed.index)
             self._lists[_key(not placed.point.positive)].add(number, placed.point.ras)
-        self._take_note()
-
-    def move(self, number: int, ras) -> None:
-        """Puts a point elsewhere, world RAS in mm; KeyError if there is none of that number."""
-        self._put(number, ras)
-        self._take_note()
-
-    def _put(self, number: int, ras) -> None:
-        placed = self._known[number]
-        point = Point(tuple(ras), placed.point.positive)
-        with self._quietly():
-            node = self._list_of(placed).node
-            node.SetNthControlPointPositionWorld(placed.index, *point.ras)
+        self._read_points()
 
     def remove_lost_points(self) -> int:
         """Puts points that lost their position where they were, or removes them; how many."""
         places = {number: placed.point.ras for number, placed in self._known.items()}
-        with self._quietly():
+        with self._own_change():
             count = sum(points.remove_lost(places) for points in self._lists.values())
         if count:
-            self._take_note()
+            self._read_points()
         return count
 
     def clear(self) -> None:
-        """Removes all points and our ROI; the user's ROI and line are no longer followed."""
-        with self._quietly():
+        """Removes all points and the own ROI; the user's ROI and line are no longer followed."""
+        with self._own_change():
             for points in self._lists.values():
                 points.node.RemoveAllControlPoints()
         self.use_roi(None)
         self.use_line(None)
-        self._take_note()
+        self._read_points()
 
     def show(self, visible: bool) -> None:
-        """Shows or hides what there is of ours; what is placed next is seen anyhow."""
-        with self._quietly():
+        """Shows or hides the own nodes; what is placed next is seen anyhow."""
+        with self._own_change():
             for hidden in self._own_nodes():
                 hidden.show_placed(visible)
 
-    def release(self) -> None:
-        """Listens to nothing any more; the nodes stay, and what was last read of them."""
-        self._observers.release()
-
     def hide_nodes(self) -> None:
-        """Removes all prompts and hides our empty lists, which are used again when they are needed.
+        """Removes all prompts and hides the empty lists, which are used again when they are needed.
 
         To add a node to the scene or to remove one is slow in Slicer.
         """
         self.clear()
-        with self._quietly():
+        with self._own_change():
             for key, points in self._lists.items():
                 self._forget_node(key, points.node)
                 points.hide()
 
     def remove_nodes(self) -> None:
-        """Takes our nodes out of the scene, listens to nothing, and forgets all prompts."""
-        self.release()
+        """Takes the own nodes out of the scene, observes nothing, and forgets all prompts."""
+        self._observers.release()
         for hidden in self._own_nodes():
             hidden.remove()
         self._forget()
 
-    # From here on: what others do.
+    # What others do
 
-    def _watch(self, key: str, node) -> None:
+    def _observe(self, key: str, node) -> None:
         if not len(self._observers):
             scene = self._scene
-            self._observers.add(scene, [scene.StartCloseEvent], self._scene_closes)
-            self._observers.add(scene, [scene.NodeRemovedEvent], self._node_removed)
-        self._observers.add(node, CHANGES, self._look)
-        self._observers.add(node, [_MARKUPS.PointStartInteractionEvent], self._drag_begins, key)
-        self._observers.add(node, [_MARKUPS.PointEndInteractionEvent], self._drag_ends, key)
+            self._observers.add(scene, [scene.StartCloseEvent], self._on_scene_closing)
+            self._observers.add(scene, [scene.NodeRemovedEvent], self._on_node_removed)
+        self._observers.add(node, CHANGES, self._on_node_changed)
+        self._observers.add(node, [_MARKUPS.PointStartInteractionEvent], self._on_drag_begin, key)
+        self._observers.add(node, [_MARKUPS.PointEndInteractionEvent], self._on_drag_end, key)
 
-    def _drag_begins(self, key: str) -> None:
+    def _on_drag_begin(self, key: str) -> None:
         self._dragged.add(key)
 
-    def _drag_ends(self, key: str) -> None:
+    def _on_drag_end(self, key: str) -> None:
         self._dragged.discard(key)
-        self._look()
+        self._on_node_changed()
 
-    def _look(self) -> None:
-        """Compares what is there with what was known, and tells the listener."""
-        if self._silent:
+    def _on_node_changed(self) -> None:
+        if self._is_own_change:
             return
-        before = self._known
-        self._take_note()
-        after, listener = self._known, self._listener
-        removed = tuple(number for number in before if number not in after)
-        shapes = [kind for kind in (ROI, LINE) if kind not in self._dragged]
-        changed = [kind for kind in shapes if self._shapes[kind].read()]
-        if removed:
-            listener.points_removed(removed)
-        for number, placed in after.items():
-            if number not in before:
-                listener.point_placed(number)
-            elif placed.point != before[number].point:
-                listener.point_moved(number)
-        for kind in changed:
-            self._tell_shape(kind)
-        if any(points.has_lost for points in self._lists.values()):
-            listener.position_lost()
+        before = {number: placed.point for number, placed in self._known.items()}
+        self._read_points()
+        after = {number: placed.point for number, placed in self._known.items()}
+        kinds = [kind for kind in (ROI, LINE) if kind not in self._dragged]
+        shapes_changed = [self._shapes[kind].read() for kind in kinds]
+        has_lost = any(points.has_lost for points in self._lists.values())
+        if after != before or any(shapes_changed) or has_lost:
+            self._changed()
 
-    def _take_note(self) -> None:
-        with self._quietly(), ExitStack() as stack:
+    def _read_points(self) -> None:
+        with self._own_change(), ExitStack() as stack:
             for points in self._lists.values():
                 # Numbers and labels are one change of a list.
                 stack.enter_context(slicer.util.NodeModify(points.node))
@@ -309,8 +285,8 @@ class PromptNodes:
             return replace(placed, point=self._known[placed.number].point)
         return placed
 
-    def _node_removed(self) -> None:
-        if self._silent:
+    def _on_node_removed(self) -> None:
+        if self._is_own_change:
             return
         for key, points in list(self._lists.items()):
             if not points.hidden.alive:
@@ -329,16 +305,13 @@ class PromptNodes:
         for kind in gone:
             self._forget_node(kind, self._shapes[kind].node)
             self._shapes[kind].follow(None)
-        self._look()
-        for kind in gone:
-            self._tell_shape(kind)
+        self._on_node_changed()
+        if gone:
+            self._changed()
 
-    def _scene_closes(self) -> None:
-        self.release()
+    def _on_scene_closing(self) -> None:
+        self._observers.release()
         self._forget()
-
-    def _tell_shape(self, kind: str) -> None:
-        (self._listener.roi_changed if kind == ROI else self._listener.line_changed)()
 
     def _follow(self, kind: str, node) -> None:
         shape = self._shapes[kind]
@@ -347,7 +320,7 @@ class PromptNodes:
         if old is not None:
             self._forget_node(kind, old)
         if node is not None:
-            self._watch(kind, node)
+            self._observe(kind, node)
 
     def _forget_node(self, key: str, node) -> None:
         self._observers.remove(node)
@@ -369,16 +342,16 @@ class PromptNodes:
         return lists if self._own_roi is None else [*lists, self._own_roi]
 
     def _clean_up(self, hidden: HiddenNode) -> None:
-        with self._quietly():
+        with self._own_change():
             hidden.remove()
 
     @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        before, self._silent = self._silent, True
+    def _own_change(self) -> Iterator[None]:
+        before, self._is_own_change = self._is_own_change, True
         try:
             yield
         finally:
-            self._silent = before
+            self._is_own_change = before
 
 
 def _common(first, second) -> int:

@@ -13,7 +13,7 @@ class Case:
     def __init__(self, builder) -> None:
         self.builder, self.scene = builder, builder.scene
         self.theirs = builder.line([])
-        self.nodes = PromptNodes(self.scene)
+        self.nodes = PromptNodes(self.scene, lambda: None)
         self.ours = self.nodes.point_node(True)
         self.stops = 0
         self.placing = Placing(self.scene, self.stopped)

@@ -20,7 +20,7 @@ class TestOwnPoints:
         user = PromptUser(builder)
         user.click((1, 2, 3))
         user.click((4, 5, 6), positive=False)
-        user.heard.flush()
+        user.changes()
         yield user
         user.nodes.remove_nodes()
 
@@ -28,7 +28,7 @@ class TestOwnPoints:
     def test_a_new_one_is_left_out_and_goes_away(self, user, value):
         before = user.points()
         user.list().AddControlPoint((0, value, 0))
-        assert user.points() == before and user.heard.flush() == []
+        assert user.points() == before and user.changes()
         assert user.nodes.remove_lost_points() == 1
         assert user.list().GetNumberOfControlPoints() == 1
         assert user.nodes.remove_lost_points() == 0
@@ -37,10 +37,10 @@ class TestOwnPoints:
     def test_one_that_loses_its_position_goes_back_to_it(self, user, value):
         before, ids = user.points(), user.nodes.ids
         user.list().SetNthControlPointPosition(0, value, 0, 0)
-        assert user.points() == before and user.nodes.ids == ids
+        assert user.points() == before and user.nodes.ids == ids and user.changes() == 1
         assert user.nodes.remove_lost_points() == 1
         assert tuple(user.list().GetNthControlPointPositionWorld(0)) == (1, 2, 3)
-        assert user.points() == before and user.heard.flush() == []
+        assert user.points() == before and user.changes() == 0
 
     def test_the_next_click_counts_as_ever(self, user):
         user.list().AddControlPoint((0, math.nan, 0))

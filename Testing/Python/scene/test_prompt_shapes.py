@@ -28,9 +28,9 @@ class TestRoi:
         node.AddControlPointWorld(vtk.vtkVector3d(0, 0, 0))
         index = node.AddControlPointWorld(vtk.vtkVector3d(1, 1, 1))
         assert index == 1 or case.nodes.prompts().roi is not None
-        case.heard.flush()
+        case.changes()
         node.SetSize(4, 5, 6)
-        assert case.heard.flush() == [("roi",)]
+        assert case.changes() == 1
         np.testing.assert_allclose(case.nodes.prompts().roi.size, (4, 5, 6))
 
     def test_half_drawn_it_does_not_count(self, case):
@@ -49,7 +49,7 @@ class TestRoi:
         case.nodes.use_roi(roi)
         assert not case.nodes.owns_roi
         roi.SetSize(8, 9, 10)
-        assert case.heard.flush() == [("roi",)]
+        assert case.changes() == 1
         assert case.nodes.prompts().roi.size.min() > 6
 
     def test_a_drag_of_its_handles_counts_at_the_end(self, case):
@@ -58,10 +58,10 @@ class TestRoi:
         roi.InvokeCustomModifiedEvent(NODE.PointStartInteractionEvent)
         for size in (6, 7, 8):
             roi.SetSize(size, 6, 7)
-        assert case.heard.flush() == []
+        assert case.changes() == 0
         assert case.nodes.prompts().roi.size[0] == 5
         roi.InvokeCustomModifiedEvent(NODE.PointEndInteractionEvent)
-        assert case.heard.flush() == [("roi",)]
+        assert case.changes() == 1
         assert case.nodes.prompts().roi.size[0] == 8
 
     def test_another_look_is_no_change(self, case):
@@ -70,19 +70,19 @@ class TestRoi:
         roi.SetName("Renamed")
         roi.GetDisplayNode().SetColor(0, 0, 1)
         roi.Modified()
-        assert case.heard.flush() == []
+        assert case.changes() == 0
 
     def test_its_transform_may_move(self, case):
         roi = case.builder.roi((10, 0, 0), (5, 6, 7), parent=PARENTS["translated"])
         case.nodes.use_roi(roi)
         roi.GetParentTransformNode().SetMatrixTransformToParent(vtk_matrix(PARENTS["rotated"]))
-        assert ("roi",) in case.heard.flush()
+        assert case.changes()
 
     def test_what_cannot_be_used_says_why(self, case):
         roi = case.builder.roi((10, 0, 0), (5, 6, 7))
         case.nodes.use_roi(roi)
         roi.SetInsideOut(True)
-        assert case.heard.flush() == [("roi",)]
+        assert case.changes() == 1
         with pytest.raises(InputError, match="inside out"):
             case.nodes.prompts()
         roi.SetInsideOut(False)
@@ -103,7 +103,7 @@ class TestRoi:
         roi = case.builder.roi((10, 0, 0), (5, 6, 7))
         case.nodes.use_roi(roi)
         case.scene.RemoveNode(roi)
-        assert case.heard.flush() == [("roi",)]
+        assert case.changes() == 1
         assert case.nodes.roi_node is None
         assert case.nodes.prompts().roi is None
 
@@ -111,7 +111,7 @@ class TestRoi:
         before = snapshot(case.scene).keys()
         case.nodes.load(Prompts(PROMPTS.roi))
         case.scene.RemoveNode(case.nodes.roi_node)
-        assert case.heard.flush() == [("roi",)]
+        assert case.changes() == 1
         assert not case.nodes.owns_roi
         assert snapshot(case.scene).keys() == before
 
@@ -123,7 +123,7 @@ class TestRoi:
         case.nodes.own_roi_node()
         assert case.nodes.owns_roi
         roi.SetSize(1, 1, 1)
-        assert case.heard.flush() == []
+        assert case.changes() == 0
 
 
 class TestLine:
@@ -132,7 +132,7 @@ class TestLine:
         case.nodes.use_line(line)
         assert case.nodes.prompts().line == Line((15, -20, 7), (25, -20, 7))
         line.SetNthControlPointPosition(1, 0, 10, 0)
-        assert case.heard.flush() == [("line",)]
+        assert case.changes() == 1
         assert case.nodes.prompts().line == Line((15, -20, 7), (15, -10, 7))
 
     def test_a_drag_counts_at_the_end(self, case):
@@ -141,7 +141,7 @@ class TestLine:
         case.drag(line, 1, (20, 0, 0), let_go=False)
         assert case.nodes.prompts().line.length == 10
         line.InvokeCustomModifiedEvent(NODE.PointEndInteractionEvent)
-        assert case.heard.flush() == [("line",)]
+        assert case.changes() == 1
         assert case.nodes.prompts().line.length == 20
 
     def test_it_counts_when_both_ends_are_placed(self, case):
@@ -149,14 +149,14 @@ class TestLine:
         case.nodes.use_line(line)
         assert case.nodes.prompts().line is None
         line.AddControlPointWorld(vtk.vtkVector3d(5, 0, 0))
-        assert case.heard.flush() == [("line",)]
+        assert case.changes() == 1
         assert case.nodes.prompts().line.length == 5
 
     def test_a_deleted_one_is_forgotten(self, case):
         line = case.builder.line([(0, 0, 0), (10, 0, 0)])
         case.nodes.use_line(line)
         case.scene.RemoveNode(line)
-        assert case.heard.flush() == [("line",)]
+        assert case.changes() == 1
         assert case.nodes.prompts().line is None
 
     def test_one_without_length_says_so(self, case):
@@ -193,27 +193,28 @@ class TestSurroundings:
     def test_it_can_be_used_again_after_removing(self, case):
         case.nodes.load(PROMPTS)
         case.nodes.remove_nodes()
-        number = case.click((1, 2, 3))
-        assert case.heard.flush() == [("placed", number)]
+        case.click((1, 2, 3))
+        assert case.changes() == 1
 
-    def test_after_release_nothing_is_heard(self, case):
+    def test_after_the_removal_nothing_is_reported(self, case):
         roi, line = self.everything(case)
         case.nodes.use_roi(roi)
-        case.nodes.release()
-        case.list().AddControlPointWorld(vtk.vtkVector3d(1, 2, 3))
+        points = case.list()
+        case.nodes.remove_nodes()
+        points.AddControlPointWorld(vtk.vtkVector3d(1, 2, 3))
         roi.SetSize(1, 2, 3)
         case.scene.RemoveNode(line)
-        assert case.heard.flush() == []
+        assert case.changes() == 0
         assert len(case.nodes._observers) == 0
 
     def test_closing_the_scene_forgets_everything_silently(self, case):
         self.everything(case)
         case.scene.Clear(0)
-        assert case.heard.flush() == []
+        assert case.changes() == 0
         assert case.nodes.prompts() == Prompts()
         assert len(case.nodes._observers) == 0
-        number = case.click((1, 2, 3))
-        assert case.heard.flush() == [("placed", number)]
+        case.click((1, 2, 3))
+        assert case.changes() == 1
 
     def test_undo_of_the_scene_leaves_ours_alone(self, case):
         case.nodes.load(PROMPTS)

@@ -11,13 +11,12 @@ from ...core.errors import InputError
 from ...core.prompt_history import PromptHistory
 from ...core.prompts import Prompts
 from ...scene.placing import Placing
-from ...scene.prompt_listener import PromptListener
 from ...scene.prompt_nodes import PromptNodes
 from ..common.delay import Delay
 from .panel_state import LINE, NEGATIVE, POSITIVE, ROI, PromptRow
 
 
-class PromptEditor(PromptListener):
+class PromptEditor:
     """Synchronises markups, list and history of one segment at a time.
 
     Every change is an undo step, also of an ROI or a line of the user's own: what undo brings back
@@ -41,13 +40,13 @@ class PromptEditor(PromptListener):
         self._store = store
         self._changed = changed
         self._on_error = on_error
-        self._nodes = PromptNodes(scene, self)
         self._placing = Placing(scene, placing_changed)
         self._segment: Hashable | None = None
         # Kept while the effect is active: back at a segment, its undo is still there.
         self._histories: dict[Hashable, PromptHistory] = {}
         # Observers are called while Slicer still works on an event; and one action may be several.
         self._read_soon = Delay(0, self.read_markups)
+        self._nodes = PromptNodes(scene, self._read_soon.start)
         self._first_kind = POSITIVE
         self._place_later = Delay(0, self._place_first)
         self._placing_changed = placing_changed
@@ -250,26 +249,6 @@ class PromptEditor(PromptListener):
     def redo(self) -> None:
         if self.can_redo and self._history.redo():
             self._restore()
-
-    # Events of the markups, see PromptListener
-
-    def point_placed(self, number: int) -> None:
-        self._read_soon.start()
-
-    def point_moved(self, number: int) -> None:
-        self._read_soon.start()
-
-    def points_removed(self, numbers: tuple[int, ...]) -> None:
-        self._read_soon.start()
-
-    def position_lost(self) -> None:
-        self._read_soon.start()
-
-    def roi_changed(self) -> None:
-        self._read_soon.start()
-
-    def line_changed(self) -> None:
-        self._read_soon.start()
 
     # Within
 
