@@ -12,9 +12,9 @@ from .core import arguments
 from .core.errors import out_of_memory_as_error
 from .core.progress import CancelFlag, ProgressCallback
 from .scene.editors import OpenEditors, slicer_editors
-from .scene.filling import filled_steps
 from .scene.grid import target_geometry
 from .scene.markups import prompts_from
+from .scene.proposal_limits import without_holes_steps
 from .scene.provenance import Provenance
 from .scene.steps import finish
 from .scene.volumes import image_from_volume
@@ -142,7 +142,7 @@ class SAMSegmentLogic:
         )
         proposal = self._client.propose(request, progress, cancel)
         if fillSmallHoles:
-            filled = filled_steps(
+            filled = without_holes_steps(
                 proposal, segmentationNode, segmentId, toWorld, worldPrompts.points
             )
             proposal = finish(filled)

@@ -108,6 +108,18 @@ class Geometry:
         """RAS in mm, (8, 3), of the outer corners of the grid's voxels."""
         return self.to_ras(corners_between((-0.5,) * 3, np.array(self.shape[::-1]) - 0.5))
 
+    def box_around(self, ras: np.ndarray) -> tuple[slice, slice, slice] | None:
+        """Slices (k, j, i) of the smallest box with all voxels around positions (N, 3) in RAS mm.
+
+        It is clipped to the grid; None if nothing of it is left.
+        """
+        indices = self.to_ijk(ras)[:, ::-1]
+        start = np.clip(np.floor(indices.min(axis=0)), 0, self.shape)
+        stop = np.clip(np.ceil(indices.max(axis=0)) + 1, 0, self.shape)
+        if (stop <= start).any():
+            return None
+        return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+
     def transformed(self, matrix: np.ndarray) -> Geometry:
         """This grid transformed by a 4x4 matrix that maps its RAS to another RAS."""
         return Geometry(np.asarray(matrix, dtype=float) @ self.ijk_to_ras, self.shape)

@@ -8,6 +8,7 @@
 - `prompt_nodes` (with `point_lists` and `shapes`): the markups that prompts are placed in
 - `placing`: Slicer's place mode
 - `preview` (with `surface`): the proposal as the user sees it
-- `content`, `occupied` (with `layers`): segments as prompts and limits; `time_point`: of a sequence
+- `content`, `proposal_limits` (with `layers`): segments as prompts and limits
+- `time_point`: of a sequence
 - `observers`, `hidden_nodes`, `steps`: what these share
 """

@@ -9,7 +9,7 @@ from ..core.patch import Patch
 from ..core.placement import voxel_shift
 from ..core.prediction import BACKGROUND_LOGIT
 from ..core.resample import resample_linear
-from .layers import RESAMPLED_PER_STEP, box_within, cropped_mask, cropped_voxels, layers_of
+from .layers import RESAMPLED_PER_STEP, cropped_mask, cropped_voxels, layers_of
 from .segments import get_segment
 from .steps import Steps, blocks, slabs
 from .transforms import to_world
@@ -73,7 +73,7 @@ def _resampled(patch: Patch, source: Geometry, target: Geometry) -> Steps[Patch 
         logits[part] -= 1
         yield
     rim = source.crop(tuple(a - 1 for a in patch.start), tuple(n + 2 for n in patch.values.shape))
-    found = box_within(target, rim)
+    found = target.box_around(rim.corners())
     if found is None:
         return None
     start = tuple(part.start for part in found)

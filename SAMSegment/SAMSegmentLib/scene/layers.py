@@ -159,7 +159,7 @@ def _add_resampled(layer: Layer, target: Geometry, union: np.ndarray) -> Steps[N
         voxels[part.start + 1 : part.stop + 1, 1:-1, 1:-1] = patch.values[part]
         yield
     source = layer.geometry.crop(tuple(n - 1 for n in patch.start), voxels.shape)
-    box = box_within(target, source)
+    box = target.box_around(source.corners())
     if box is None:
         return
     found = union[box]
@@ -172,14 +172,3 @@ def _add_resampled(layer: Layer, target: Geometry, union: np.ndarray) -> Steps[N
             voxels, matrix, offset, output_shape=piece.shape, order=0, mode="nearest"
         ).view(bool)
         yield
-
-
-def box_within(target: Geometry, source: Geometry) -> Box | None:
-    """The part of a grid that holds all of another; None if they do not meet."""
-    corners = target.to_ijk(source.corners())[:, ::-1]
-    size = np.array(target.shape)
-    lower = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, size)
-    upper = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, size)
-    if (upper <= lower).any():
-        return None
-    return tuple(slice(int(a), int(b)) for a, b in zip(lower, upper, strict=True))

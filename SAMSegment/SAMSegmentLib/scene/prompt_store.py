@@ -13,15 +13,15 @@ from ..core.errors import InputError
 from ..core.prompts import DAMAGE, Prompts
 from ..core.proposal import HIGHEST_THRESHOLD, LOWEST_THRESHOLD
 from .prompt_frame import PromptStatus, frame_of, prompt_status
-from .provenance import LIVE_TAGS, SETTINGS, TIME_POINT, placed_prompts_of, placed_tags
+from .provenance import SETTINGS, TIME_POINT, placed_prompts_of, placed_tags
 from .segments import get_segment
-from .tags import set_tags, tag_of, unnoticed
+from .tags import events_blocked, set_tags, tag_of
 from .time_point import TimePoint
 
 
 @dataclass(frozen=True, eq=False)
 class StoredPrompts:
-    """All that is needed to carry on with a segment.
+    """All that is needed to go on with a segment.
 
     Attributes:
         prompts: in world RAS, mm.
@@ -53,7 +53,7 @@ def store(segmentation_node, segment_id: str, stored: StoredPrompts, volume=None
         InputError: if the segment is not there, or the segmentation is under a transform that is
             not linear.
     """
-    get_segment(segmentation_node, segment_id)
+    segment = get_segment(segmentation_node, segment_id)
     settings = {
         "model": stored.model,
         "threshold": stored.threshold,
@@ -65,7 +65,11 @@ def store(segmentation_node, segment_id: str, stored: StoredPrompts, volume=None
         SETTINGS: settings_text,
         TIME_POINT: stored.time_point.to_tag() if stored.time_point is not None else None,
     }
-    return _set(segmentation_node, segment_id, tags)
+    with events_blocked(segment):
+        changed = set_tags(segment, tags)
+    if changed:
+        segmentation_node.StorableModified()
+    return changed
 
 
 def restore(segmentation_node, segment_id: str, volume=None) -> StoredPrompts | None:
@@ -76,7 +80,7 @@ def restore(segmentation_node, segment_id: str, volume=None) -> StoredPrompts | 
 
     Raises:
         InputError: if the segment is not there, the segmentation is under a transform that is not
-            linear, or what is stored is damaged: `discard` it.
+            linear, or what is stored is damaged.
     """
     segment = get_segment(segmentation_node, segment_id)
     placed = placed_prompts_of(segment)
@@ -94,24 +98,6 @@ def restore(segmentation_node, segment_id: str, volume=None) -> StoredPrompts | 
         None if time_point is None else TimePoint.from_tag(time_point),
         status,
     )
-
-
-def discard(segmentation_node, segment_id: str) -> bool:
-    """Forgets the prompts of a segment; whether there were any.
-
-    Raises:
-        InputError: if the segment is not there.
-    """
-    return _set(segmentation_node, segment_id, dict.fromkeys(LIVE_TAGS))
-
-
-def _set(segmentation_node, segment_id: str, tags: dict[str, str | None]) -> bool:
-    segment = get_segment(segmentation_node, segment_id)
-    with unnoticed(segment):
-        changed = set_tags(segment, tags)
-    if changed:
-        segmentation_node.StorableModified()
-    return changed
 
 
 def _settings_of(segment) -> tuple[str | None, float, bool]:

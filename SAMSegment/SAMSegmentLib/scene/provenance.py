@@ -31,7 +31,7 @@ TIME_POINT = "SAMSegment.TimePoint"
 #: Tags that say how the mask was made, and that change with it.
 TAGS = (APPLIED_PROMPTS, MODEL, VERSION, WEIGHTS_SHA256)
 #: Tags that change while the user edits prompts.
-LIVE_TAGS = (PROMPTS, FRAME, SETTINGS, TIME_POINT)
+PROMPT_TAGS = (PROMPTS, FRAME, SETTINGS, TIME_POINT)
 
 #: Of the stored prompts: 1, without a number, is in world RAS.
 FORMAT = 2

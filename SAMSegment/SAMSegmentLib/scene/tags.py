@@ -1,8 +1,9 @@
-"""Tags of segments, and who hears that they change.
+"""Tags of segments, set with as few events as possible.
 
-A segment tells of each change of its name, colour or tags, and each costs what listens to it: the
-list of segments is drawn again, undo histories forget what can be redone (vtkSegment::SetTag,
-vtkSegmentation::OnSegmentModified, vtkSegmentationHistory::OnSegmentationModified).
+A segment sends an event at each change of its name, colour or tags, and each costs what its
+observers do: the list of segments is drawn again, undo histories forget what can be redone
+(vtkSegment::SetTag, vtkSegmentation::OnSegmentModified, vtkSegmentationHistory::
+OnSegmentationModified).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 
 import vtk
 
-# More urgent than anybody else who listens.
+# Before any other observer.
 FIRST = 1e9
 
 
@@ -34,8 +35,8 @@ def set_tags(segment, tags: Mapping[str, str | None]) -> bool:
 
 
 @contextmanager
-def unnoticed(segment) -> Iterator[None]:
-    """Within it, nobody hears that a vtkSegment changes, its segmentation neither."""
+def events_blocked(segment) -> Iterator[None]:
+    """Within it, changes of a vtkSegment reach no observer, nor its segmentation."""
     modified = vtk.vtkCommand.ModifiedEvent
 
     def stop(*_: object) -> None:
@@ -50,10 +51,10 @@ def unnoticed(segment) -> Iterator[None]:
 
 @contextmanager
 def as_one_change(segment) -> Iterator[None]:
-    """Whatever is changed of a vtkSegment within it is told once, at the end."""
+    """Whatever is changed of a vtkSegment within it is one event, at the end."""
     before = segment.GetMTime()
     try:
-        with unnoticed(segment):
+        with events_blocked(segment):
             yield
     finally:
         if segment.GetMTime() != before:

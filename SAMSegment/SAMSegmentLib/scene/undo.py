@@ -17,8 +17,8 @@ import slicer
 
 from ..core.errors import InputError, WriteError
 from .editors import OpenEditors, editors_showing, keeps_history
-from .provenance import LIVE_TAGS, TAGS
-from .tags import set_tags, tag_of, unnoticed
+from .provenance import PROMPT_TAGS, TAGS
+from .tags import events_blocked, set_tags, tag_of
 from .transforms import describe
 
 # Each history keeps up to 5 copies of all labelmaps (vtkSegmentationHistory's default).
@@ -231,9 +231,9 @@ def fingerprint(segmentation_node) -> tuple:
 
 
 def live_tags(segmentation) -> dict[str, tuple[str | None, ...]]:
-    """The values of LIVE_TAGS of all segments of a vtkSegmentation, by ID."""
+    """The values of PROMPT_TAGS of all segments of a vtkSegmentation, by ID."""
     return {
-        segment_id: tuple(tag_of(segmentation.GetSegment(segment_id), name) for name in LIVE_TAGS)
+        segment_id: tuple(tag_of(segmentation.GetSegment(segment_id), name) for name in PROMPT_TAGS)
         for segment_id in segmentation.GetSegmentIDs()
     }
 
@@ -262,8 +262,8 @@ def _keep_edited(segmentation, prompts: dict, expected: dict) -> None:
     for segment_id, values in prompts.items():
         segment = segmentation.GetSegment(segment_id)
         if segment is not None and values != expected.get(segment_id):
-            with unnoticed(segment):
-                set_tags(segment, dict(zip(LIVE_TAGS, values, strict=True)))
+            with events_blocked(segment):
+                set_tags(segment, dict(zip(PROMPT_TAGS, values, strict=True)))
 
 
 def _save_in(editors) -> list[object]:

@@ -108,3 +108,11 @@ def test_a_single_slice_of_unknown_thickness_is_taken_for_a_millimetre_thick(axi
     assert np.linalg.det(geometry.directions) > 0
     with pytest.raises(InputError):
         Geometry(matrix, (20, 30, 40))
+
+
+def test_a_box_around_positions_holds_the_voxels_on_all_sides_of_them():
+    geometry = Geometry(np.diag([2.0, 1.0, 4.0, 1.0]), (5, 6, 7))
+    box = geometry.box_around(np.array([(3.0, 2.0, 5.0), (4.5, 2.0, 9.0)]))
+    assert box == (slice(1, 4), slice(2, 3), slice(1, 4))
+    assert geometry.box_around(np.array([(-50.0, 2.0, 5.0), (1e300, 2.0, 9.0)]))[2] == slice(0, 7)
+    assert geometry.box_around(np.array([(-50.0, 2.0, 5.0)])) is None

@@ -11,7 +11,11 @@ from SAMSegmentLib.core.proposal import HIGHEST_THRESHOLD, LOWEST_THRESHOLD
 from SAMSegmentLib.scene import layers
 from SAMSegmentLib.scene import steps as steps_module
 from SAMSegmentLib.scene.content import content_steps
-from SAMSegmentLib.scene.occupied import occupied_steps, visible_others, without
+from SAMSegmentLib.scene.proposal_limits import (
+    occupied_steps,
+    visible_others,
+    without_segments_steps,
+)
 from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.steps import finish
 from SAMSegmentLib.scene.writer import SegmentationWriter
@@ -32,6 +36,11 @@ from SlicerHost.scene_builder import (
 from TestSupport.properties import examples
 
 pytestmark = pytest.mark.mrml
+
+
+def without(proposal, segmentation, segment_ids, to_world):
+    return finish(without_segments_steps(proposal, segmentation, segment_ids, to_world))
+
 
 FINER = (30, 40, 36)
 
@@ -142,12 +151,10 @@ class TestContent:
         assert sum(1 for _ in steps) >= 3
 
 
-def occupied(case, ids=None, start=None, shape=None, volume=None):
+def occupied(case, ids=None, box=None, volume=None):
     volume = volume or case.volume
     ids = list(case.ids.values()) if ids is None else ids
-    steps = occupied_steps(
-        case.segmentation, ids, geometry_of(volume), world_of(volume), start, shape
-    )
+    steps = occupied_steps(case.segmentation, ids, geometry_of(volume), world_of(volume), box)
     return finish(steps)
 
 
@@ -183,7 +190,7 @@ class TestOccupied:
         np.testing.assert_array_equal(full(found), expected)
 
     def test_on_a_box_only(self, case):
-        found = occupied(case, None, (5, 6, 7), (8, 10, 9))
+        found = occupied(case, None, np.s_[5:13, 6:16, 7:16])
         box = np.s_[5:13, 6:16, 7:16]
         expected = np.zeros(SHAPE, dtype=bool)
         expected[box] = (case.mask("one") | case.mask("two") | case.mask("far"))[box]
@@ -191,7 +198,7 @@ class TestOccupied:
         assert all(a >= b for a, b in zip(found.start, (5, 6, 7), strict=True))
 
     def test_an_empty_box_has_none(self, case):
-        assert occupied(case, [case.ids["far"]], (0, 20, 15), (4, 4, 4)) is None
+        assert occupied(case, [case.ids["far"]], np.s_[0:4, 20:24, 15:19]) is None
         assert occupied(case, []) is None
         assert occupied(case, ["nobody"]) is None
 

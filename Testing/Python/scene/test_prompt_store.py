@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.scene import provenance
-from SAMSegmentLib.scene.prompt_store import StoredPrompts, discard, restore, store
+from SAMSegmentLib.scene.prompt_store import StoredPrompts, restore, store
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.time_point import TimePoint
@@ -57,12 +57,6 @@ class TestInTheScene:
     def test_a_segment_without_prompts_has_none(self, segmentation):
         assert restore(segmentation, "Liver") is None
 
-    def test_they_are_forgotten_on_request(self, segmentation):
-        store(segmentation, "Liver", STORED)
-        assert discard(segmentation, "Liver")
-        assert restore(segmentation, "Liver") is None
-        assert not discard(segmentation, "Liver")
-
     def test_a_time_point_that_is_gone_is_forgotten(self, segmentation):
         store(segmentation, "Liver", STORED)
         store(segmentation, "Liver", OTHER)
@@ -84,7 +78,7 @@ class TestInTheScene:
         assert (stored.model, stored.threshold, stored.from_content) == (None, 0.5, False)
 
     def test_an_unknown_segment_is_named(self, segmentation):
-        for action in (restore, discard, lambda node, name: store(node, name, STORED)):
+        for action in (restore, lambda node, name: store(node, name, STORED)):
             with pytest.raises(InputError, match="no segment"):
                 action(segmentation, "Kidney")
 
@@ -116,9 +110,8 @@ class TestDamage:
         with pytest.raises(InputError, match="settings"):
             restore(segmentation, "Liver")
 
-    def test_after_forgetting_it_works_again(self, segmentation):
+    def test_after_storing_others_it_works_again(self, segmentation):
         segmentation.GetSegmentation().GetSegment("Liver").SetTag(provenance.PROMPTS, "{")
-        discard(segmentation, "Liver")
         store(segmentation, "Liver", STORED)
         assert parts(restore(segmentation, "Liver")) == parts(STORED)
 
@@ -183,7 +176,7 @@ def test_anything_can_be_stored_in_what_the_file_keeps(
     store(node, "a", stored)
     segment = node.GetSegmentation().GetSegment("a")
     # The segmentation file joins tags with "|".
-    assert not any("|" in (tag_of(segment, name) or "") for name in provenance.LIVE_TAGS)
+    assert not any("|" in (tag_of(segment, name) or "") for name in provenance.PROMPT_TAGS)
     assert parts(restore(node, "a")) == parts(stored)
 
 

@@ -8,15 +8,19 @@ import numpy as np
 
 from ...core.checks import check_prompts_in_volume
 from ...core.geometry import Geometry
-from ...core.patch import Index, Patch
+from ...core.patch import Box, Patch
 from ...core.prompts import Prompts
 from ...core.proposal import Proposal
 from ...core.voxel_prompts import VoxelPrompts
 from ...scene.content import content_steps
-from ...scene.filling import filled_steps
 from ...scene.layers import layers_of
-from ...scene.occupied import occupied_steps, visible_others, without_steps
 from ...scene.prompt_frame import Content, content_of
+from ...scene.proposal_limits import (
+    occupied_steps,
+    visible_others,
+    without_holes_steps,
+    without_segments_steps,
+)
 from ...scene.steps import Steps
 from ...weights.catalogue import ModelEntry, model_entry
 from ...worker.protocol.events import PredictionRequest
@@ -106,7 +110,7 @@ class ProposalRequest:
         if self.parameters.keep_out:
             box = prompt_box(request.prompts, content, geometry)
             others = self._visible_others()
-            occupied = yield from occupied_steps(node, others, geometry, to_world, *box)
+            occupied = yield from occupied_steps(node, others, geometry, to_world, box)
         if content is None and occupied is None:
             return request
         return replace(request, voxels=VoxelPrompts(content, start_from == REFINE, occupied))
@@ -116,11 +120,12 @@ class ProposalRequest:
         node, segment_id = self.target.segmentation, self.target.segment_id
         to_world, parameters = self.placement.volume_to_world, self.parameters
         if parameters.keep_out:
-            proposal = yield from without_steps(proposal, node, self._visible_others(), to_world)
+            others = self._visible_others()
+            proposal = yield from without_segments_steps(proposal, node, others, to_world)
         # A hole in what the segment holds already may be meant.
         if parameters.fill_holes and parameters.start_from != FROM_CONTENT:
-            points, area = self.prompts.points, parameters.area
-            proposal = yield from filled_steps(proposal, node, segment_id, to_world, points, area)
+            limits = to_world, self.prompts.points, parameters.area
+            proposal = yield from without_holes_steps(proposal, node, segment_id, *limits)
         return proposal
 
     def _visible_others(self) -> list[str]:
@@ -141,8 +146,8 @@ def request_of(target: Target, prompts: Prompts, parameters: Parameters) -> Prop
     return ProposalRequest(target, prompts, model, parameters, placement, content)
 
 
-def prompt_box(prompts: Prompts, content: Patch | None, geometry: Geometry) -> tuple[Index, Index]:
-    """A box, start and shape (k, j, i), around all that prompts in the grid's RAS may mean.
+def prompt_box(prompts: Prompts, content: Patch | None, geometry: Geometry) -> Box | None:
+    """A box, slices (k, j, i), around all that prompts in the grid's RAS may mean, if anything.
 
     For telling the model what is occupied; what is written is limited exactly, wherever it reaches.
     """
@@ -151,13 +156,11 @@ def prompt_box(prompts: Prompts, content: Patch | None, geometry: Geometry) -> t
     if prompts.line is not None:
         positions += [np.array(prompts.line.start), np.array(prompts.line.end)]
     corners += [position + POINT_MARGIN_MM * CUBE for position in positions]
-    indices = [geometry.to_ijk(ras)[:, ::-1] for ras in corners]
     if content is not None:
-        indices.append(np.array([content.start, content.stop]))
-    ends = np.concatenate(indices) if indices else np.array([[0, 0, 0], geometry.shape])
-    low = np.clip(np.floor(ends.min(0)), 0, geometry.shape).astype(int)
-    high = np.clip(np.ceil(ends.max(0)) + 1, low, geometry.shape).astype(int)
-    return tuple(int(n) for n in low), tuple(int(n) for n in high - low)
+        # Between the outermost voxels' centres and borders, so that rounding adds no others.
+        ends = np.array([content.start, content.stop])[:, ::-1] + [[0.5], [-0.5]]
+        corners.append(geometry.to_ras(ends))
+    return geometry.box_around(np.concatenate(corners or [geometry.corners()]))
 
 
 def _is_same_content(first: Content | None, second: Content | None) -> bool:
