@@ -8,11 +8,11 @@ import warnings
 import SimpleITK as sitk
 
 from .core import arguments
+from .core.answer import NOTHING_FOUND, Answer
 from .core.checks import check_prompts_in_volume, size_with_thickness
 from .core.errors import SAMSegmentError, out_of_memory_as_error
 from .core.files import read_image
 from .core.image import Image, image_from_sitk, sitk_from_array
-from .core.prediction import NOTHING_FOUND, Prediction
 from .core.progress import CancelFlag, ProgressCallback
 from .core.prompt_history import PromptHistory
 from .core.prompts import Point, Prompts, Roi
@@ -69,7 +69,7 @@ class Segmenter:
         self._image = _image_of(image)
         self._is_flat = isinstance(image, sitk.Image) and image.GetDimension() == 2
         self._history = PromptHistory()
-        self._predicted: tuple[Prompts, Prediction] | None = None
+        self._predicted: tuple[Prompts, Answer] | None = None
 
     def __enter__(self) -> Segmenter:
         return self
@@ -151,7 +151,7 @@ class Segmenter:
         return [self._like_input(other.mask(threshold)) for other in self._told().alternatives]
 
     @out_of_memory_as_error()
-    def prediction(self) -> Prediction:
+    def prediction(self) -> Answer:
         """The model's answer to the present prompts: logits on a part of the grid, and warnings."""
         if self._client is None:
             raise SAMSegmentError("This Segmenter was closed: make a new one.")
@@ -174,7 +174,7 @@ class Segmenter:
         self._client = None
         self._predicted = None
 
-    def _told(self) -> Prediction:
+    def _told(self) -> Answer:
         """The prediction, its warnings given as Python's: the image made of it cannot hold them."""
         prediction = self.prediction()
         for warning in prediction.warnings:

@@ -140,7 +140,7 @@ class SAMSegmentLogic:
             intensity_range=intensityRange,
             alternative=alternative,
         )
-        proposal = self._client.propose(request, progress, cancel)
+        (proposal,) = self._client.propose(request, progress, cancel)
         if fillSmallHoles:
             filled = without_holes_steps(
                 proposal, segmentationNode, segmentId, toWorld, worldPrompts.points

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from Accuracy.plain_rule import PlainRule
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.image import Image
-from SAMSegmentLib.core.prediction import Prediction
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.evaluation.protocol import PROTOCOLS, ROI_ALONE, Protocol
@@ -31,7 +31,7 @@ class Contender:
     """A model, and the protocols under which it is scored."""
 
     model: str
-    predict: Callable[[Image, Prompts], Prediction]
+    predict: Callable[[Image, Prompts], Answer]
     protocols: tuple[Protocol, ...]
 
 
@@ -76,8 +76,8 @@ def _protocols(names: Iterable[str] | None, entry: ModelEntry) -> tuple[Protocol
     return chosen
 
 
-def _asker(engine: Engine, entry: ModelEntry) -> Callable[[Image, Prompts], Prediction]:
-    def predict(image: Image, prompts: Prompts) -> Prediction:
+def _asker(engine: Engine, entry: ModelEntry) -> Callable[[Image, Prompts], Answer]:
+    def predict(image: Image, prompts: Prompts) -> Answer:
         check_request(entry, image, prompts)
         return engine.predict(image, prompts, Watch())
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.orientation import slices_first
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
@@ -46,7 +47,7 @@ class PlainRule(LiteMedSAMEngine):
         prompts: Prompts,
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
-    ) -> Prediction:
+    ) -> Answer:
         """See Engine. The ROI alone is used; an intensity range cannot be given.
 
         Raises:
@@ -67,7 +68,9 @@ class PlainRule(LiteMedSAMEngine):
         )
         logits = self._followed(roi, stack, watch)
         start = orientation.undo_start(roi.start, logits.shape, stack.geometry.shape)
-        return Prediction(orientation.undo(logits), start, image.geometry, cost=self._cache.cost)
+        return Answer.of(
+            Patch(orientation.undo(logits), start), image.geometry, cost=self._cache.cost
+        )
 
     def _followed(self, roi: RoiOnGrid, stack: SliceStack, watch: Watch) -> np.ndarray:
         """Logits of the object in the ROI's box of voxels, float32."""

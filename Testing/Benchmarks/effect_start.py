@@ -85,7 +85,7 @@ def measure_worker() -> dict:
     from SAMSegmentLib.core.prompts import Prompts, Roi
     from SAMSegmentLib.weights.catalogue import model_entry
     from SAMSegmentLib.worker.client.process_client import WorkerClient
-    from SAMSegmentLib.worker.protocol.events import Answer, Failed, PredictionRequest, Ready
+    from SAMSegmentLib.worker.protocol.events import Failed, PredictionRequest, Proposed, Ready
     from TestSupport.phantoms import ct_with_ball, grid
 
     client = WorkerClient("cpu")
@@ -101,7 +101,7 @@ def measure_worker() -> dict:
     request = PredictionRequest(model_entry("litemedsam"), image, Prompts(roi=roi), geometry)
     asked = time.perf_counter()
     client.ask(request)
-    event = _until(client, Answer | Failed)
+    event = _until(client, Proposed | Failed)
     if isinstance(event, Failed):
         raise SystemExit(str(event.error))
     loaded = time.perf_counter() - asked

@@ -95,7 +95,7 @@ class Asker:
 
     def ask(self, prompts, image=None) -> float:
         """ms from asking to the answer."""
-        from SAMSegmentLib.worker.protocol.events import Answer, Failed, PredictionRequest
+        from SAMSegmentLib.worker.protocol.events import Failed, PredictionRequest, Proposed
 
         image = image or self.image
         started = time.perf_counter()
@@ -104,7 +104,7 @@ class Asker:
             for event in self.client.poll():
                 if isinstance(event, Failed):
                     raise SystemExit(str(event.error))
-                if isinstance(event, Answer):
+                if isinstance(event, Proposed):
                     return 1000 * (time.perf_counter() - started)
             time.sleep(0.001)
         raise SystemExit("The worker did not answer.")

@@ -18,9 +18,9 @@ from SAMSegmentLib import SAMSegmentLogic
 from SAMSegmentLib.core.files import read_image
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.evaluation.simulated_user import roi_around
-from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import HeadlessScene
+from SlicerHost.scene_builder import segment_mask
 from TestSupport.cases import chest_ct_files
 from TestSupport.measure import peak_memory_mb
 from TestSupport.phantoms import dice

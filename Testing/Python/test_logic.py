@@ -13,11 +13,18 @@ from SAMSegmentLib import SAMSegmentLogic, __version__
 from SAMSegmentLib.core.errors import Cancelled, InputError
 from SAMSegmentLib.scene.prompt_store import restore
 from SAMSegmentLib.scene.provenance import MODEL, PROMPTS, VERSION, WEIGHTS_SHA256
-from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import EditorWidget
-from SlicerHost.scene_builder import PARENTS, affine, rotation, segments_of, snapshot, vtk_matrix
+from SlicerHost.scene_builder import (
+    PARENTS,
+    affine,
+    rotation,
+    segment_mask,
+    segments_of,
+    snapshot,
+    vtk_matrix,
+)
 from TestSupport.cases import chest_ct
 from TestSupport.phantoms import ct_with_ball, dice, grid
 

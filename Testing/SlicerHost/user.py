@@ -8,7 +8,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from SAMSegmentLib.scene.writer import SegmentationWriter
 
 from .scene import EditorWidget
-from .scene_builder import ball, segments_of, world_of
+from .scene_builder import ball, segments_of, write_answer
 
 
 class User:
@@ -24,9 +24,9 @@ class User:
         self.writer = SegmentationWriter(lambda: self.editors)
 
     def write(self, place=0.5, segment_id=None, **arguments) -> str:
-        prediction = ball(self.volume, (place,) * 3, 5)
-        return self.writer.write(
-            self.segmentation, prediction, world_of(self.volume), segment_id, **arguments
+        answer = ball(self.volume, (place,) * 3, 5)
+        return write_answer(
+            self.writer, self.segmentation, answer, self.volume, segment_id, **arguments
         ).segment_id
 
     def paint(self, segment_id, place=0.3, editor=None) -> None:

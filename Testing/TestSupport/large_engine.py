@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.models.base import Engine
 
 from .quick_engine import ANYTHING
@@ -22,7 +23,7 @@ class LargeEngine(Engine):
     def __init__(self, weights, device, cache) -> None:
         pass
 
-    def predict(self, image, prompts, watch, intensity_range=None, voxels=None) -> Prediction:
+    def predict(self, image, prompts, watch, intensity_range=None, voxels=None) -> Answer:
         """See Engine.predict."""
         watch.step(0, 1, "Looking")
         geometry = image.geometry
@@ -36,7 +37,7 @@ class LargeEngine(Engine):
             index = np.rint(geometry.to_ijk(np.array(point.ras))[::-1]).astype(int) - low
             ball = tuple(slice(max(n - 6, 0), n + 7) for n in index)
             logits[ball] = 30 if point.positive else -30
-        return Prediction(logits, tuple(int(n) for n in low), geometry)
+        return Answer.of(Patch(logits, tuple(int(n) for n in low)), geometry)
 
     def forget_answers(self) -> None:
         """See Engine.forget_answers; nothing is kept."""

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.weights.catalogue import model_entry
@@ -27,6 +28,7 @@ from SAMSegmentLib.worker.protocol.messages import (
     SentImage,
     SentPatch,
     SentProposal,
+    SentProposals,
     SentVoxels,
     Stopped,
     Trouble,
@@ -50,6 +52,7 @@ PROMPTS = Prompts(
     Line((0, 0, 0), (1, 2, 3)),
     reading=1,
 )
+LABEL = Label("Body", "Tissue~SCT^1^Body", (0.5, 0.25, 1.0))
 IMAGE = SentImage(1, GRID, None)
 TROUBLE = Trouble("InputError", "Zeichne \u00e4: \udc80", "Traceback\n  ...")
 TICKET = Ticket(120, f"SAMSegment-{'0a' * 16}" if sys.platform == "win32" else None)
@@ -71,9 +74,10 @@ TO_CHILD = (
         SentVoxels(SentPatch(2, (0, 1, 2), 0.25), True, None),
         (-160, 240.5),
         1,
+        ("Body", "Air"),
         (0.0, 0.0, -1.0),
     ),
-    Ask(6, MODEL, IMAGE, Prompts(), GRID, None, None, 0, None),
+    Ask(6, MODEL, IMAGE, Prompts(), GRID, None, None, 0, (), None),
     Cancel(5),
     Look(MODEL, IMAGE, (1.5, 2.5, 1e300), None),
     Load(model_entry("sam-med3d-turbo")),
@@ -90,9 +94,30 @@ TO_CLIENT = (
     Stopped(5),
     CannotPredict(5, TROUBLE),
     CannotPrepare(TROUBLE),
-    SentProposal(5, True, 9, None, TICKET, (4, 5, 6), (0, 0, 0), GRID, 0.5, ("Small.", "Dim."), 2),
-    SentProposal(5, False, 9, bytes(range(8)), None, (2, 2, 2), (2, 3, 4), GRID, 0.0, (), 0),
-    SentProposal(5, True, 9, b"", None, (0, 0, 0), (0, 0, 0), GRID, 0.0, (), 0),
+    SentProposals(
+        5,
+        True,
+        9,
+        None,
+        TICKET,
+        GRID,
+        (
+            SentProposal((4, 5, 6), (0, 0, 0), None, 0.5, ("Small.", "Dim."), 3),
+            SentProposal((0, 0, 0), (0, 0, 0), Label("Spleen"), 0.0, (), 1),
+        ),
+    ),
+    SentProposals(
+        5,
+        False,
+        9,
+        bytes(range(8)),
+        None,
+        GRID,
+        (SentProposal((2, 2, 2), (2, 3, 4), LABEL, 0.0, (), 1),),
+    ),
+    SentProposals(
+        5, True, 9, b"", None, GRID, (SentProposal((0, 0, 0), (0, 0, 0), None, 0.0, (), 1),)
+    ),
     ModelDone("/models/a.safetensors", ("Not converted.",)),
     ModelFailed(TROUBLE),
     Transfer("Downloading from example.org", 5, 10, 1e6, 0.5),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import time
-from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
+from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.models.base import Capabilities, Engine
 
@@ -41,7 +41,7 @@ class QuickEngine(Engine):
     def __init__(self, weights, device, cache) -> None:
         pass
 
-    def predict(self, image, prompts, watch, intensity_range=None, voxels=None) -> Prediction:
+    def predict(self, image, prompts, watch, intensity_range=None, voxels=None) -> Answer:
         """See Engine.predict."""
         watch.step(0, 2, "Looking")
         _misbehave(image.modality, watch)
@@ -57,9 +57,9 @@ class QuickEngine(Engine):
         if voxels is not None and voxels.occupied is not None:
             logits[voxels.occupied.on_box((0, 0, 0), logits.shape)] = BACKGROUND_LOGIT
         watch.step(1, 2, "Done")
-        readings = [Prediction(each, (0, 0, 0), image.geometry) for each in (logits, logits - 12)]
-        best = readings.pop(prompts.reading % 2)
-        return replace(best, alternatives=tuple(readings))
+        candidates = [Patch(each, (0, 0, 0)) for each in (logits, logits - 12)]
+        best = candidates.pop(prompts.reading % 2)
+        return Answer.of(best, image.geometry, *candidates)
 
     def forget_answers(self) -> None:
         """See Engine.forget_answers; nothing is kept."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import json
 import os
 import time
 
 import numpy as np
 
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.models.base import Engine
 
 from .quick_engine import ANYTHING
@@ -93,15 +93,14 @@ class RecordingEngine(Engine):
 
 def bright(image, level, warnings=()):
     """A prediction of all voxels above a grey level, and of those far above as an alternative."""
-    best, other = (_above(image, grey, warnings) for grey in (level, level + 60))
-    return dataclasses.replace(best, alternatives=(other,))
+    best, other = (_above(image, grey) for grey in (level, level + 60))
+    return Answer.of(best, image.geometry, other, warnings=warnings)
 
 
-def _above(image, level, warnings):
+def _above(image, level):
     first = (1, 2, 3)
     box = tuple(slice(n, None) for n in first)
-    logits = np.where(image.voxels > level, np.float32(5), np.float32(-5))[box]
-    return Prediction(logits, first, image.geometry, warnings)
+    return Patch(np.where(image.voxels > level, np.float32(5), np.float32(-5))[box], first)
 
 
 def _told(patch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..core import arguments
+from ..core.answer import NOTHING_FOUND, Answer
 from ..core.errors import (
     Cancelled,
     InputError,
@@ -19,7 +20,6 @@ from ..core.errors import (
     reason_of,
 )
 from ..core.files import MASK_SUFFIXES, check_output, format_warnings, write_mask
-from ..core.prediction import NOTHING_FOUND, Prediction
 from ..weights.catalogue import DEFAULT_MODEL, model_entry
 from .console import NobodyReadsError, StatusLine, hushed_libraries, mention, print_result, remark
 from .evaluate import add_evaluate
@@ -66,7 +66,7 @@ def segment(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _written(options: argparse.Namespace) -> Prediction:
+def _written(options: argparse.Namespace) -> Answer:
     """The answer, after its mask was written."""
     from ..api import Segmenter
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from .errors import InputError
-from .prediction import BACKGROUND_LOGIT
+from .patch import BACKGROUND_LOGIT
 
 #: Logit of a voxel that was decided by a click: certain at every threshold.
 DECIDED_LOGIT = -BACKGROUND_LOGIT

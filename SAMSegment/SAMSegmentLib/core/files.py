@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from . import arguments
+from .answer import Label
 from .dicom import is_dicom, read_dicom
 from .errors import InputError, reason_of
 from .file_formats import Kind, kind_of
 from .geometry import Geometry
 from .image import Image
-from .itk_files import read_meta_image, read_nrrd, read_picture, write_with_itk
+from .itk_files import read_layers, read_meta_image, read_nrrd, read_picture, write_with_itk
 from .nifti import NiftiForms, nibabel_package, read_nifti, write_nifti
 from .outputs import atomic_output, check_new_file
 from .paths import existing_path
@@ -25,6 +26,15 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 MASK_SUFFIXES = (SEGMENTATION_SUFFIX, ".nrrd", *NIFTI_SUFFIXES, ".mha")
 # A mask that reads back displaced by more than this part of a voxel was not written correctly.
 SAME_PLACE_VOXELS = 0.1
+# The first of Slicer's own colours of segments. Source: GenericAnatomyColors.
+SEGMENT_COLORS = (
+    (0.501961, 0.682353, 0.501961),
+    (0.945098, 0.839216, 0.568627),
+    (0.694118, 0.478431, 0.396078),
+    (0.435294, 0.721569, 0.823529),
+    (0.847059, 0.396078, 0.309804),
+    (0.866667, 0.509804, 0.396078),
+)
 _READERS = {
     Kind.NIFTI: read_nifti,
     Kind.NRRD: read_nrrd,
@@ -73,24 +83,71 @@ def write_mask(
         WriteError: if writing fails.
         MissingPackageError: if the format is NIfTI and nibabel is not installed.
     """
+    label = Label(arguments.text(name, "name"))
+    write_labels(path, [(label, mask)], geometry, overwrite, inputs, nifti)
+
+
+def write_labels(
+    path: str | os.PathLike,
+    masks: Sequence[tuple[Label, np.ndarray]],
+    geometry: Geometry,
+    overwrite: bool = True,
+    inputs: Iterable[str | os.PathLike] = (),
+    nifti: NiftiForms | None = None,
+) -> int:
+    """Writes masks (k, j, i) of 0 and 1 as one labelmap: the first has the value 1, and so on.
+
+    .seg.nrrd files keep names, terminology and colours, and all of masks that overlap. In other
+    formats a voxel of several masks has the value of the last one.
+
+    Args:
+        others: see `write_mask`.
+
+    Returns:
+        How many voxels belong to several masks, of which this format keeps only one.
+
+    Raises:
+        InputError, WriteError, MissingPackageError: as `write_mask`.
+    """
     path = Path(path)
     check_output(path, overwrite, inputs)
-    mask = mask.astype(np.uint8, copy=False)
     suffix = _mask_suffix(path)
+    layers, layer_of = _layers([mask for _, mask in masks], suffix == SEGMENTATION_SUFFIX)
+    labels = layers[0] if len(layers) == 1 else np.stack(layers, axis=-1)
     with atomic_output(path, overwrite, inputs, suffix) as unfinished:
         if suffix in NIFTI_SUFFIXES:
-            write_nifti(unfinished, mask, nifti or NiftiForms.placing(geometry))
+            write_nifti(unfinished, labels, nifti or NiftiForms.placing(geometry))
         else:
-            fields = (
-                _segment_fields(mask, arguments.text(name, "name"))
-                if suffix == SEGMENTATION_SUFFIX
-                else {}
-            )
+            fields = {}
+            if suffix == SEGMENTATION_SUFFIX:
+                fields = _segmentation_fields([label for label, _ in masks], layer_of, geometry)
             try:
-                write_with_itk(unfinished, mask, geometry, fields)
+                write_with_itk(unfinished, labels, geometry, fields)
             except RuntimeError as error:
                 raise OSError(f"{reason_of(error)} {_free_space(unfinished)}") from error
-        _check_written(unfinished, mask, geometry)
+        _check_written(unfinished, labels, geometry)
+    kept = sum(np.count_nonzero(layer) for layer in layers)
+    return sum(np.count_nonzero(mask) for _, mask in masks) - kept
+
+
+def _layers(masks: Sequence[np.ndarray], keep_all: bool) -> tuple[list[np.ndarray], list[int]]:
+    """Labelmaps (k, j, i) that hold masks as the values 1, 2, ..., and the number of each one's.
+
+    Args:
+        keep_all: puts a mask that overlaps another into a labelmap of its own.
+    """
+    kind = np.uint8 if len(masks) <= np.iinfo(np.uint8).max else np.uint16
+    layers, layer_of = [np.zeros(masks[0].shape, dtype=kind)], []
+    for value, mask in enumerate(masks, start=1):
+        inside = mask.astype(bool, copy=False)
+        number = 0
+        while keep_all and number < len(layers) and layers[number][inside].any():
+            number += 1
+        if number == len(layers):
+            layers.append(np.zeros_like(layers[0]))
+        layers[number][inside] = value
+        layer_of.append(number)
+    return layers, layer_of
 
 
 def format_warnings(path: str | os.PathLike, geometry: Geometry) -> tuple[str, ...]:
@@ -136,19 +193,23 @@ def _mask_suffix(path: Path) -> str | None:
     return next((ending for ending in MASK_SUFFIXES if path.name.endswith(ending)), None)
 
 
-def _check_written(path: Path, mask: np.ndarray, geometry: Geometry) -> None:
+def _check_written(path: Path, labels: np.ndarray, geometry: Geometry) -> None:
     """Reads a mask back, since a full disk is not always reported while writing.
 
     Raises:
         OSError: if it differs from what was written.
     """
     try:
-        back = read_image(path)
+        if labels.ndim == 4:
+            voxels, place = read_layers(path)
+        else:
+            back = read_image(path)
+            voxels, place = back.voxels, back.geometry
     except InputError as error:
         raise OSError(f"what was written cannot be read back. {_free_space(path)}") from error
-    if not np.array_equal(back.voxels, mask):
+    if not np.array_equal(voxels, labels):
         raise OSError(f"what was written reads back otherwise. {_free_space(path)}")
-    if not back.geometry.is_close(geometry, SAME_PLACE_VOXELS * geometry.spacing.min()):
+    if not place.is_close(geometry, SAME_PLACE_VOXELS * geometry.spacing.min()):
         raise OSError("this format does not keep the place of its voxels: write .nrrd")
 
 
@@ -157,22 +218,31 @@ def _free_space(path: Path) -> str:
     return f"The disk has {free:.0f} MB free: make space, or choose another folder"
 
 
-def _segment_fields(mask: np.ndarray, name: str) -> dict[str, str]:
-    """The header of a .seg.nrrd file with one segment, as Slicer writes it.
+def _segmentation_fields(
+    labels: Sequence[Label], layer_of: Sequence[int], geometry: Geometry
+) -> dict[str, str]:
+    """The header of a .seg.nrrd file, as Slicer writes it.
 
     Source: vtkMRMLSegmentationStorageNode in Slicer's Libs/MRML.
     """
-    extent = " ".join(f"0 {n - 1}" for n in mask.shape[::-1])
-    return {
+    fields = {
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
         "Segmentation_SourceRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-        "Segment0_ID": "Segment_1",
-        "Segment0_Name": name,
-        "Segment0_NameAutoGenerated": "0",
-        "Segment0_Color": "0.501961 0.682353 0.501961",
-        "Segment0_ColorAutoGenerated": "1",
-        "Segment0_LabelValue": "1",
-        "Segment0_Layer": "0",
-        "Segment0_Extent": extent,
     }
+    extent = " ".join(f"0 {n - 1}" for n in geometry.shape[::-1])
+    for number, (label, layer) in enumerate(zip(labels, layer_of, strict=True)):
+        color = label.color or SEGMENT_COLORS[number % len(SEGMENT_COLORS)]
+        fields |= {
+            f"Segment{number}_ID": f"Segment_{number + 1}",
+            f"Segment{number}_Name": label.name,
+            f"Segment{number}_NameAutoGenerated": "0",
+            f"Segment{number}_Color": " ".join(f"{value:g}" for value in color),
+            f"Segment{number}_ColorAutoGenerated": str(int(label.color is None)),
+            f"Segment{number}_LabelValue": str(number + 1),
+            f"Segment{number}_Layer": str(layer),
+            f"Segment{number}_Extent": extent,
+        }
+        if label.terminology:
+            fields[f"Segment{number}_Tags"] = f"TerminologyEntry:{label.terminology}|"
+    return fields

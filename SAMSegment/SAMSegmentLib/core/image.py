@@ -111,11 +111,11 @@ def geometry_of_sitk(source: sitk.Image) -> Geometry:
 
 
 def sitk_from_array(voxels: np.ndarray, geometry: Geometry) -> sitk.Image:
-    """A SimpleITK image with the voxels (k, j, i) on the grid.
+    """A SimpleITK image with the voxels (k, j, i), or (k, j, i, component), on the grid.
 
     SimpleITK supports sheared grids; only its readers of NIfTI and of DICOM series do not.
     """
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels))
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels), isVector=voxels.ndim == 4)
     ijk_to_lps = LPS_TO_RAS @ geometry.ijk_to_ras
     image.SetSpacing(geometry.spacing.tolist())
     image.SetOrigin(ijk_to_lps[:3, 3].tolist())

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from .errors import InputError, is_out_of_memory, reason_of
 from .file_formats import HEAD_BYTES, READABLE, incomplete
 from .geometry import Geometry
-from .image import Image, image_from_sitk, sitk_from_array
+from .image import Image, geometry_of_sitk, image_from_sitk, sitk_from_array
 from .paths import named_in_utf8
 from .process_state import decimal_point
 from .text_headers import check_meta_image, check_nrrd
@@ -29,6 +29,13 @@ def read_nrrd(path: Path) -> Image:
     """The volume of a NRRD file, whatever its name. Raises InputError."""
     check_nrrd(path)
     return _read(path, "NrrdImageIO")
+
+
+def read_layers(path: Path) -> tuple[np.ndarray, Geometry]:
+    """Labelmaps in one NRRD file, (k, j, i, layer), and their grid. Raises InputError."""
+    check_nrrd(path)
+    source = _source(path, "NrrdImageIO")
+    return sitk.GetArrayFromImage(source), geometry_of_sitk(source)
 
 
 def read_meta_image(path: Path) -> Image:
@@ -71,27 +78,32 @@ def _unsupported_format(path: Path) -> InputError:
 
 
 def _read(path: Path, format_name: str) -> Image:
+    return image_from_sitk(_source(path, format_name))
+
+
+def _source(path: Path, format_name: str) -> sitk.Image:
     try:
         with named_in_utf8(path) as readable, decimal_point():
-            source = sitk.ReadImage(str(readable), imageIO=format_name)
+            return sitk.ReadImage(str(readable), imageIO=format_name)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise
         raise InputError(
             f"{path} is not an image that can be read: {reason_of(error)} {READABLE}"
         ) from error
-    return image_from_sitk(source)
 
 
 def write_with_itk(
-    path: Path, mask: np.ndarray, geometry: Geometry, fields: dict[str, str]
+    path: Path, labels: np.ndarray, geometry: Geometry, fields: dict[str, str]
 ) -> None:
-    """Writes a mask (k, j, i), with additional header fields, in the format of the file's ending.
+    """Writes labels (k, j, i) or (k, j, i, layer) with additional header fields.
+
+    The format is that of the file's ending.
 
     Raises:
         RuntimeError: if ITK cannot write it.
     """
-    image = sitk_from_array(mask, geometry)
+    image = sitk_from_array(labels, geometry)
     for key, value in fields.items():
         image.SetMetaData(key, value)
     with named_in_utf8(path) as writable, decimal_point():

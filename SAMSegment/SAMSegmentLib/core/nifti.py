@@ -106,7 +106,7 @@ def read_nifti(path: Path) -> Image:
     return Image(voxels, geometry, warnings=warnings, nifti=NiftiForms.of(header))
 
 
-def write_nifti(path: Path, mask: np.ndarray, forms: NiftiForms) -> None:
+def write_nifti(path: Path, labels: np.ndarray, forms: NiftiForms) -> None:
     """Writes a uint8 mask (k, j, i) as NIfTI-1, compressed if `path` ends in .gz.
 
     Raises:
@@ -115,10 +115,10 @@ def write_nifti(path: Path, mask: np.ndarray, forms: NiftiForms) -> None:
     """
     nibabel = nibabel_package()
     header = nibabel.Nifti1Header()
-    header.set_data_dtype(np.uint8)
-    header.set_data_shape(mask.shape[::-1])
+    header.set_data_dtype(labels.dtype)
+    header.set_data_shape(labels.shape[::-1])
     forms.write_into(header)
-    nibabel.Nifti1Image(mask.T, None, header).to_filename(path)
+    nibabel.Nifti1Image(labels.T, None, header).to_filename(path)
 
 
 def nibabel_package() -> ModuleType:

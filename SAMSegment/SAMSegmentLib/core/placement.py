@@ -1,45 +1,48 @@
-"""A prediction on another grid: where its mask lies there, and nothing around it."""
+"""Logits on another grid: where their mask lies there, and nothing around it."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .answer import logit, on_grid
 from .geometry import Geometry
 from .patch import Box, Index, Patch, bounding_box, slices
-from .prediction import Prediction, logit
 
 # Grids whose voxels lie within this part of a voxel of each other are one grid: the mask is
 # copied. Far above rounding, far below what anyone can see.
 SAME_VOXEL = 0.01
 
 
-def place(prediction: Prediction, target: Geometry, threshold: float = 0.5) -> Patch | None:
-    """A prediction's mask on another grid in the same RAS, cropped; None if nothing is there.
+def place(
+    logits: Patch, source: Geometry, target: Geometry, threshold: float = 0.5
+) -> Patch | None:
+    """The mask of logits on another grid in the same RAS, cropped; None if nothing is there.
 
     Where both grids share their voxels the mask is copied one to one; else the logits are
     interpolated linearly, once, on the cropped part of the target, and thresholded there.
+
+    Args:
+        logits: float32, on a box of the grid `source`.
+        threshold: probability, 0 to 1.
     """
-    field = logits_on(prediction, target, threshold)
-    if field is None:
+    found = logits_on(logits, source, target, threshold)
+    if found is None:
         return None
-    start, logits = field
-    cut = share_outside(prediction, target, threshold)
-    return Patch(logits > logit(threshold), start, cut).cropped()
+    cut = share_outside(logits, source, target, threshold)
+    return Patch(found.values > logit(threshold), found.start, cut).cropped()
 
 
-def logits_on(
-    prediction: Prediction, target: Geometry, threshold: float
-) -> tuple[Index, np.ndarray] | None:
-    """First voxel and logits of a box of the target that holds all above `threshold`, or None.
+def logits_on(logits: Patch, source: Geometry, target: Geometry, threshold: float) -> Patch | None:
+    """Logits on a box of the target that holds all above `threshold`; None without any.
 
-    Where both grids share their voxels, the logits are the prediction's own, not a copy.
+    Where both grids share their voxels, the values are the given ones, not a copy.
     """
-    shift = voxel_shift(prediction.geometry, target)
+    shift = voxel_shift(source, target)
     if shift is not None:
-        first = tuple(a + offset for a, offset in zip(prediction.start, shift, strict=True))
-        return _clipped(first, prediction.logits, target.shape)
-    box = bounding_box(prediction.box_mask(threshold))
-    return None if box is None else _resampled(prediction, box, target)
+        first = tuple(a + offset for a, offset in zip(logits.start, shift, strict=True))
+        return _clipped(Patch(logits.values, first), target.shape)
+    box = bounding_box(logits.values > logit(threshold))
+    return None if box is None else _resampled(logits, box, source, target)
 
 
 def voxel_shift(source: Geometry, target: Geometry) -> Index | None:
@@ -52,38 +55,37 @@ def voxel_shift(source: Geometry, target: Geometry) -> Index | None:
     return tuple(int(n) for n in shift[::-1])
 
 
-def share_outside(prediction: Prediction, target: Geometry, threshold: float = 0.5) -> float:
-    """Share (0 to 1) of a prediction's mask that lies outside the target, estimated."""
-    if target.contains(prediction.box_geometry.corners()).all():
+def share_outside(
+    logits: Patch, source: Geometry, target: Geometry, threshold: float = 0.5
+) -> float:
+    """Share (0 to 1) of a mask that lies outside the target, estimated."""
+    if target.contains(source.crop(logits.start, logits.values.shape).corners()).all():
         return 0.0
-    voxels = np.argwhere(prediction.box_mask(threshold))
+    voxels = np.argwhere(logits.values > logit(threshold))
     if len(voxels) == 0:
         return 0.0
-    ras = prediction.geometry.to_ras((voxels + prediction.start)[:, ::-1])
+    ras = source.to_ras((voxels + logits.start)[:, ::-1])
     return float(1 - target.contains(ras).mean())
 
 
-def _resampled(
-    prediction: Prediction, box: Box, target: Geometry
-) -> tuple[Index, np.ndarray] | None:
+def _resampled(logits: Patch, box: Box, source: Geometry, target: Geometry) -> Patch | None:
     # One voxel around the mask: what lies farther can not be interpolated to foreground.
-    source = prediction.geometry.crop(
-        tuple(first + part.start - 1 for first, part in zip(prediction.start, box, strict=True)),
+    around = source.crop(
+        tuple(first + part.start - 1 for first, part in zip(logits.start, box, strict=True)),
         tuple(part.stop - part.start + 2 for part in box),
     )
-    corners = target.to_ijk(source.corners())[:, ::-1]
+    corners = target.to_ijk(around.corners())[:, ::-1]
     lower, upper = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0)) + 1
     start = tuple(int(n) for n in np.clip(lower, 0, target.shape))
     stop = tuple(int(n) for n in np.clip(upper, 0, target.shape))
     shape = tuple(b - a for a, b in zip(start, stop, strict=True))
     if min(shape) < 1:
         return None
-    return start, prediction.on_grid(target.crop(start, shape))
+    return Patch(on_grid(logits, source, target.crop(start, shape)), start)
 
 
-def _clipped(first: Index, logits: np.ndarray, shape: Index) -> tuple[Index, np.ndarray] | None:
-    last = tuple(a + n for a, n in zip(first, logits.shape, strict=True))
-    start = tuple(min(max(a, 0), n) for a, n in zip(first, shape, strict=True))
-    stop = tuple(min(max(b, a), n) for a, b, n in zip(start, last, shape, strict=True))
-    kept = logits[slices(start, stop, first)]
-    return (start, kept) if kept.size else None
+def _clipped(patch: Patch, shape: Index) -> Patch | None:
+    start = tuple(min(max(a, 0), n) for a, n in zip(patch.start, shape, strict=True))
+    stop = tuple(min(max(b, a), n) for a, b, n in zip(start, patch.stop, shape, strict=True))
+    kept = patch.values[slices(start, stop, patch.start)]
+    return Patch(kept, start) if kept.size else None

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from .errors import Cancelled
 
 if TYPE_CHECKING:
-    from .prediction import Prediction
+    from .answer import Answer
 
 ProgressCallback = Callable[[int, int, str], None]
-PreviewCallback = Callable[[Callable[[], "Prediction"]], None]
+PreviewCallback = Callable[[Callable[[], "Answer"]], None]
 
 
 class CancelFlag(Protocol):
@@ -27,7 +27,7 @@ class Watch:
         progress: called as `progress(done, total, message)` from the computing thread.
         cancel: checked before each step.
         preview: called as `preview(make)` when there is an intermediate result; `make()` computes
-            it as a Prediction, which takes a moment, so it should be called only if it is shown.
+            it as a Answer, which takes a moment, so it should be called only if it is shown.
         facing: normal of the slice that the user is viewing, a direction in the image's RAS; a
             preview should begin with that slice. None if unknown.
 
@@ -62,7 +62,7 @@ class Watch:
         if self._cancel is not None and self._cancel.is_set():
             raise Cancelled("Cancelled. Nothing was changed.")
 
-    def show(self, make: Callable[[], Prediction]) -> None:
+    def show(self, make: Callable[[], Answer]) -> None:
         """Offers an intermediate result for a preview."""
         if self._preview is not None:
             self._preview(make)

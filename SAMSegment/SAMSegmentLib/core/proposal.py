@@ -1,4 +1,4 @@
-"""A model's answer as the user sees it before it is applied: on the segmentation's own grid.
+"""A mask as the user sees it before it is applied: on the segmentation's own grid.
 
 Probabilities are kept in 255 levels, one byte a voxel: so they can be shared between processes, and
 a new threshold costs milliseconds instead of the model.
@@ -11,47 +11,53 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .answer import Answer, Label, LabelledMask, logit
 from .geometry import Geometry
 from .holes import SmallHoles
 from .patch import Patch, bounding_box
 from .placement import logits_on, share_outside
-from .prediction import Prediction, logit
 
 #: Levels per logit: a threshold of 0.5 is exact, others to within 0.016 of a probability.
 LEVELS_PER_LOGIT = 16
 MOST = 127
 #: Thresholds that can be chosen; what is less probable than the lowest is not kept.
 LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.01, 0.99
+NO_LEVELS = Patch(np.zeros((0, 0, 0), dtype=np.int8), (0, 0, 0))
 
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """How likely voxels belong to the object, on a box of a grid; none do outside it.
+    """How likely voxels belong to an object, on a box of a grid; none do outside it.
 
     Attributes:
-        levels: int8, (k, j, i); see `levels_of`.
-        start: first voxel (k, j, i) of the box in the grid.
+        levels: int8, see `levels_of`.
         geometry: the whole grid, in the RAS of the image that the model saw.
+        label: the structure, of an automatic model; None for the object that prompts mean.
         cut: share (0 to 1) of the mask that fell outside the grid, estimated.
         warnings: what the user should know about this result, in full sentences.
-        alternatives: how many other answers the same prompts have.
+        candidates: how many masks the same prompts have, this one included.
         holes: says which holes of its masks are filled; None: none are.
     """
 
-    levels: np.ndarray
-    start: tuple[int, int, int]
+    levels: Patch
     geometry: Geometry
+    label: Label | None = None
     cut: float = 0.0
     warnings: tuple[str, ...] = ()
-    alternatives: int = 0
+    candidates: int = 1
     holes: SmallHoles | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no threshold could show anything."""
+        return self.levels.values.size == 0
 
     def box_mask(self, threshold: float = 0.5) -> np.ndarray:
         """Boolean mask of the box: where the probability exceeds `threshold` (0.01 to 0.99).
 
         Holes are filled as `holes` says.
         """
-        mask = self.levels > level_of(threshold)
+        mask = self.levels.values > level_of(threshold)
         for _ in self.filling(mask):
             pass
         return mask
@@ -63,7 +69,7 @@ class Proposal:
 
     def patch(self, threshold: float = 0.5) -> Patch | None:
         """The mask, cropped; None if it is empty."""
-        return Patch(self.box_mask(threshold), self.start, self.cut).cropped()
+        return Patch(self.box_mask(threshold), self.levels.start, self.cut).cropped()
 
 
 def levels_of(logits: np.ndarray) -> np.ndarray:
@@ -88,22 +94,39 @@ def level_of(threshold: float) -> int:
     return round(logit(threshold) * LEVELS_PER_LOGIT)
 
 
-def propose(prediction: Prediction, target: Geometry, alternative: int = 0) -> Proposal:
-    """A prediction on another grid in the same RAS, cropped to what any threshold could show.
+def propose(answer: Answer, target: Geometry, alternative: int = 0) -> tuple[Proposal, ...]:
+    """An answer on another grid in the same RAS, cropped to what any threshold could show.
+
+    Args:
+        alternative: which candidate of prompts is meant, 0 being the best.
+
+    Returns:
+        One proposal; of a labelled answer, one for each structure.
 
     Raises:
-        InputError: if there is no alternative of that number; 0 is the prediction itself.
+        InputError: if there is no alternative of that number.
     """
-    chosen = prediction.choice(alternative)
-    others = len(prediction.alternatives)
-    cut = share_outside(chosen, target)
-    field = logits_on(chosen, target, LOWEST_THRESHOLD)
-    if field is None:
-        nothing = np.zeros((0, 0, 0), dtype=np.int8)
-        return Proposal(nothing, (0, 0, 0), target, cut, chosen.warnings, others)
-    start, logits = field
-    levels = levels_of(logits)
+    chosen, candidates = answer.choice(alternative), 1 + len(answer.alternatives)
+    masks = chosen.masks if chosen.is_labelled else chosen.masks[:1]
+    return tuple(_proposal(mask, chosen, target, candidates) for mask in masks)
+
+
+def _proposal(mask: LabelledMask, answer: Answer, target: Geometry, candidates: int) -> Proposal:
+    cut = share_outside(mask.logits, answer.geometry, target)
+    warnings = (*answer.warnings, *mask.warnings)
+    logits = logits_on(mask.logits, answer.geometry, target, LOWEST_THRESHOLD)
+    return Proposal(
+        NO_LEVELS if logits is None else _cropped_levels(logits),
+        target,
+        mask.label,
+        cut,
+        warnings,
+        candidates,
+    )
+
+
+def _cropped_levels(logits: Patch) -> Patch:
+    levels = levels_of(logits.values)
     box = bounding_box(levels > level_of(LOWEST_THRESHOLD)) or (slice(0, 0),) * 3
-    start = tuple(first + part.start for first, part in zip(start, box, strict=True))
-    levels = np.ascontiguousarray(levels[box])
-    return Proposal(levels, start, target, cut, chosen.warnings, others)
+    start = tuple(first + part.start for first, part in zip(logits.start, box, strict=True))
+    return Patch(np.ascontiguousarray(levels[box]), start)

@@ -13,10 +13,10 @@ from statistics import median
 
 import numpy as np
 
+from ..core.answer import Answer, Cost
 from ..core.errors import InputError
 from ..core.geometry import Geometry
 from ..core.image import Image
-from ..core.prediction import Cost, Prediction
 from ..core.prompts import Point, Prompts
 from .metrics import dsc, nsd
 from .simulated_user import next_click, roi_around, shaken_point, shaken_roi
@@ -26,7 +26,7 @@ ROI_STEP = "roi"
 #: Up to this DSC, the challenge sets the NSD to 0, since surfaces may be close by chance.
 LEAST_DSC_FOR_NSD = 0.2
 
-Predict = Callable[[Prompts], Prediction]
+Predict = Callable[[Prompts], Answer]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.image import Image
-from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
@@ -78,7 +78,7 @@ class Engine(ABC):
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
-    ) -> Prediction:
+    ) -> Answer:
         """The mask of the object that the prompts mean.
 
         Args:

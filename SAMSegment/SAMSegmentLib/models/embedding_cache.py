@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-from ..core.prediction import Cost
+from ..core.answer import Cost
 from .base import Embedding
 
 

@@ -14,11 +14,11 @@ from typing import ClassVar, Generic
 
 import numpy as np
 
+from ..core.answer import Answer
 from ..core.errors import InputError
 from ..core.geometry import Geometry
 from ..core.image import Image
 from ..core.patch import Patch
-from ..core.prediction import Prediction
 from ..core.progress import Watch
 from ..core.prompts import Point, Prompts, Roi, positions_of
 from ..core.voxel_prompts import VoxelPrompts
@@ -219,7 +219,9 @@ class InteractiveEngine(Engine, Generic[Candidate]):
     def show(self, request: Request, prompts: Prompts, make: Callable[[], Candidate]) -> None:
         """Shows what there is so far; made only if somebody looks."""
         limit = self.limit(request, prompts)
-        request.watch.show(lambda: self._prediction(request, make(), limit))
+        request.watch.show(
+            lambda: Answer.of(self._mask(request, make(), limit), request.image.geometry)
+        )
 
     def region(self, image: Image, roi: Roi) -> RoiOnGrid:
         """An ROI on the volume's grid; the last one is kept.
@@ -241,7 +243,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
-    ) -> Prediction:
+    ) -> Answer:
         """See Engine."""
         request = Request.of(image, watch, intensity_range, voxels)
         limit = self.limit(request, prompts)
@@ -253,11 +255,9 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         warnings = request.warnings(prompts)
         if not isinstance(candidates[0], Content) and self.goes_on(candidates[0], limit):
             warnings = (*warnings, GOES_ON)
-        masks = [
-            replace(self._prediction(request, each, limit), warnings=warnings)
-            for each in candidates
-        ]
-        return replace(masks[0], cost=self._cache.cost, alternatives=tuple(masks[1:]))
+        masks = [self._mask(request, each, limit) for each in candidates]
+        cost = self._cache.cost
+        return Answer.of(masks[0], image.geometry, *masks[1:], warnings=warnings, cost=cost)
 
     def prepare(
         self,
@@ -327,10 +327,8 @@ class InteractiveEngine(Engine, Generic[Candidate]):
 
         return Content(corrected(request.image, content.mask, click, earlier, proposed))
 
-    def _prediction(
-        self, request: Request, candidate: Candidate | Content, limit: Roi | None
-    ) -> Prediction:
-        """A mask within the ROI and without other segments' voxels."""
+    def _mask(self, request: Request, candidate: Candidate | Content, limit: Roi | None) -> Patch:
+        """The logits of a mask within the ROI and without other segments' voxels."""
         region = None if limit is None else self.region(request.image, limit)
         if isinstance(candidate, Content):
             field = candidate.mask
@@ -340,7 +338,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
             field = field.only(Patch(region.inside, tuple(int(n) for n in region.start)))
         if request.occupied is not None:
             field = field.without(request.occupied)
-        return Prediction.of(field, request.image.geometry)
+        return field
 
     def _is_covered(self, image: Image, ras: np.ndarray) -> bool:
         if self._latest is None or self._latest[0] != image.key:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.geometry import Geometry
-from ..core.patch import Patch
+from ..core.patch import BACKGROUND_LOGIT, Patch
 from ..core.placement import voxel_shift
-from ..core.prediction import BACKGROUND_LOGIT
 from ..core.resample import resample_linear
 from .layers import RESAMPLED_PER_STEP, cropped_mask, cropped_voxels, layers_of
 from .segments import get_segment
@@ -23,8 +22,7 @@ def content_steps(
 ) -> Steps[Patch | None]:
     """A segment on a volume's grid, in steps of a few milliseconds; None if nothing is there.
 
-    Where both have the same voxels they are copied, else interpolated linearly, as
-    `segments.segment_mask` does.
+    Where both have the same voxels they are copied, else interpolated linearly.
 
     Args:
         geometry: grid of the volume, in the volume's own RAS.

@@ -114,9 +114,10 @@ class Preview:
         level = level_of(threshold)
         self._ensure_node()
         self._set_color(segment_id)
-        mask = np.empty(proposal.levels.shape, dtype=bool)
+        levels = proposal.levels.values
+        mask = np.empty(levels.shape, dtype=bool)
         for part in slabs(mask.shape):
-            np.greater(proposal.levels[part], level, out=mask[part])
+            np.greater(levels[part], level, out=mask[part])
             yield
         yield from proposal.filling(mask)
         if not self.alive:
@@ -131,7 +132,7 @@ class Preview:
         shown = self._shown
         if shown is None or not self.alive:
             return
-        levels, mask = shown[0].levels, self._mask
+        levels, mask = shown[0].levels.values, self._mask
         for part in slabs(mask.shape):
             # Into the voxels that are shown: nothing is copied.
             np.greater(levels[part], level, out=mask[part])
@@ -160,7 +161,7 @@ class Preview:
             return
         shown, mask = self._shown, self._mask
         proposal, grid = shown
-        geometry = grid.geometry.crop(proposal.start, mask.shape) if mask.size else None
+        geometry = grid.geometry.crop(proposal.levels.start, mask.shape) if mask.size else None
         surface = (yield from surface_steps(mask, geometry)) if mask.size else None
         if self._shown is not shown or not self.alive:
             return
@@ -259,7 +260,7 @@ class Preview:
         if self._mask.size == 0:
             self._image.Initialize()
         else:
-            image = grid.image(proposal.start, self._mask.shape)
+            image = grid.image(proposal.levels.start, self._mask.shape)
             # The array shares the mask's memory, and keeps it alive.
             voxels = numpy_to_vtk(self._mask.view(np.uint8).ravel())
             image.GetPointData().SetScalars(voxels)

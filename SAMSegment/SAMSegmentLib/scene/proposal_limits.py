@@ -81,19 +81,20 @@ def without_segments_steps(
     Raises:
         InputError: see `grid.grid_under` and `occupied_steps`.
     """
-    grid, shape = grid_under(proposal, segmentation_node, volume_to_world), proposal.levels.shape
-    if proposal.levels.size == 0:
+    grid, before = grid_under(proposal, segmentation_node, volume_to_world), proposal.levels
+    if proposal.is_empty:
         return proposal
-    box = grid.geometry.crop(proposal.start, shape)
+    shape = before.values.shape
+    box = grid.geometry.crop(before.start, shape)
     union = yield from _union_steps(segmentation_node, segment_ids, box)
     if union is None:
         return proposal
-    levels = np.empty_like(proposal.levels)
+    levels = np.empty_like(before.values)
     for part in slabs(shape):
-        levels[part] = proposal.levels[part]
+        levels[part] = before.values[part]
         levels[part][union[part]] = -MOST
         yield
-    return replace(proposal, levels=levels)
+    return replace(proposal, levels=Patch(levels, before.start))
 
 
 def without_holes_steps(
@@ -118,15 +119,15 @@ def without_holes_steps(
     Raises:
         InputError: see `grid.grid_under` and `occupied_steps`.
     """
-    grid, shape = grid_under(proposal, segmentation_node, volume_to_world), proposal.levels.shape
-    if proposal.levels.size == 0:
+    grid, levels = grid_under(proposal, segmentation_node, volume_to_world), proposal.levels
+    if proposal.is_empty:
         return proposal
-    box = grid.geometry.crop(proposal.start, shape)
+    box = grid.geometry.crop(levels.start, levels.values.shape)
     others = _others(segmentation_node, segment_id, area)
     union = yield from _union_steps(segmentation_node, others, box)
     to_image = np.linalg.inv(volume_to_world)
     negative = [apply_matrix(to_image, np.array(p.ras)) for p in points if not p.positive]
-    holes = SmallHoles.of(proposal.geometry, proposal.start, negative, union)
+    holes = SmallHoles.of(proposal.geometry, levels.start, negative, union)
     return replace(proposal, holes=holes)
 
 

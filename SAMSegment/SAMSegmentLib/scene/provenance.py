@@ -25,11 +25,12 @@ FRAME = "SAMSegment.PromptFrame"
 MODEL = "SAMSegment.Model"
 VERSION = "SAMSegment.Version"
 WEIGHTS_SHA256 = "SAMSegment.WeightsSha256"
+STRUCTURE = "SAMSegment.Structure"
 APPLIED_PROMPTS = "SAMSegment.AppliedPrompts"
 SETTINGS = "SAMSegment.Settings"
 TIME_POINT = "SAMSegment.TimePoint"
 #: Tags that say how the mask was made, and that change with it.
-TAGS = (APPLIED_PROMPTS, MODEL, VERSION, WEIGHTS_SHA256)
+TAGS = (APPLIED_PROMPTS, MODEL, STRUCTURE, VERSION, WEIGHTS_SHA256)
 #: Tags that change while the user edits prompts.
 PROMPT_TAGS = (PROMPTS, FRAME, SETTINGS, TIME_POINT)
 
@@ -42,29 +43,32 @@ class Provenance:
     """How a mask was made.
 
     Attributes:
-        prompts: in world RAS, mm, at the time of writing.
+        prompts: in world RAS, mm, at the time of writing; None of an automatic model.
         volume: vtkMRMLScalarVolumeNode on which they were placed.
         model: name in the catalogue of models.
         version: of SAMSegment.
         weights_sha256: of the weights file, in hexadecimal.
+        structure: what an automatic model calls what it found; else "".
     """
 
-    prompts: Prompts
+    prompts: Prompts | None
     volume: object
     model: str
     version: str
     weights_sha256: str
+    structure: str = ""
 
-    def tags(self, segmentation_node, segment_id: str) -> dict[str, str]:
-        """The tags of the segment, once it holds the mask."""
-        placed = placed_tags(segmentation_node, segment_id, self.prompts, self.volume)
-        return {
-            **placed,
-            APPLIED_PROMPTS: placed[PROMPTS],
+    def tags(self, segmentation_node, segment_id: str) -> dict[str, str | None]:
+        """The tags of the segment, once it holds the mask; None for those that it has no more."""
+        made = {
             MODEL: self.model.replace("|", "/"),
             VERSION: self.version.replace("|", "/"),
             WEIGHTS_SHA256: self.weights_sha256,
         }
+        if self.prompts is None:
+            return {**made, STRUCTURE: self.structure.replace("|", "/")}
+        placed = placed_tags(segmentation_node, segment_id, self.prompts, self.volume)
+        return {**placed, APPLIED_PROMPTS: placed[PROMPTS], **made, STRUCTURE: None}
 
 
 def placed_tags(segmentation_node, segment_id: str, prompts: Prompts, volume) -> dict[str, str]:

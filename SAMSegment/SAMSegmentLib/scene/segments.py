@@ -6,12 +6,10 @@ import numpy as np
 import slicer
 
 from ..core.errors import InputError, WriteError
-from ..core.geometry import Geometry
 from ..core.patch import Patch, bounding_box
 from ..core.placement import place, voxel_shift
-from ..core.prediction import Prediction
 from .grid import SegmentationGrid, grid_of, voxels_of
-from .transforms import describe, require_class, to_world
+from .transforms import describe
 
 # Slicer's own names of its representations.
 LABELMAP = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
@@ -41,33 +39,6 @@ def get_segment(segmentation_node, segment_id: str):
     return segment
 
 
-def segment_mask(segmentation_node, segment_id: str, geometry: Geometry, to_world_matrix=None):
-    """A segment on another grid.
-
-    Args:
-        geometry: grid of the result, for example of a volume, in that volume's own RAS.
-        to_world_matrix: 4x4 from that RAS to world RAS; identity if left out.
-
-    Returns:
-        boolean, (k, j, i) of `geometry`; interpolated linearly where the grids differ.
-
-    Raises:
-        InputError: see `get_segment` and `transforms.to_world`.
-    """
-    require_class(segmentation_node, "vtkMRMLSegmentationNode", "segmentation")
-    labelmap = get_segment(segmentation_node, segment_id).GetRepresentation(LABELMAP)
-    if labelmap is None:
-        raise InputError(
-            f'Segment "{segment_id}" of {describe(segmentation_node)} has no binary labelmap: '
-            "create that representation in the Segmentations module."
-        )
-    world = geometry.transformed(np.eye(4) if to_world_matrix is None else to_world_matrix)
-    patch = _voxels_in(segmentation_node, segment_id, world, to_world(segmentation_node))
-    if patch is None:
-        return np.zeros(geometry.shape, dtype=bool)
-    return patch.on_box((0, 0, 0), geometry.shape)
-
-
 def own_voxels(segmentation_node, segment_id: str) -> Patch | None:
     """A segment's voxels, cropped, on the grid of its own labelmap; None if it is empty."""
     segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
@@ -85,28 +56,24 @@ def own_voxels(segmentation_node, segment_id: str) -> Patch | None:
 
 def voxels_on(segmentation_node, segment_id: str, grid: SegmentationGrid) -> Patch | None:
     """A segment's voxels, cropped, on the reference grid of its segmentation; None if empty."""
-    return _voxels_in(segmentation_node, segment_id, grid.geometry, np.eye(4))
-
-
-def _voxels_in(segmentation_node, segment_id, target: Geometry, to_target) -> Patch | None:
     patch = own_voxels(segmentation_node, segment_id)
     if patch is None:
         return None
     segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
-    layer = grid_of(segment.GetRepresentation(LABELMAP)).geometry.transformed(to_target)
-    # A mask is a prediction that is sure everywhere: the same rules bring it to another grid.
+    layer = grid_of(segment.GetRepresentation(LABELMAP)).geometry
+    # As logits, the same rules bring it to another grid as a model's mask.
     logits = np.where(patch.values, np.float32(1), np.float32(-1))
-    return place(Prediction(logits, patch.start, layer), target)
+    return place(Patch(logits, patch.start), layer, grid.geometry)
 
 
-def add_segment(segmentation_node, name: str | None = None) -> str:
+def add_segment(segmentation_node) -> str:
     """Adds an empty segment with Slicer's own name ("Segment_1", ...) and colour; its ID.
 
     Not through vtkSlicerSegmentEditorLogic.AddEmptySegment, which saves an undo state of its own,
     selects the segment, and copies the terminology of the one before.
     """
     segmentation = segmentation_node.GetSegmentation()
-    segment_id = segmentation.AddEmptySegment("", name or "")
+    segment_id = segmentation.AddEmptySegment("", "")
     if not segment_id:
         raise WriteError(f"Slicer could not add a segment to {describe(segmentation_node)}.")
     # Slicer puts it into the labelmap of the first segment, and the first write would go through

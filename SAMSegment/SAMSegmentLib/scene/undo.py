@@ -36,7 +36,7 @@ class Step:
         segmentation_node: what was written to.
         holder: the editor or the history that saved the state before.
         before, after: `fingerprint` of the segmentation.
-        segment_id: the segment that was written.
+        segment_ids: the segments that were written.
         prompts_before, prompts_after: `live_tags` of the segmentation.
     """
 
@@ -44,7 +44,7 @@ class Step:
     holder: object
     before: tuple
     after: tuple = ()
-    segment_id: str = ""
+    segment_ids: tuple[str, ...] = ()
     prompts_before: dict = field(default_factory=dict)
     prompts_after: dict = field(default_factory=dict)
 
@@ -72,9 +72,9 @@ class SegmentationUndo:
             segmentation_node, holder, fingerprint(segmentation_node), prompts_before=prompts
         )
 
-    def commit(self, step: Step, segment_id: str) -> None:
+    def commit(self, step: Step, segment_ids: tuple[str, ...]) -> None:
         """The write has succeeded: from now on it can be undone."""
-        step.segment_id = segment_id
+        step.segment_ids = segment_ids
         step.after = fingerprint(step.segmentation_node)
         step.prompts_after = live_tags(step.segmentation_node.GetSegmentation())
         self._done = [*self._done, step][-MOST_STEPS:]
@@ -92,7 +92,7 @@ class SegmentationUndo:
             self._rechain(step.segmentation_node, step.before)
 
     def undo(self, segmentation_node=None) -> str:
-        """Takes the last write back (of a segmentation, if given); the ID of its segment.
+        """Takes the last write back (of a segmentation, if given); the ID of its (first) segment.
 
         Raises:
             InputError: if there is none, or the segmentation was changed since.
@@ -103,10 +103,10 @@ class SegmentationUndo:
         self._done.remove(step)
         self._undone.append(step)
         self._rechain(step.segmentation_node, step.before)
-        return step.segment_id
+        return step.segment_ids[0]
 
     def redo(self, segmentation_node=None) -> str:
-        """Writes again what the last `undo` took back; the ID of its segment.
+        """Writes again what the last `undo` took back; the ID of its (first) segment.
 
         Raises:
             InputError: if there is nothing, or the segmentation was changed since.
@@ -117,7 +117,7 @@ class SegmentationUndo:
         self._undone.remove(step)
         self._done.append(step)
         self._rechain(step.segmentation_node, step.after)
-        return step.segment_id
+        return step.segment_ids[0]
 
     def _rechain(self, segmentation_node, old: tuple) -> None:
         """Restoring makes new labelmaps with the old voxels: one state, a new fingerprint."""

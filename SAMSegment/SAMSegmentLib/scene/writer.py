@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import slicer
 
+from ..core.answer import NOTHING_FOUND
 from ..core.errors import InputError, SAMSegmentError, WriteError
-from ..core.patch import Patch
-from ..core.placement import place
-from ..core.prediction import NOTHING_FOUND, Prediction
+from ..core.patch import Patch, slices
 from ..core.proposal import Proposal
 from . import segments
 from .editors import OpenEditors, editors_showing, slicer_editors, visible_editor_node
-from .grid import grid_under, reference_grid, target_geometry
+from .grid import SegmentationGrid, grid_under, reference_grid
 from .masking import EditRules, check_rules, editable_voxels, rules_of
 from .modification import Modification
 from .provenance import Provenance
@@ -25,6 +26,30 @@ from .undo import SegmentationUndo
 
 # Less than this share of a mask is not worth a warning.
 SMALLEST_SHARE = 0.005
+OVERWRITE_NONE = slicer.vtkMRMLSegmentEditorNode.OverwriteNone
+NO_STRUCTURE = "The model found none of these structures in the volume."
+NOT_EDITABLE = (
+    "None of the result may be edited: check Editable area and Editable intensity range in the "
+    "Masking section of the Segment Editor. Nothing was changed."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Segment:
+    """A segment as it is to be written.
+
+    Attributes:
+        mask: cropped, on the segmentation's reference grid.
+        segment_id: the segment to replace; None for a new one.
+        name, terminology, color: None: as they are, or Slicer's own.
+    """
+
+    mask: Patch
+    segment_id: str | None
+    name: str | None
+    terminology: str | None
+    color: tuple[float, float, float] | None
+    provenance: Provenance | None
 
 
 @dataclass(frozen=True)
@@ -32,18 +57,21 @@ class WriteResult:
     """What was written.
 
     Attributes:
-        segment_id: ID of the segment, new or given.
-        voxel_count: voxels that the segment now has on the segmentation's grid.
+        segment_ids: IDs of the segments, new or given; at least one.
         warnings: what the user should know, in full sentences.
     """
 
-    segment_id: str
-    voxel_count: int
+    segment_ids: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def segment_id(self) -> str:
+        """ID of the segment, of the first if there are several."""
+        return self.segment_ids[0]
 
 
 class SegmentationWriter:
-    """Writes predictions into segments, under the Segment Editor's rules, and takes them back.
+    """Writes proposals into segments, under the Segment Editor's rules, and takes them back.
 
     One write is one undo step, and changes nothing in the scene but the segmentation. Keep one
     writer: its undo history lives and dies with it.
@@ -66,7 +94,7 @@ class SegmentationWriter:
     def write(
         self,
         segmentationNode,
-        prediction: Prediction | Proposal,
+        proposal: Proposal,
         toWorld: np.ndarray,
         segmentId: str | None = None,
         name: str | None = None,
@@ -75,12 +103,11 @@ class SegmentationWriter:
         provenance: Provenance | None = None,
         threshold: float = 0.5,
     ) -> WriteResult:
-        """Replaces a segment's voxels by the mask of a prediction or proposal; one undo step.
+        """Replaces a segment's voxels by a proposal's mask; one undo step.
 
         Args:
             segmentationNode: vtkMRMLSegmentationNode with a reference geometry.
-            prediction: logits on the volume's grid, in the volume's own RAS; or a proposal, that
-                is on the segmentation's reference grid already, in the same RAS.
+            proposal: on the segmentation's reference grid, in the volume's own RAS.
             toWorld: 4x4 from that RAS to world RAS, as `image_from_volume` returns it.
             segmentId: segment to replace; a new one is added if left out.
             name: of the segment; Slicer's own ("Segment_1", ...) for a new one if left out.
@@ -98,20 +125,63 @@ class SegmentationWriter:
                 geometry or not editable; or if Slicer failed. Everything is as before.
         """
         rules, grid, editors = self._check(segmentationNode, segmentId, segmentEditorNode)
-        patch = _mask_of(prediction, segmentationNode, toWorld, threshold)
+        grid_under(proposal, segmentationNode, toWorld)
+        patch = proposal.patch(threshold)
+        if patch is None:
+            raise _nothing_there([proposal])
         mask = _masked(segmentationNode, segmentId, patch, rules, grid)
-        step = self._undo.begin(segmentationNode, editors)
-        try:
-            written_id = _change(segmentationNode, segmentId, mask, rules, grid)
-            _describe_segment(segmentationNode, written_id, name, terminology, provenance)
-        except BaseException as error:
-            self._undo.roll_back(step)
-            if isinstance(error, SAMSegmentError) or not isinstance(error, Exception):
-                raise
-            raise WriteError(f"Writing the segment failed: {error}. It is as before.") from error
-        self._undo.commit(step, written_id)
-        warnings = _warnings(patch, mask, rules)
-        return WriteResult(written_id, int(np.count_nonzero(mask.values)), warnings)
+        if mask is None:
+            raise WriteError(NOT_EDITABLE)
+        segment = _Segment(mask, segmentId, name, terminology, None, provenance)
+        ids = self._write(segmentationNode, [segment], rules, grid, editors)
+        return WriteResult(ids, _warnings(patch, mask, rules))
+
+    def write_structures(
+        self,
+        segmentationNode,
+        proposals: Sequence[Proposal],
+        toWorld: np.ndarray,
+        segmentEditorNode=None,
+        provenance: Provenance | None = None,
+        threshold: float = 0.5,
+    ) -> WriteResult:
+        """Adds a segment for each structure of an automatic model's answer; one undo step.
+
+        Name, terminology and colour are those of the proposal's label. Structures that overlap
+        keep their voxels, whatever the overwrite mode: that is about the segments of before. No
+        segment is made of a structure of which there is nothing; a warning tells of it.
+
+        Args:
+            proposals: with labels, on the segmentation's reference grid.
+            others: see `write`.
+
+        Raises:
+            InputError, WriteError: as `write`; if one segment cannot be written, none is.
+        """
+        rules, grid, editors = self._check(segmentationNode, None, segmentEditorNode)
+        structures, warnings, missing, kept_out = [], [], [], []
+        for proposal in proposals:
+            grid_under(proposal, segmentationNode, toWorld)
+            label, patch = proposal.label, proposal.patch(threshold)
+            if patch is None:
+                missing.append(label.name)
+                continue
+            mask = _masked(segmentationNode, None, patch, rules, grid)
+            if mask is None:
+                kept_out.append(label.name)
+                continue
+            made = None if provenance is None else replace(provenance, structure=label.name)
+            terminology = label.terminology or None
+            structures.append(_Segment(mask, None, label.name, terminology, label.color, made))
+            warnings += [f"{label.name}: {text}" for text in _warnings(patch, mask, rules)]
+        if not structures:
+            raise WriteError(NOT_EDITABLE) if kept_out else _nothing_there(proposals)
+        if missing:
+            warnings.append(f"Nothing was found of: {', '.join(missing)}.")
+        if kept_out:
+            warnings.append(f"Nothing may be edited of: {', '.join(kept_out)}.")
+        ids = self._write(segmentationNode, structures, rules, grid, editors)
+        return WriteResult(ids, tuple(warnings))
 
     def undo(self, segmentationNode=None) -> str:
         """Takes the last write back (to a segmentation, if given); the ID of its segment.
@@ -129,6 +199,26 @@ class SegmentationWriter:
             InputError: as `undo`.
         """
         return self._undo.redo(segmentationNode)
+
+    def _write(
+        self,
+        segmentation_node,
+        written: Sequence[_Segment],
+        rules: EditRules,
+        grid: SegmentationGrid,
+        editors,
+    ) -> tuple[str, ...]:
+        """Writes segments as one undo step; their IDs. If one fails, everything is as before."""
+        step = self._undo.begin(segmentation_node, editors)
+        try:
+            ids = _change(segmentation_node, written, rules, grid)
+        except BaseException as error:
+            self._undo.roll_back(step)
+            if isinstance(error, SAMSegmentError) or not isinstance(error, Exception):
+                raise
+            raise WriteError(f"Writing the segment failed: {error}. It is as before.") from error
+        self._undo.commit(step, ids)
+        return ids
 
     def _check(self, segmentation_node, segment_id, segment_editor_node):
         """(rules, grid, editors that show the segmentation), or InputError."""
@@ -155,70 +245,79 @@ def _check_representation(segmentation_node) -> None:
         )
 
 
-def _mask_of(prediction, segmentation_node, volume_to_world, threshold: float) -> Patch:
-    """The mask on the segmentation's reference grid; WriteError if it is empty."""
-    if isinstance(prediction, Proposal):
-        grid_under(prediction, segmentation_node, volume_to_world)
-        patch = prediction.patch(threshold)
-        if patch is None:
-            raise WriteError(
-                "Nothing is more probable than the threshold here: lower it, add a positive point "
-                "or change the ROI. Nothing was changed."
-            )
-        return patch
-    target = target_geometry(segmentation_node, volume_to_world)
-    patch = place(prediction, target, threshold)
-    if patch is None:
-        raise _nothing_there(prediction, threshold)
-    return patch
-
-
-def _nothing_there(prediction: Prediction, threshold: float) -> WriteError:
-    if prediction.box_mask(threshold).any():
-        return WriteError(
+def _nothing_there(proposals: Sequence[Proposal]) -> WriteError:
+    """Why there is no mask to write."""
+    is_automatic = any(proposal.label is not None for proposal in proposals)
+    if not all(proposal.is_empty for proposal in proposals):
+        hint = "lower it" if is_automatic else "lower it, add a positive point or change the ROI"
+        reason = f"Nothing is more probable than the threshold here: {hint}."
+    elif any(proposal.cut > 0 for proposal in proposals):
+        reason = (
             "The result lies outside the segmentation's geometry: choose this volume as its source "
-            "geometry (Segment Editor, Specify geometry). Nothing was changed."
+            "geometry (Segment Editor, Specify geometry)."
         )
-    return WriteError(f"{NOTHING_FOUND} Nothing was changed.")
+    else:
+        reason = NO_STRUCTURE if is_automatic else NOTHING_FOUND
+    return WriteError(f"{reason} Nothing was changed.")
 
 
-def _masked(segmentation_node, segment_id, patch: Patch, rules: EditRules, grid) -> Patch:
-    """What the segment will be: the new mask where it may be edited, the old one elsewhere."""
+def _masked(segmentation_node, segment_id, patch: Patch, rules: EditRules, grid) -> Patch | None:
+    """What the segment will be: the new mask where it may be edited, the old one elsewhere.
+
+    None if nothing of the new mask may be edited.
+    """
     if not rules.restrict:
         return patch
     old = segment_id and segments.voxels_on(segmentation_node, segment_id, grid)
     # The old voxels must lie in the box, too: `Set` erases what the modifier does not cover.
-    patches = [patch, old] if old else [patch]
-    start = tuple(min(p.start[axis] for p in patches) for axis in range(3))
-    stop = tuple(max(p.stop[axis] for p in patches) for axis in range(3))
-    shape = tuple(b - a for a, b in zip(start, stop, strict=True))
+    patch = patch.enlarged(old.start, old.stop) if old else patch
+    start, shape = patch.start, patch.values.shape
     editable = editable_voxels(segmentation_node, segment_id or "", rules, grid, start, shape)
-    written = patch.on_box(start, shape) & editable
+    written = patch.values & editable
     if not written.any():
-        raise WriteError(
-            "None of the result may be edited: check Editable area and Editable intensity range "
-            "in the Masking section of the Segment Editor. Nothing was changed."
-        )
+        return None
     if old:
         written |= old.on_box(start, shape) & ~editable
     return Patch(written, start, patch.cut).cropped()
 
 
-def _change(segmentation_node, segment_id, mask: Patch, rules: EditRules, grid) -> str:
+def _change(
+    segmentation_node, written: Sequence[_Segment], rules: EditRules, grid: SegmentationGrid
+) -> tuple[str, ...]:
     segmentation = segmentation_node.GetSegmentation()
     if segmentation.GetSourceRepresentationName() != segments.LABELMAP:
         # Only ever done to a segmentation without segments.
         segmentation.SetSourceRepresentationName(segments.LABELMAP)
-    if segment_id is None:
-        segment_id = segments.add_segment(segmentation_node)
+    ids = tuple(one.segment_id or segments.add_segment(segmentation_node) for one in written)
+    mode = rules.overwrite_mode
+    if len(written) > 1 and mode != OVERWRITE_NONE:
+        # What was there before gives way to all of them, and then none to another.
+        _set_voxels(segmentation_node, ids[0], _union([one.mask for one in written]), mode, grid)
+        mode = OVERWRITE_NONE
+    for segment_id, one in zip(ids, written, strict=True):
+        _set_voxels(segmentation_node, segment_id, one.mask, mode, grid)
+        _describe_segment(segmentation_node, segment_id, one)
+    return ids
+
+
+def _set_voxels(
+    segmentation_node, segment_id: str, mask: Patch, overwrite_mode: int, grid: SegmentationGrid
+) -> None:
     segments.own_layer_if_off_grid(segmentation_node, segment_id, grid)
-    modification = Modification(rules.overwrite_mode)
+    modification = Modification(overwrite_mode)
     modification.set(segmentation_node, segment_id, grid.labelmap(mask.start, mask.values))
     # The logic fails without an exception: trust only what can be read back.
     if not _same(mask, segments.voxels_on(segmentation_node, segment_id, grid)):
         reason = "; ".join(modification.messages) or "it gave no reason"
         raise WriteError(f"Slicer did not write the segment ({reason}). It is as before.")
-    return segment_id
+
+
+def _union(masks: Sequence[Patch]) -> Patch:
+    union = masks[0]
+    for mask in masks[1:]:
+        union = union.enlarged(mask.start, mask.stop)
+        union.values[slices(mask.start, mask.stop, union.start)] |= mask.values
+    return union
 
 
 def _same(expected: Patch, written: Patch | None) -> bool:
@@ -229,14 +328,16 @@ def _same(expected: Patch, written: Patch | None) -> bool:
     )
 
 
-def _describe_segment(segmentation_node, segment_id, name, terminology, provenance) -> None:
+def _describe_segment(segmentation_node, segment_id: str, one: _Segment) -> None:
     segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
-    tags = {} if provenance is None else provenance.tags(segmentation_node, segment_id)
+    tags = {} if one.provenance is None else one.provenance.tags(segmentation_node, segment_id)
     with as_one_change(segment):
-        if name is not None:
-            segment.SetName(name)
-        if terminology is not None:
-            segment.SetTerminology(terminology)
+        if one.name is not None:
+            segment.SetName(one.name)
+        if one.terminology is not None:
+            segment.SetTerminology(one.terminology)
+        if one.color is not None:
+            segment.SetColor(*one.color)
         set_tags(segment, tags)
 
 

@@ -10,9 +10,10 @@ from Accuracy import run as accuracy
 from Accuracy.contenders import PLAIN_RULE, Contender, contenders
 from Accuracy.rows import read_rows
 from Accuracy.structures import ScoredCase, Structure
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.image import sitk_from_array
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.evaluation.protocol import CLICKS_ALONE, ROI_ALONE, ROI_THEN_CLICKS
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import model_entry
@@ -42,7 +43,7 @@ class Model:
             raise self.error
         radius = self.radius + 0.3 * len(prompts.points)
         logits = np.where(ball(GEOMETRY, CENTER, radius), 5, -5).astype(np.float32)
-        return Prediction(logits, (0, 0, 0), GEOMETRY)
+        return Answer.of(Patch(logits, (0, 0, 0)), GEOMETRY)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import SimpleITK as sitk
 from Accuracy.rows import read_rows
 from SAMSegmentLib.__main__ import main
 from SAMSegmentLib.cli import evaluate as command
+from SAMSegmentLib.core.answer import Answer, Cost
 from SAMSegmentLib.core.image import sitk_from_array
-from SAMSegmentLib.core.prediction import Cost, Prediction
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ball, ct_with_ball, grid
 
@@ -46,7 +47,7 @@ class FakeClient:
         FakeClient.asked.append((entry.name, prompts, intensity_range))
         logits = np.where(image.voxels > 120, 5, -5).astype(np.float32)
         cost = Cost(frozenset(range(1 + len(prompts.points))), 1, 0.001)
-        return Prediction(logits, (0, 0, 0), image.geometry, cost=cost)
+        return Answer.of(Patch(logits, (0, 0, 0)), image.geometry, cost=cost)
 
     def close(self):
         pass

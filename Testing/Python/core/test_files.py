@@ -8,8 +8,15 @@ import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
+from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.errors import InputError, WriteError
-from SAMSegmentLib.core.files import MASK_SUFFIXES, check_output, read_image, write_mask
+from SAMSegmentLib.core.files import (
+    MASK_SUFFIXES,
+    check_output,
+    read_image,
+    write_labels,
+    write_mask,
+)
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import geometry_of_sitk
 from TestSupport.cases import DATA
@@ -35,6 +42,40 @@ def test_a_mask_is_read_back_in_its_place(tmp_path, suffix):
 def test_a_seg_nrrd_knows_its_segments_name(tmp_path):
     write_mask(tmp_path / "a.seg.nrrd", MASK, GRID, "Liver")
     assert sitk.ReadImage(str(tmp_path / "a.seg.nrrd")).GetMetaData("Segment0_Name") == "Liver"
+
+
+BODY, AIR = Label("Body", "T~B", (0.25, 0.5, 1.0)), Label("Air")
+
+
+def test_several_masks_are_one_labelmap_with_names(tmp_path):
+    masks = [(BODY, MASK), (AIR, 1 - MASK)]
+    for suffix in MASK_SUFFIXES:
+        assert write_labels(tmp_path / f"labels{suffix}", masks, GRID) == 0
+        back = read_image(tmp_path / f"labels{suffix}")
+        assert np.array_equal(back.voxels, 2 - MASK)
+        assert back.geometry.is_close(GRID, tolerance_mm=1e-4)
+    fields = sitk.ReadImage(str(tmp_path / "labels.seg.nrrd"))
+    told = [
+        fields.GetMetaData(f"Segment{n}_{key}") for n in (0, 1) for key in ("Name", "LabelValue")
+    ]
+    assert told == ["Body", "1", "Air", "2"]
+    assert fields.GetMetaData("Segment0_Color") == "0.25 0.5 1"
+    assert fields.GetMetaData("Segment0_Tags") == "TerminologyEntry:T~B|"
+
+
+@pytest.mark.parametrize("suffix", [ending for ending in MASK_SUFFIXES if "seg" not in ending])
+def test_where_masks_overlap_a_plain_labelmap_keeps_the_last_and_says_how_much(tmp_path, suffix):
+    whole = np.ones_like(MASK)
+    lost = write_labels(tmp_path / f"a{suffix}", [(BODY, whole), (AIR, MASK)], GRID)
+    assert lost == MASK.sum() > 0
+    assert np.array_equal(read_image(tmp_path / f"a{suffix}").voxels, 1 + MASK)
+
+
+def test_more_masks_than_a_byte_can_name_are_kept(tmp_path):
+    masks = [(Label(str(n)), np.arange(MASK.size).reshape(MASK.shape) == n) for n in range(300)]
+    for suffix in MASK_SUFFIXES:
+        assert write_labels(tmp_path / f"a{suffix}", masks, GRID) == 0
+        assert read_image(tmp_path / f"a{suffix}").voxels.max() == 300
 
 
 @pytest.mark.parametrize("name", [*(f"a{suffix}" for suffix in MASK_SUFFIXES), "ct.nii.seg.nrrd"])

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from SAMSegmentLib.core.answer import Answer, Label, LabelledMask, logit
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.placement import logits_on, place, voxel_shift
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction, logit
 from SAMSegmentLib.core.proposal import (
     HIGHEST_THRESHOLD,
     LEVELS_PER_LOGIT,
@@ -26,14 +27,14 @@ some_logits = arrays(np.float32, (3, 4, 5), elements=st.floats(-40, 40, width=32
 any_grid = geometries(st.just((14, 16, 18)), st.tuples(*[st.floats(0.8, 3)] * 3))
 
 
-def blob(geometry, middle=None, share=0.35) -> Prediction:
+def blob(geometry, middle=None, share=0.35) -> Answer:
     """Logits that fall off smoothly around a position, on a box of a grid."""
     middle = middle_of(geometry) if middle is None else middle
     radius = share * (geometry.spacing * geometry.shape[::-1]).min()
     start, shape = (2, 3, 1), (10, 11, 15)
     distance = np.linalg.norm(voxel_positions(geometry.crop(start, shape)) - middle, axis=-1)
     logits = np.clip(8 * (1 - distance / radius), BACKGROUND_LOGIT, 8).astype(np.float32)
-    return Prediction(logits, start, geometry)
+    return Answer.of(Patch(logits, start), geometry)
 
 
 def whole(patch, geometry):
@@ -77,7 +78,7 @@ def test_levels_keep_the_order_of_logits(logits):
 
 @given(some_logits, thresholds)
 def test_any_threshold_is_met_to_within_a_level(logits, threshold):
-    proposal = Proposal(levels_of(logits), (0, 0, 0), grid((3, 4, 5)))
+    proposal = Proposal(Patch(levels_of(logits), (0, 0, 0)), grid((3, 4, 5)))
     wrong = proposal.box_mask(threshold) != (logits > logit(threshold))
     assert (np.abs(logits[wrong] - logit(threshold)) <= 1.5 / LEVELS_PER_LOGIT).all()
 
@@ -96,7 +97,7 @@ def test_a_threshold_that_cannot_be_chosen_is_refused(threshold):
 @given(any_grid)
 def test_on_its_own_grid_a_proposal_is_the_prediction(geometry):
     prediction = blob(geometry)
-    proposal = propose(prediction, geometry)
+    proposal = propose(prediction, geometry)[0]
     assert np.array_equal(whole(proposal.patch(), geometry), prediction.mask().astype(bool))
     assert proposal.cut == 0.0
 
@@ -107,7 +108,7 @@ def test_on_a_part_of_its_grid_or_a_larger_one_voxels_are_copied(geometry, start
     prediction = blob(geometry)
     target = geometry.crop(start, shape)
     assert voxel_shift(geometry, target) == tuple(-n for n in start)
-    mask = whole(propose(prediction, target).patch(), target)
+    mask = whole(propose(prediction, target)[0].patch(), target)
     source = prediction.mask().astype(bool)
     inside = [
         range(max(a, 0), min(a + n, m)) for a, n, m in zip(start, shape, source.shape, strict=True)
@@ -127,7 +128,7 @@ def test_on_a_part_of_its_grid_or_a_larger_one_voxels_are_copied(geometry, start
 def test_stored_flipped_or_permuted_the_mask_is_the_same(geometry, storage):
     prediction = blob(geometry)
     target = storage.apply_to_geometry(geometry)
-    stored = whole(propose(prediction, target).patch(), target)
+    stored = whole(propose(prediction, target)[0].patch(), target)
     wrong = storage.undo(stored) != prediction.mask().astype(bool)
     # Interpolated at voxel centres, to within rounding.
     assert (np.abs(_volume(prediction)[wrong]) < 1e-3).all()
@@ -144,13 +145,15 @@ def test_on_any_grid_a_proposal_has_the_mask_that_placing_the_prediction_gives(
     shift[:3, 3] = offset
     target = target.transformed(shift)
     prediction = blob(geometry)
-    proposed = whole(propose(prediction, target).patch(threshold), target)
-    placed = whole(place(prediction, target, threshold), target)
+    proposed = whole(propose(prediction, target)[0].patch(threshold), target)
+    placed = whole(
+        place(prediction.masks[0].logits, prediction.geometry, target, threshold), target
+    )
     doubtful = np.abs(prediction.on_grid(target) - logit(threshold)) < 2 / LEVELS_PER_LOGIT
     assert np.array_equal(proposed[~doubtful], placed[~doubtful])
-    half = propose(prediction, target).patch()
+    half = propose(prediction, target)[0].patch()
     unsure = np.abs(prediction.on_grid(target)) < 1e-3
-    expected = whole(place(prediction, target), target)
+    expected = whole(place(prediction.masks[0].logits, prediction.geometry, target), target)
     assert np.array_equal(whole(half, target)[~unsure], expected[~unsure])
 
 
@@ -162,28 +165,28 @@ def test_the_logits_on_a_grid_hold_all_that_exceeds_the_threshold(geometry, targ
     target = target.transformed(shift)
     prediction = blob(geometry)
     there = prediction.on_grid(target)
-    found = logits_on(prediction, target, threshold)
+    found = logits_on(prediction.masks[0].logits, prediction.geometry, target, threshold)
     held = np.full(target.shape, BACKGROUND_LOGIT, np.float32)
     if found is not None:
-        start, logits = found
-        box = tuple(slice(a, a + n) for a, n in zip(start, logits.shape, strict=True))
-        held[box] = logits
+        held[found.box] = found.values
     clearly = np.abs(there - logit(threshold)) > 1e-3
     assert np.array_equal((held > logit(threshold))[clearly], (there > logit(threshold))[clearly])
 
 
 @given(any_grid, thresholds, thresholds)
 def test_a_higher_threshold_never_gives_more(geometry, one, other):
-    proposal = propose(blob(geometry), geometry)
+    proposal = propose(blob(geometry), geometry)[0]
     low, high = sorted((one, other))
     assert not (proposal.box_mask(high) & ~proposal.box_mask(low)).any()
 
 
 def test_an_object_lies_where_it_is_on_an_oblique_grid():
     geometry = grid((30, 40, 40), (1, 1, 1))
-    prediction = Prediction(
-        np.where(ellipsoid(geometry, (20, 18, 14), (9, 7, 6)), 5, -5).astype(np.float32),
-        (0, 0, 0),
+    prediction = Answer.of(
+        Patch(
+            np.where(ellipsoid(geometry, (20, 18, 14), (9, 7, 6)), 5, -5).astype(np.float32),
+            (0, 0, 0),
+        ),
         geometry,
     )
     turn = np.eye(4)
@@ -191,13 +194,13 @@ def test_an_object_lies_where_it_is_on_an_oblique_grid():
     turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     target = grid((40, 60, 60), (0.8, 0.9, 0.7), (-5, -12, 1)).transformed(turn)
     truth = ellipsoid(target, (20, 18, 14), (9, 7, 6))
-    assert dice(whole(propose(prediction, target).patch(), target), truth) > 0.9
+    assert dice(whole(propose(prediction, target)[0].patch(), target), truth) > 0.9
 
 
 def test_a_proposal_beside_the_grid_is_empty_and_all_of_it_is_cut():
     geometry = grid((14, 16, 18), (2, 2, 2))
     far = grid((14, 16, 18), (2, 2, 2), (1000, 0, 0))
-    proposal = propose(blob(geometry), far)
+    proposal = propose(blob(geometry), far)[0]
     assert proposal.patch() is None and proposal.cut == 1.0
 
 
@@ -207,26 +210,46 @@ def test_half_a_mask_beside_the_grid_is_told():
     columns = np.argwhere(prediction.mask())[:, 2]
     middle = int(np.median(columns))
     target = geometry.crop((0, 0, 0), (14, 16, middle))
-    proposal = propose(prediction, target)
+    proposal = propose(prediction, target)[0]
     assert proposal.cut == pytest.approx((columns >= middle).mean())
     assert proposal.patch().cut == proposal.cut
 
 
 def test_an_empty_prediction_is_an_empty_proposal():
     geometry = grid((6, 7, 8))
-    nothing = Prediction(np.full((2, 3, 4), BACKGROUND_LOGIT, np.float32), (1, 1, 1), geometry)
-    proposal = propose(nothing, geometry)
-    assert proposal.patch() is None and proposal.levels.size == 0
+    nothing = Answer.of(
+        Patch(np.full((2, 3, 4), BACKGROUND_LOGIT, np.float32), (1, 1, 1)), geometry
+    )
+    proposal = propose(nothing, geometry)[0]
+    assert proposal.patch() is None and proposal.is_empty
 
 
 def test_warnings_and_the_number_of_other_answers_come_along():
     geometry = grid((14, 16, 18), (2, 2, 2))
     prediction = blob(geometry)
-    prediction = Prediction(
-        prediction.logits, prediction.start, geometry, ("Look.",), alternatives=(prediction,) * 2
+    prediction = Answer.of(
+        prediction.masks[0].logits,
+        geometry,
+        *[prediction.masks[0].logits] * 2,
+        warnings=("Look.",),
     )
-    proposal = propose(prediction, geometry)
-    assert proposal.warnings == ("Look.",) and proposal.alternatives == 2
+    proposal = propose(prediction, geometry)[0]
+    assert proposal.warnings == ("Look.",) and proposal.candidates == 3
+
+
+def test_each_structure_is_a_proposal_with_its_own_name_and_warnings():
+    geometry = grid((14, 16, 18), (2, 2, 2))
+    mask = blob(geometry).masks[0].logits
+    nothing = Patch(np.full((2, 3, 4), BACKGROUND_LOGIT, np.float32), (1, 1, 1))
+    masks = (
+        LabelledMask(mask, Label("Body"), warnings=("Thin.",)),
+        LabelledMask(nothing, Label("Air")),
+    )
+    body, air = propose(Answer(masks, geometry, ("Dark.",)), geometry)
+    assert (body.label, air.label) == (Label("Body"), Label("Air"))
+    assert (body.warnings, air.warnings) == (("Dark.", "Thin."), ("Dark.",))
+    assert body.patch() is not None and air.is_empty
+    assert body.candidates == air.candidates == 1
 
 
 def _volume(prediction):

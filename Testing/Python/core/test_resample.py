@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction, logit
 from SAMSegmentLib.core.resample import (
     area_weights,
     interpolated,
@@ -177,35 +176,6 @@ def test_the_truth_of_an_oblique_ct_survives_a_3d_window_and_back():
         moved = geometry.ras_to_ijk[:3, :3] @ (centroid(back, geometry) - centroid(mask, geometry))
         assert np.abs(moved).max() < 0.5, f"label {label}"
         assert dice(mask, back) >= 0.98, f"label {label}"
-
-
-def test_a_prediction_is_background_outside_its_box():
-    geometry = Geometry(np.eye(4), (6, 6, 6))
-    prediction = Prediction(np.full((2, 3, 2), 5.0, np.float32), (1, 2, 3), geometry)
-    mask = prediction.mask()
-    assert mask.dtype == np.uint8 and mask.sum() == 12
-    assert mask[1:3, 2:5, 3:5].all()
-    probability = prediction.probability()
-    assert probability.dtype == np.float32
-    assert np.allclose(probability[mask > 0], 1 / (1 + np.exp(-5)))
-    assert not probability[mask == 0].any()
-
-
-@given(geometries(st.just((8, 9, 10))))
-def test_a_prediction_on_its_own_grid_is_unchanged(geometry):
-    rng = np.random.default_rng(0)
-    prediction = Prediction(rng.normal(size=(3, 4, 5)).astype(np.float32), (2, 3, 4), geometry)
-    there = prediction.on_grid(geometry)
-    assert np.allclose(there[prediction.box], prediction.logits, atol=1e-3)
-    outside = np.ones(geometry.shape, dtype=bool)
-    outside[prediction.box] = False
-    assert (there[outside] == BACKGROUND_LOGIT).all()
-
-
-@pytest.mark.parametrize("threshold", [0, 1, -1, 2])
-def test_a_threshold_lies_between_0_and_1(threshold):
-    with pytest.raises(ValueError, match="threshold"):
-        logit(threshold)
 
 
 OUTSIDE = -7.5

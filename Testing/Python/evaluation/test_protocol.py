@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from SAMSegmentLib.core.answer import Answer, Cost
 from SAMSegmentLib.core.errors import InputError
-from SAMSegmentLib.core.prediction import Cost, Prediction
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.evaluation import protocol as protocols
 from SAMSegmentLib.evaluation.protocol import (
@@ -51,7 +52,7 @@ class Model:
 
 def prediction_of(mask, cost=NO_COST):
     logits = np.where(mask, 4, -4).astype(np.float32)
-    return Prediction(logits, (0, 0, 0), GEOMETRY, cost=cost)
+    return Answer.of(Patch(logits, (0, 0, 0)), GEOMETRY, cost=cost)
 
 
 def test_an_roi_is_followed_by_five_clicks_and_everything_is_said_again_each_time():

@@ -6,8 +6,7 @@ import pytest
 from SAMSegmentLib.core.correction import LEAST_RADIUS_MM, REACH
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.image import Image
-from SAMSegmentLib.core.patch import Patch
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.prompts import Point
 from SAMSegmentLib.models.local_correction import corrected
 from TestSupport.phantoms import ball, grid, middle_of, voxel_positions

@@ -4,13 +4,22 @@ import numpy as np
 import pytest
 import slicer
 
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import InputError, WriteError
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.patch import Patch
+from SAMSegmentLib.core.proposal import NO_LEVELS, Proposal
 from SAMSegmentLib.scene.editors import slicer_editors
 from SAMSegmentLib.scene.modification import Modification
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import EditorWidget
-from SlicerHost.scene_builder import ball, segments_of, snapshot, world_of
+from SlicerHost.scene_builder import (
+    ball,
+    geometry_of,
+    segments_of,
+    snapshot,
+    world_of,
+    write_answer,
+)
 
 pytestmark = pytest.mark.mrml
 
@@ -24,7 +33,7 @@ def volume(builder):
 def segmentation(builder, volume):
     node = builder.segmentation(volume)
     node.GetSegmentation().AddEmptySegment("liver", "Liver")
-    SegmentationWriter(list).write(node, ball(volume, (0.3,) * 3, 4), world_of(volume), "liver")
+    write_answer(SegmentationWriter(list), node, ball(volume, (0.3,) * 3, 4), volume, "liver")
     return node
 
 
@@ -35,13 +44,9 @@ def refused(builder, match, segmentation, volume, segment_id=None, editor_node=N
     with pytest.raises(InputError, match=match):
         writer.check_writable(segmentation, segment_id, editor_node)
     with pytest.raises(InputError, match=match):
-        writer.write(
-            segmentation,
-            ball(volume),
-            world_of(volume),
-            segment_id,
-            segmentEditorNode=editor_node,
-        )
+        nothing = Proposal(NO_LEVELS, geometry_of(volume))
+        matrix = world_of(volume)
+        writer.write(segmentation, nothing, matrix, segment_id, segmentEditorNode=editor_node)
     assert snapshot(builder.scene) == before
     with pytest.raises(InputError, match="nothing to undo"):
         writer.undo()
@@ -87,10 +92,10 @@ def test_a_node_that_is_no_segment_editor_node(builder, volume, segmentation):
 @pytest.mark.parametrize("segment_id", [None, "liver"])
 def test_an_empty_mask_does_not_erase_the_segment(builder, volume, segmentation, segment_id):
     nothing = ball(volume)
-    nothing = Prediction(np.full_like(nothing.logits, -3), nothing.start, nothing.geometry)
+    nothing = Answer.of(Patch(np.full_like(nothing.logits, -9), nothing.start), nothing.geometry)
     before = snapshot(builder.scene)
     with pytest.raises(WriteError, match="found nothing"):
-        SegmentationWriter(list).write(segmentation, nothing, world_of(volume), segment_id)
+        write_answer(SegmentationWriter(list), segmentation, nothing, volume, segment_id)
     assert snapshot(builder.scene) == before
 
 
@@ -127,7 +132,7 @@ class TestSlicerFails:
         writer = SegmentationWriter(lambda: editors)
         before = segments_of(segmentation)
         with pytest.raises(WriteError, match="Slicer did not write"):
-            writer.write(segmentation, ball(volume), world_of(volume), segment_id, name="x")
+            write_answer(writer, segmentation, ball(volume), volume, segment_id, name="x")
         assert segments_of(segmentation) == before
         with pytest.raises(InputError, match="nothing to undo"):
             writer.undo()
@@ -140,7 +145,7 @@ class TestSlicerFails:
 
         monkeypatch.setattr(Modification, "set", to_nobody)
         with pytest.raises(WriteError, match="ModifySegmentByLabelmap: Invalid segment"):
-            SegmentationWriter(list).write(segmentation, ball(volume), world_of(volume))
+            write_answer(SegmentationWriter(list), segmentation, ball(volume), volume)
 
     def test_an_exception_is_a_write_error(self, builder, volume, segmentation, monkeypatch):
         def fail(*_):
@@ -149,7 +154,7 @@ class TestSlicerFails:
         monkeypatch.setattr(Modification, "set", fail)
         before = segments_of(segmentation)
         with pytest.raises(WriteError, match="no memory"):
-            SegmentationWriter(list).write(segmentation, ball(volume), world_of(volume))
+            write_answer(SegmentationWriter(list), segmentation, ball(volume), volume)
         assert segments_of(segmentation) == before
 
     def test_an_interruption_is_passed_on_and_undone(
@@ -161,7 +166,7 @@ class TestSlicerFails:
         monkeypatch.setattr(Modification, "set", interrupt)
         before = segments_of(segmentation)
         with pytest.raises(KeyboardInterrupt):
-            SegmentationWriter(list).write(segmentation, ball(volume), world_of(volume))
+            write_answer(SegmentationWriter(list), segmentation, ball(volume), volume)
         assert segments_of(segmentation) == before
 
     def test_the_write_before_can_still_be_undone(
@@ -169,11 +174,11 @@ class TestSlicerFails:
     ):
         before = segments_of(segmentation)
         writer = SegmentationWriter(lambda: editors)
-        writer.write(segmentation, ball(volume), world_of(volume), "liver")
+        write_answer(writer, segmentation, ball(volume), volume, "liver")
         with monkeypatch.context() as patch:
             patch.setattr(Modification, "set", lambda *_: None)
             with pytest.raises(WriteError):
-                writer.write(segmentation, ball(volume), world_of(volume))
+                write_answer(writer, segmentation, ball(volume), volume)
         writer.undo()
         assert segments_of(segmentation) == before
 

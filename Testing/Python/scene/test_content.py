@@ -16,7 +16,6 @@ from SAMSegmentLib.scene.proposal_limits import (
     visible_others,
     without_segments_steps,
 )
-from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.steps import finish
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
@@ -30,8 +29,10 @@ from SlicerHost.scene_builder import (
     geometry_of,
     proposal_of,
     segment_array,
+    segment_mask,
     snapshot,
     world_of,
+    write_answer,
 )
 from TestSupport.properties import examples
 
@@ -71,8 +72,8 @@ class Case:
         self.ids = {}
         places = {"one": (0.4, 0.4, 0.4), "two": (0.6, 0.6, 0.6), "far": (0.95, 0.1, 0.05)}
         for name, place in places.items():
-            self.ids[name] = self.writer.write(
-                self.segmentation, ball(self.volume, place, 5), world_of(self.volume), name=name
+            self.ids[name] = write_answer(
+                self.writer, self.segmentation, ball(self.volume, place, 5), self.volume, name=name
             ).segment_id
         if shared:
             self.segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
@@ -258,11 +259,11 @@ class TestWithout:
 
     def test_the_proposal_itself_stays(self, case):
         proposal = proposal_of(ball(case.volume), case.volume, case.segmentation)
-        levels = proposal.levels.copy()
+        levels = proposal.levels.values.copy()
         ids = list(case.ids.values())
         limited = without(proposal, case.segmentation, ids, world_of(case.volume))
-        np.testing.assert_array_equal(proposal.levels, levels)
-        assert limited.start == proposal.start
+        np.testing.assert_array_equal(proposal.levels.values, levels)
+        assert limited.levels.start == proposal.levels.start
         assert limited.warnings == proposal.warnings
 
     def test_without_other_segments_it_is_the_same(self, case):

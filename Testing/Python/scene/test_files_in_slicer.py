@@ -8,7 +8,8 @@ import pytest
 import SimpleITK as sitk
 import slicer
 
-from SAMSegmentLib.core.files import read_image, write_mask
+from SAMSegmentLib.core.answer import Label
+from SAMSegmentLib.core.files import read_image, write_labels, write_mask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import sitk_from_array
 from SlicerHost.scene_builder import GRIDS, geometry_of, world_positions
@@ -19,6 +20,10 @@ pytestmark = pytest.mark.mrml
 VOXELS = np.random.default_rng(0).permutation(4 * 5 * 6).reshape(4, 5, 6).astype(np.int16)
 MASK = np.zeros(VOXELS.shape, np.uint8)
 MASK[1:3, 2:5, 1:4] = 1
+TISSUE = (
+    "Segmentation category and type - 3D Slicer General Anatomy list~SCT^85756007^Tissue"
+    "~SCT^85756007^Tissue~^^~Anatomic codes - DICOM master list~^^~^^"
+)
 QFORM, SFORM = np.diag([-1.5, -2.0, 3.0, 1.0]), np.eye(4)
 QFORM[:3, 3] = (-30, -28, -50)
 SFORM[:3, :3] = [[0, -2, 0], [1.5, 0, 0], [0, 0, 3]]
@@ -110,3 +115,29 @@ def test_masks_lie_where_the_image_lies(builder, tmp_path, grid):
             assert same_places(loaded, inside), name
     write_mask(tmp_path / "mask.seg.nrrd", MASK, image.geometry, "Liver")
     assert same_places(segment_in_slicer(builder, tmp_path / "mask.seg.nrrd"), inside)
+
+
+@pytest.mark.parametrize("grid", ["oblique", "gantry tilt"])
+def test_segments_that_overlap_are_all_there_with_names_terminology_and_colours(
+    builder, tmp_path, grid
+):
+    geometry = Geometry(GRIDS[grid], VOXELS.shape)
+    whole = np.ones_like(MASK)
+    masks = [
+        (Label("Body", TISSUE, (0.25, 0.5, 1.0)), whole),
+        (Label("Part"), MASK),
+        (Label("Rest"), 1 - MASK),
+    ]
+    assert write_labels(tmp_path / "labels.seg.nrrd", masks, geometry) == 0
+    storage = slicer.vtkMRMLSegmentationStorageNode()
+    storage.SetFileName(str(tmp_path / "labels.seg.nrrd"))
+    node = builder.host.add("vtkMRMLSegmentationNode", "Labels")
+    assert storage.ReadData(node)
+    segmentation = node.GetSegmentation()
+    ids = segmentation.GetSegmentIDs()
+    assert [segmentation.GetSegment(one).GetName() for one in ids] == ["Body", "Part", "Rest"]
+    assert segmentation.GetSegment(ids[0]).GetTerminology() == TISSUE
+    assert segmentation.GetSegment(ids[0]).GetColor() == (0.25, 0.5, 1.0)
+    for one, (_, mask) in zip(ids, masks, strict=True):
+        inside = places(mask.astype(VOXELS.dtype), geometry)
+        assert same_places(world_positions(node, one), inside), one

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.proposal import Proposal
 from SAMSegmentLib.scene.grid import target_geometry
 from SAMSegmentLib.scene.preview import SEGMENT_ID, SURFACE, Preview, preview_color
@@ -114,7 +115,7 @@ class TestVoxels:
     def test_an_empty_proposal_shows_nothing(self, case):
         case.show()
         geometry = target_geometry(case.segmentation, world_of(case.volume))
-        case.show(proposal=Proposal(np.zeros((0, 0, 0), np.int8), (0, 0, 0), geometry))
+        case.show(proposal=Proposal(Patch(np.zeros((0, 0, 0), np.int8), (0, 0, 0)), geometry))
         case.set_threshold(0.4)
         finish(case.preview.update_surface())
         assert len(case.seen()) == 0
@@ -127,10 +128,10 @@ class TestVoxels:
         assert not case.preview.alive
 
     def test_the_proposal_is_not_changed(self, case):
-        levels = case.proposal.levels.copy()
+        levels = case.proposal.levels.values.copy()
         case.show()
         case.set_threshold(0.2)
-        np.testing.assert_array_equal(case.proposal.levels, levels)
+        np.testing.assert_array_equal(case.proposal.levels.values, levels)
 
     def test_a_threshold_that_is_overtaken_gives_way(self, case):
         case.show()
@@ -423,7 +424,9 @@ class TestSurface:
     def test_an_empty_mask_takes_it_away(self, case):
         case.show()
         finish(case.preview.update_surface())
-        levels = np.full(case.proposal.levels.shape, -100, np.int8)
-        case.show(proposal=Proposal(levels, case.proposal.start, case.proposal.geometry))
+        levels = np.full(case.proposal.levels.values.shape, -100, np.int8)
+        case.show(
+            proposal=Proposal(Patch(levels, case.proposal.levels.start), case.proposal.geometry)
+        )
         finish(case.preview.update_surface())
         assert case.surface() is None

@@ -6,7 +6,8 @@ import slicer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.scene import provenance
 from SAMSegmentLib.scene.grid import reference_grid
@@ -26,6 +27,7 @@ from SlicerHost.scene_builder import (
     rotation,
     world_of,
     world_positions,
+    write_answer,
 )
 from SlicerHost.user import save
 from TestSupport.geometries import geometries, linear_transforms, rigid_transforms
@@ -47,13 +49,14 @@ class Case:
         self.writer = SegmentationWriter(list)
         logits = np.full((6, 5, 5), -9, dtype=np.float32)
         logits[1:5, 1:4, 1:4] = 9
-        inside = Prediction(logits, (3, 5, 6), geometry_of(self.volume))
+        inside = Answer.of(Patch(logits, (3, 5, 6)), geometry_of(self.volume))
         self.world = geometry_of(self.volume).transformed(world_of(self.volume))
         self.indices = np.array([(8, 7, 5), (7.5, 7, 6), (1, 1, 2)])
-        self.id = self.writer.write(
+        self.id = write_answer(
+            self.writer,
             self.segmentation,
             inside,
-            world_of(self.volume),
+            self.volume,
             provenance=Provenance(self.prompts, self.volume, "litemedsam", "1", ""),
         ).segment_id
 
@@ -266,16 +269,14 @@ class TestCopies:
 class TestEdited:
     def test_by_another_effect(self, builder):
         case = Case(builder)
-        case.writer.write(
-            case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
-        )
+        smaller = ball(case.volume, radius_mm=3)
+        write_answer(case.writer, case.segmentation, smaller, case.volume, case.id)
         assert case.restored().status is PromptStatus.EDITED
 
     def test_undone_again_it_is_as_it_was(self, builder):
         case = Case(builder)
-        case.writer.write(
-            case.segmentation, ball(case.volume, radius_mm=3), world_of(case.volume), case.id
-        )
+        smaller = ball(case.volume, radius_mm=3)
+        write_answer(case.writer, case.segmentation, smaller, case.volume, case.id)
         case.writer.undo()
         assert case.restored().status is PromptStatus.SAME
 
@@ -295,7 +296,7 @@ class TestEdited:
 
     def test_saving_merges_labelmaps_and_edits_nothing(self, builder, tmp_path):
         case = Case(builder)
-        case.writer.write(case.segmentation, ball(case.volume, (0.2, 0.2, 0.2), 3), np.eye(4))
+        write_answer(case.writer, case.segmentation, ball(case.volume, (0.2,) * 3, 3), case.volume)
         save(case.segmentation, tmp_path / "s.seg.nrrd")
         assert case.restored().status is PromptStatus.SAME
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Point
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.scene.grid import target_geometry
@@ -28,8 +29,8 @@ def test_a_hole_stays_where_a_negative_point_is_and_only_there(builder, grid_nam
     mask[1:-1, 1:-1, 1:-1] = True
     mask[LEFT] = mask[RIGHT] = False
     logits = np.where(mask, np.float32(9), np.float32(-9))
-    prediction = Prediction(logits, (0, 0, 0), image.geometry)
-    proposal = propose(prediction, target_geometry(segmentation, to_world))
+    prediction = Answer.of(Patch(logits, (0, 0, 0)), image.geometry)
+    (proposal,) = propose(prediction, target_geometry(segmentation, to_world))
     world = image.geometry.transformed(to_world)
     points = [
         Point(tuple(world.to_ras(np.array(LEFT[::-1]))), False),

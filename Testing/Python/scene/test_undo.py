@@ -13,7 +13,13 @@ from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.scene import undo as undo_module
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.writer import SegmentationWriter
-from SlicerHost.scene_builder import ball, segment_array, segments_of, world_of, world_positions
+from SlicerHost.scene_builder import (
+    ball,
+    segment_array,
+    segments_of,
+    world_positions,
+    write_answer,
+)
 from SlicerHost.user import User, save
 
 pytestmark = pytest.mark.mrml
@@ -105,7 +111,7 @@ class TestOurUndo:
     def test_each_segmentation_has_its_own(self, user):
         other = user.builder.segmentation(user.volume, name="Other")
         user.write()
-        user.writer.write(other, ball(user.volume), world_of(user.volume))
+        write_answer(user.writer, other, ball(user.volume), user.volume)
         user.writer.undo(user.segmentation)
         assert user.state == {}
         assert len(segments_of(other)) == 1
@@ -172,7 +178,7 @@ class TestOthersWork:
     def test_another_writer(self, user):
         user.write()
         other = SegmentationWriter(lambda: user.editors)
-        other.write(user.segmentation, ball(user.volume), world_of(user.volume))
+        write_answer(other, user.segmentation, ball(user.volume), user.volume)
         self.refused(user)
 
     def test_another_segmentation_in_the_same_node(self, user):
@@ -230,7 +236,7 @@ class TestMemory:
         user = User(builder)
         nodes = [builder.segmentation(user.volume, name=str(n)) for n in range(5)]
         for node in nodes:
-            user.writer.write(node, ball(user.volume), world_of(user.volume))
+            write_answer(user.writer, node, ball(user.volume), user.volume)
         with pytest.raises(InputError, match='nothing to undo in Segmentation "0"'):
             user.writer.undo(nodes[0])
         for node in reversed(nodes[-undo_module.MOST_HISTORIES :]):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core.prediction import Prediction
-from SAMSegmentLib.scene.segments import segment_mask
+from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
 from SlicerHost.scene_builder import (
@@ -15,8 +15,10 @@ from SlicerHost.scene_builder import (
     geometry_of,
     mask_positions,
     rotation,
+    segment_mask,
     world_of,
     world_positions,
+    write_answer,
 )
 from TestSupport.properties import examples
 
@@ -76,12 +78,12 @@ class TestAnyGeometry:
         assert np.abs(off).max() < 0.5
 
 
-def block(volume, start, shape) -> Prediction:
+def block(volume, start, shape) -> Answer:
     """Sure of a block of voxels, and that around it there is nothing."""
     logits = np.full([n + 2 for n in shape], -5, dtype=np.float32)
     logits[1:-1, 1:-1, 1:-1] = 5
-    return Prediction(logits, tuple(n - 1 for n in start), geometry_of(volume))
+    return Answer.of(Patch(logits, tuple(n - 1 for n in start)), geometry_of(volume))
 
 
 def write(writer, segmentation, prediction, volume, **arguments):
-    return writer.write(segmentation, prediction, world_of(volume), **arguments).segment_id
+    return write_answer(writer, segmentation, prediction, volume, **arguments).segment_id

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import slicer
 
-from SAMSegmentLib.core.errors import InputError, WriteError
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.errors import WriteError
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.scene.grid import reference_grid
 from SAMSegmentLib.scene.modification import Modification
-from SAMSegmentLib.scene.segments import segment_mask
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene_builder import (
     GRIDS,
@@ -23,6 +23,7 @@ from SlicerHost.scene_builder import (
     segments_of,
     world_of,
     world_positions,
+    write_answer,
 )
 
 pytestmark = pytest.mark.mrml
@@ -34,7 +35,7 @@ def writer():
 
 
 def write(writer, segmentation, prediction, volume, **arguments):
-    return writer.write(segmentation, prediction, world_of(volume), **arguments).segment_id
+    return write_answer(writer, segmentation, prediction, volume, **arguments).segment_id
 
 
 def same_points(a: np.ndarray, b: np.ndarray) -> bool:
@@ -84,7 +85,9 @@ class TestOnTheVolumesGrid:
     def test_a_mask_may_touch_every_face(self, builder, writer):
         volume = builder.volume(GRIDS["oblique"])
         segmentation = builder.segmentation(volume)
-        everything = Prediction(np.ones((22, 30, 26), np.float32), (0, 0, 0), geometry_of(volume))
+        everything = Answer.of(
+            Patch(np.ones((22, 30, 26), np.float32), (0, 0, 0)), geometry_of(volume)
+        )
         segment_id = write(writer, segmentation, everything, volume)
         assert segment_array(segmentation, segment_id, volume).all()
 
@@ -176,7 +179,7 @@ class TestPartlyOutside:
         volume = builder.volume()
         segmentation = builder.on_grid(builder.segmentation(), GRIDS["axis-aligned"], (11, 30, 26))
         prediction = ball(volume)
-        result = writer.write(segmentation, prediction, world_of(volume))
+        result = write_answer(writer, segmentation, prediction, volume)
         positions = world_positions(segmentation, result.segment_id)
         inside = mask_positions(prediction, volume)
         assert same_points(positions, inside[inside[:, 2] < 20 + 10.5])
@@ -187,7 +190,7 @@ class TestPartlyOutside:
         volume = builder.volume()
         grid = GRIDS["axis-aligned"] @ affine(rotation(0, 0, 20))
         segmentation = builder.on_grid(builder.segmentation(), grid, (11, 60, 60))
-        result = writer.write(segmentation, ball(volume), world_of(volume))
+        result = write_answer(writer, segmentation, ball(volume), volume)
         assert "outside the segmentation's geometry" in result.warnings[0]
 
     @pytest.mark.parametrize("far", [affine(offset=(500, 0, 0)), affine(SHEAR, (500, 0, 0))])
@@ -201,7 +204,7 @@ class TestPartlyOutside:
     def test_inside_there_is_nothing_to_tell(self, builder, writer):
         volume = builder.volume()
         segmentation = builder.segmentation(volume)
-        assert writer.write(segmentation, ball(volume), world_of(volume)).warnings == ()
+        assert write_answer(writer, segmentation, ball(volume), volume).warnings == ()
 
 
 class TestCropping:
@@ -267,44 +270,3 @@ class TestLabelmapOffTheReferenceGrid:
         write(writer, segmentation, ball(volume), volume, segmentId=first)
         writer.undo()
         assert segments_of(segmentation) == before
-
-
-class TestSegmentMask:
-    def test_it_reads_back_what_was_written(self, builder, writer):
-        volume = builder.volume(GRIDS["gantry tilt"], PARENTS["sheared"])
-        segmentation = builder.segmentation(volume, PARENTS["rotated"])
-        prediction = ball(volume)
-        segment_id = write(writer, segmentation, prediction, volume)
-        mask = segment_mask(segmentation, segment_id, geometry_of(volume), world_of(volume))
-        np.testing.assert_array_equal(mask, prediction.mask())
-
-    def test_on_another_grid_it_lies_at_the_same_place(self, builder, writer):
-        volume = builder.volume(GRIDS["oblique"])
-        segmentation = builder.segmentation(volume)
-        prediction = ball(volume)
-        segment_id = write(writer, segmentation, prediction, volume)
-        other = builder.volume(GRIDS["oblique"] @ affine(np.diag([0.5] * 3)), shape=(44, 60, 52))
-        mask = segment_mask(segmentation, segment_id, geometry_of(other))
-        center = geometry_of(other).to_ras(np.argwhere(mask)[:, ::-1]).mean(axis=0)
-        assert np.abs(center - mask_positions(prediction, volume).mean(axis=0)).max() < 0.3
-
-    def test_shared_labelmaps_are_told_apart(self, builder, writer):
-        volume = builder.volume()
-        segmentation = builder.segmentation(volume)
-        predictions = [ball(volume, (0.3,) * 3, 4), ball(volume, (0.7,) * 3, 4)]
-        ids = [write(writer, segmentation, p, volume) for p in predictions]
-        segmentation.GetSegmentation().CollapseBinaryLabelmaps()
-        for segment_id, prediction in zip(ids, predictions, strict=True):
-            mask = segment_mask(segmentation, segment_id, geometry_of(volume))
-            np.testing.assert_array_equal(mask, prediction.mask())
-
-    def test_an_empty_segment_is_empty(self, builder):
-        volume = builder.volume()
-        segmentation = builder.segmentation(volume)
-        segment_id = segmentation.GetSegmentation().AddEmptySegment()
-        assert not segment_mask(segmentation, segment_id, geometry_of(volume)).any()
-
-    def test_an_unknown_segment_is_refused(self, builder):
-        volume = builder.volume()
-        with pytest.raises(InputError, match="no segments"):
-            segment_mask(builder.segmentation(volume), "Tumor", geometry_of(volume))

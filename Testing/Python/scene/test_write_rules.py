@@ -7,8 +7,9 @@ import pytest
 import slicer
 from vtk.util.numpy_support import numpy_to_vtk
 
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import InputError, WriteError
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import EditorWidget
 from SlicerHost.scene_builder import (
@@ -20,8 +21,8 @@ from SlicerHost.scene_builder import (
     rotation,
     segment_array,
     snapshot,
-    world_of,
     world_positions,
+    write_answer,
 )
 
 pytestmark = pytest.mark.mrml
@@ -91,8 +92,8 @@ class Case:
     def compare(self, *rules) -> None:
         before = self.masks(self.ours)["target"]
         node = self.editor_node(self.ours, *rules)
-        self.writer.write(
-            self.ours, self.new, world_of(self.volume), "target", segmentEditorNode=node
+        write_answer(
+            self.writer, self.ours, self.new, self.volume, "target", segmentEditorNode=node
         )
         by_hand(self.theirs, "target", self.new.mask(), self.editor_node(self.theirs, *rules))
         ours, theirs = self.masks(self.ours), self.masks(self.theirs)
@@ -148,8 +149,13 @@ class TestIntensityRange:
             segment_id = segmentation.GetSegmentation().AddEmptySegment()
             if by_us:
                 prediction = sure_block(volume)
-                SegmentationWriter(list).write(
-                    segmentation, prediction, world_of(volume), segment_id, segmentEditorNode=node
+                write_answer(
+                    SegmentationWriter(list),
+                    segmentation,
+                    prediction,
+                    volume,
+                    segment_id,
+                    segmentEditorNode=node,
                 )
             else:
                 by_hand(segmentation, segment_id, np.ones((30, 30, 30)), node)
@@ -167,8 +173,8 @@ class TestIntensityRange:
         node.SetSourceVolumeIntensityMask(True)
         node.SetSourceVolumeIntensityMaskRange(5, 20)
         prediction = ball(volume)
-        result = SegmentationWriter(list).write(
-            segmentation, prediction, world_of(volume), segmentEditorNode=node
+        result = write_answer(
+            SegmentationWriter(list), segmentation, prediction, volume, segmentEditorNode=node
         )
         written = segment_array(segmentation, result.segment_id, volume)
         expected = prediction.mask()
@@ -177,10 +183,10 @@ class TestIntensityRange:
         assert "outside the editable area" in result.warnings[0]
 
 
-def sure_block(volume) -> Prediction:
+def sure_block(volume) -> Answer:
     """The model is sure of every voxel, and far beyond the volume, too."""
     logits = np.full([n + 80 for n in geometry_of(volume).shape], 5, dtype=np.float32)
-    return Prediction(logits, (-40, -40, -40), geometry_of(volume))
+    return Answer.of(Patch(logits, (-40, -40, -40)), geometry_of(volume))
 
 
 class TestWhoseRules:
@@ -196,7 +202,7 @@ class TestWhoseRules:
     def test_a_script_overwrites_nothing_and_edits_everywhere(self, builder):
         case, _ = self.setup_case(builder)
         before = case.masks(case.ours)
-        case.writer.write(case.ours, case.new, world_of(case.volume), "target")
+        write_answer(case.writer, case.ours, case.new, case.volume, "target")
         after = case.masks(case.ours)
         np.testing.assert_array_equal(after["target"], case.new.mask())
         for neighbour in ("seen", "hidden"):
@@ -208,7 +214,7 @@ class TestWhoseRules:
         editor = EditorWidget(builder.scene, node, visible=visible)
         writer = SegmentationWriter(lambda: [editor])
         before = case.masks(case.ours)
-        writer.write(case.ours, case.new, world_of(case.volume), "target")
+        write_answer(writer, case.ours, case.new, case.volume, "target")
         eaten = (case.masks(case.ours)["seen"] != before["seen"]).any()
         assert eaten == visible
 
@@ -217,7 +223,7 @@ class TestWhoseRules:
         node.SetAndObserveSegmentationNode(case.theirs)
         writer = SegmentationWriter(lambda: [EditorWidget(builder.scene, node)])
         before = case.masks(case.ours)
-        writer.write(case.ours, case.new, world_of(case.volume), "target")
+        write_answer(writer, case.ours, case.new, case.volume, "target")
         np.testing.assert_array_equal(case.masks(case.ours)["seen"], before["seen"])
 
     def test_a_given_node_comes_before_the_editors(self, builder):
@@ -226,7 +232,7 @@ class TestWhoseRules:
         given.SetOverwriteMode(OVERWRITE["OverwriteNone"])
         writer = SegmentationWriter(lambda: [EditorWidget(builder.scene, node)])
         before = case.masks(case.ours)
-        writer.write(case.ours, case.new, world_of(case.volume), "target", segmentEditorNode=given)
+        write_answer(writer, case.ours, case.new, case.volume, "target", segmentEditorNode=given)
         np.testing.assert_array_equal(case.masks(case.ours)["seen"], before["seen"])
 
 
@@ -239,8 +245,8 @@ class TestNothingElseChanges:
         item = builder.host.hierarchy.GetItemByDataNode(case.ours)
         hierarchy_parent = builder.host.hierarchy.GetItemParent(item)
         before = snapshot(builder.scene, but)
-        case.writer.write(
-            case.ours, case.new, world_of(case.volume), "target", segmentEditorNode=node
+        write_answer(
+            case.writer, case.ours, case.new, case.volume, "target", segmentEditorNode=node
         )
         assert snapshot(builder.scene, but) == before
         assert builder.host.hierarchy.GetItemParent(item) == hierarchy_parent
@@ -251,14 +257,14 @@ class TestNothingElseChanges:
         folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Results")
         hierarchy.SetItemParent(hierarchy.GetItemByDataNode(case.ours), folder)
         node = case.editor_node(case.ours, "OverwriteNone", "EditAllowedEverywhere", "bright only")
-        case.writer.write(
-            case.ours, case.new, world_of(case.volume), "target", segmentEditorNode=node
+        write_answer(
+            case.writer, case.ours, case.new, case.volume, "target", segmentEditorNode=node
         )
         assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(case.ours)) == folder
 
     def test_visibility_of_segments_stays(self, builder):
         case = Case(builder)
-        case.writer.write(case.ours, case.new, world_of(case.volume))
+        write_answer(case.writer, case.ours, case.new, case.volume)
         display = case.ours.GetDisplayNode()
         assert [display.GetSegmentVisibility(i) for i in ("target", "seen", "hidden")] == [
             True,
@@ -276,8 +282,8 @@ class TestNothingEditable:
         node.SetSourceVolumeIntensityMaskRange(10000, 20000)
         before = snapshot(builder.scene)
         with pytest.raises(WriteError, match="None of the result may be edited"):
-            case.writer.write(
-                case.ours, case.new, world_of(case.volume), "target", segmentEditorNode=node
+            write_answer(
+                case.writer, case.ours, case.new, case.volume, "target", segmentEditorNode=node
             )
         assert snapshot(builder.scene) == before
 

@@ -17,7 +17,7 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.weights.catalogue import ModelEntry
 from SAMSegmentLib.worker.client.process_client import WorkerClient
-from SAMSegmentLib.worker.protocol.events import Answer, PredictionRequest, Progress, Ready
+from SAMSegmentLib.worker.protocol.events import PredictionRequest, Progress, Proposed, Ready
 from TestSupport.catalogue_models import model_run_by
 from TestSupport.phantoms import ct_with_ball, grid
 
@@ -113,7 +113,7 @@ class Pump:
 
     def answer(self, image: Image | str | None = None, **more):
         """Asks, and waits for the proposal."""
-        return self.until(Answer, self.ask(image, **more)).proposal
+        return self.until(Proposed, self.ask(image, **more)).proposals[0]
 
     def told(self, image: Image | str | None = None, **more) -> dict:
         """What the fake engine says that it was given."""

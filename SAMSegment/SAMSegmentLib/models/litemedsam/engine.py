@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...core import answer as volume_answer
 from ...core.image import Image
-from ...core.prediction import Prediction
 from ...core.progress import Watch
 from ...core.prompts import Line, Point, Prompts, Roi
 from ...core.voxel_prompts import VoxelPrompts
@@ -93,7 +93,7 @@ class LiteMedSAMEngine(Engine):
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
-    ) -> Prediction:
+    ) -> volume_answer.Answer:
         """See Engine."""
         request = Request.of(image, watch, intensity_range, voxels)
         self._cache.start_counting()
@@ -101,11 +101,13 @@ class LiteMedSAMEngine(Engine):
             answer = self._answer(request, prompts)
         watch.step(1, 1, "Done")
         warnings = request.warnings(prompts)
-        masks = [
-            replace(Prediction.of(field, image.geometry), warnings=warnings)
-            for field in (answer.mask, *answer.alternatives)
-        ]
-        return replace(masks[0], cost=self._cache.cost, alternatives=tuple(masks[1:]))
+        return volume_answer.Answer.of(
+            answer.mask,
+            image.geometry,
+            *answer.alternatives,
+            warnings=warnings,
+            cost=self._cache.cost,
+        )
 
     def prepare(
         self,

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.geometry import Geometry
-from ...core.patch import Patch
-from ...core.prediction import BACKGROUND_LOGIT
+from ...core.patch import BACKGROUND_LOGIT, Patch
 from ...core.resample import resample_linear
 from ..windowed.on_volume import Box, box_of, on_box, visible_box
 from .cubes import Cube

@@ -9,8 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...core.image import Image
-from ...core.patch import Patch, values_at
-from ...core.prediction import BACKGROUND_LOGIT
+from ...core.patch import BACKGROUND_LOGIT, Patch, values_at
 from ...core.progress import Watch
 from ...core.prompts import Point, Roi
 from .. import local_correction

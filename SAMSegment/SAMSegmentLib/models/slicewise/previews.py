@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...core.patch import Patch, bounding_box
-from ...core.prediction import BACKGROUND_LOGIT, Prediction
+from ...core.answer import Answer
+from ...core.patch import BACKGROUND_LOGIT, Patch, bounding_box
 from ...core.progress import Watch
 from . import planes
 from .clicks import Section
@@ -67,15 +67,15 @@ class Previews:
         """The best mask of the whole object so far: native logits of the views' region."""
         self._whole = True
         start, geometry = planes.native_start(views[0]), views[0].stack.image.geometry
-        self._watch.show(lambda: Prediction(logits, start, geometry))
+        self._watch.show(lambda: Answer.of(Patch(logits, start), geometry))
 
 
-def _of_slices(view: View, masks: Slices) -> Prediction:
+def _of_slices(view: View, masks: Slices) -> Answer:
     """One view's masks, and what lies between them."""
     return _of_cuts([view], [masks], 0)
 
 
-def _of_cuts(views: Sequence[View], masks: Sequence[Slices], first: int) -> Prediction:
+def _of_cuts(views: Sequence[View], masks: Sequence[Slices], first: int) -> Answer:
     """All views' masks, and what lies between those of one of them."""
     inside = planes.inside_of(views)
     native = np.full(inside.shape, -SURE_LOGIT, dtype=np.float32)
@@ -88,16 +88,16 @@ def _of_cuts(views: Sequence[View], masks: Sequence[Slices], first: int) -> Pred
         views[first].own(native)[part] = views[first].between(known)[part]
     native[~inside] = -SURE_LOGIT
     start, geometry = planes.native_start(views[0]), views[0].stack.image.geometry
-    return Prediction(native, start, geometry)
+    return Answer.of(Patch(native, start), geometry)
 
 
-def _of_sections(found: Sequence[Located]) -> Prediction:
+def _of_sections(found: Sequence[Located]) -> Answer:
     """Thin masks in several planes, each a voxel thick, in a box around all of them."""
     fields = [_thin(*section) for section in found]
     low = np.min([field.start for field in fields], axis=0)
     high = np.max([field.stop for field in fields], axis=0)
     logits = np.max([field.on_box(low, high - low) for field in fields], axis=0)
-    return Prediction(logits, tuple(int(n) for n in low), found[0][0].image.geometry)
+    return Answer.of(Patch(logits, tuple(int(n) for n in low)), found[0][0].image.geometry)
 
 
 def _thin(stack: SliceStack, index: int, section: Section) -> Patch:

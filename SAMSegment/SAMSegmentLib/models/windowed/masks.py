@@ -9,8 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...core.geometry import Geometry
-from ...core.patch import Patch, bounding_box
-from ...core.prediction import BACKGROUND_LOGIT
+from ...core.patch import BACKGROUND_LOGIT, Patch, bounding_box
 from ...core.prompts import Roi
 from ...core.resample import sample_linear
 from ..regions import REACHED, at_least_a_voxel

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.answer import logit
 from ...core.geometry import Geometry
-from ...core.patch import bounding_box
-from ...core.prediction import BACKGROUND_LOGIT, logit
+from ...core.patch import BACKGROUND_LOGIT, bounding_box
 from ...core.proposal import LOWEST_THRESHOLD
 from ...core.resample import interpolated, resample_linear
 

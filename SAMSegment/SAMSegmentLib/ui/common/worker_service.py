@@ -12,7 +12,7 @@ import qt
 from ...core.errors import Cancelled, SAMSegmentError
 from ...weights.catalogue import ModelEntry
 from ...worker.client.process_client import WorkerClient
-from ...worker.protocol.events import Answer, Failed, PredictionRequest, Ready, WorkerState
+from ...worker.protocol.events import Failed, PredictionRequest, Proposed, Ready, WorkerState
 from . import device_settings
 from .connections import Connections
 from .delay import Delay
@@ -164,7 +164,7 @@ class WorkerService:
         requester = self._requester
         if requester is None or number != self._number:
             return
-        if isinstance(event, Answer | Failed):
+        if isinstance(event, Proposed | Failed):
             self._requester = None
         self._notify(requester, event)
 

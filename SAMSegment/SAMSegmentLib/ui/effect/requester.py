@@ -163,11 +163,11 @@ class Requester:
         elif isinstance(event, events.Failed):
             self._on_failed(event.error)
         elif self._is_current():
-            if isinstance(event, events.Answer):
-                self._limit(event.proposal, True)
+            if isinstance(event, events.Proposed):
+                self._limit(event.proposals[0], True)
             elif self.shown is None or not self.shown.complete:
                 # A part of an answer must never hide a whole one that it corrects.
-                self._limit(event.proposal, False)
+                self._limit(event.proposals[0], False)
 
     def respects_other_segments(self, threshold: float) -> bool:
         """Whether what is shown still keeps out of other segments; else it is limited again.

@@ -376,7 +376,7 @@ class Session(SessionCommands):
             can_place=target is not None,
             can_undo=prompts.can_undo,
             can_redo=prompts.can_redo,
-            can_apply=is_seen and shown.proposal.levels.size > 0,
+            can_apply=is_seen and not shown.proposal.is_empty,
             can_cancel=requester.is_busy or shown is not None,
             no_other_mask=why_no_other_mask(requester),
             damaged_model=parameters.model if is_damaged else "",

@@ -140,7 +140,7 @@ class SessionCommands:
             self._requester.show_status(reason)
             return
         shown = self._requester.shown
-        count = shown.proposal.alternatives + 1
+        count = shown.proposal.candidates
         self._edit("choose_candidate", (shown.request.prompts.reading + 1) % count)
 
     def set_parameter(self, name: str, value) -> None:

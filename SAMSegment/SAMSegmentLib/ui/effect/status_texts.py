@@ -52,9 +52,9 @@ def proposal_status(proposal: Proposal, prompts: Prompts) -> Status:
     """What there is to say about a proposal that is complete."""
     if proposal.warnings:
         return " ".join(proposal.warnings), WARNING
-    if proposal.levels.size == 0:
+    if proposal.is_empty:
         return _("The model found nothing here: add a positive point or change the ROI."), WARNING
-    text, count = _("Correct with more points, or Apply."), proposal.alternatives + 1
+    text, count = _("Correct with more points, or Apply."), proposal.candidates
     if count > 1:
         number = prompts.reading % count + 1
         which = _("Mask {number} of {count}.").format(number=number, count=count)
@@ -76,7 +76,7 @@ def why_no_other_mask(requester) -> str:
         return _("The model is still at work: other masks can be seen when it is done.")
     if shown is None or not shown.complete:
         return _("There is no proposal: place a point or draw an ROI first.")
-    if shown.proposal.alternatives:
+    if shown.proposal.candidates > 1:
         return ""
     prompts = shown.request.prompts
     first = int(prompts.roi is None and prompts.line is None)

@@ -83,8 +83,8 @@ class ModelCheck:
         elif isinstance(event, events.Failed):
             stopped = isinstance(event.error, Cancelled)
             self._end(_("Stopped.") if stopped else str(event.error), HINT if stopped else ERROR)
-        elif isinstance(event, events.Answer) and event.number == self._number:
-            self._end(*self._verdict(event.proposal))
+        elif isinstance(event, events.Proposed) and event.number == self._number:
+            self._end(*self._verdict(event.proposals[0]))
 
     def _request(self) -> events.PredictionRequest:
         phantom = self._phantom

@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Callable
 
+from ...core.answer import Answer
 from ...core.errors import Cancelled, OutOfMemoryError
-from ...core.prediction import Prediction
 from ...core.progress import Watch
-from ...core.proposal import propose
+from ...core.proposal import Proposal, propose
 from ..protocol.channel import ChildChannel, ClosedError
 from ..protocol.events import Progress, Ready, WorkerInfo
 from ..protocol.messages import (
@@ -105,8 +105,8 @@ class JobLoop:
     def _answer(self, job: Job) -> None:
         number = job.order.number
         try:
-            proposal = self._proposal(job)
-            self._shelf.post(number, proposal, final=True)
+            proposals = self._proposals(job)
+            self._shelf.post(number, proposals, final=True)
         except Cancelled:
             self._channel.send(Stopped(number))
         except ClosedError:
@@ -116,7 +116,7 @@ class JobLoop:
                 error = OutOfMemoryError(NO_MEMORY).with_traceback(error.__traceback__)
             self._channel.send(CannotPredict(number, trouble_of(error)))
 
-    def _proposal(self, job: Job):
+    def _proposals(self, job: Job) -> tuple[Proposal, ...]:
         order: Ask = job.order
         self._predictor.load(order.model)
         self._queue.begin(job)
@@ -146,14 +146,14 @@ class JobLoop:
                 told_at = now
                 self._channel.send(Progress(job.order.number, done, total, message, left))
 
-        def preview(make: Callable[[], Prediction]) -> None:
+        def preview(make: Callable[[], Answer]) -> None:
             nonlocal shown_until
             began = time.monotonic()
             # One at a time: if the client is busy, it gets the next one.
             if began < shown_until or self._shelf.is_under_way(self._preview):
                 return
-            proposal = propose(make(), job.order.target)
-            self._preview = self._shelf.post(job.order.number, proposal, final=False)
+            proposals = propose(make(), job.order.target)
+            self._preview = self._shelf.post(job.order.number, proposals, final=False)
             took = time.monotonic() - began
             shown_until = began + max(PREVIEW_EVERY_S, took / PREVIEW_SHARE)
 

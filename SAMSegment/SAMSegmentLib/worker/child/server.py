@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from ...core.answer import Answer
 from ...core.errors import OutOfMemoryError
 from ...core.image import Image
-from ...core.prediction import Prediction
 from ...core.progress import Watch
 from ...core.prompts import Prompts
 from ...core.voxel_prompts import VoxelPrompts
@@ -96,7 +96,7 @@ class Predictor:
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
-    ) -> Prediction:
+    ) -> Answer:
         """The model's answer; see Engine.predict.
 
         If it comes from another device than was meant, the first answer warns of that.
@@ -107,7 +107,7 @@ class Predictor:
         """
         _ = image.value_range
 
-        def work(engine: Engine) -> Prediction:
+        def work(engine: Engine) -> Answer:
             return engine.predict(image, prompts, watch, intensity_range, voxels)
 
         prediction = self._with_engine(model, work, watch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ..protocol.messages import (
     SentImage,
     SentPatch,
     SentProposal,
+    SentProposals,
     SentVoxels,
 )
 from ..protocol.shared_array import SharedBlock, nbytes_of
@@ -111,30 +112,42 @@ class Shelf:
         with self._lock:
             return Patch(self._arrays[sent.array], sent.start, sent.cut)
 
-    def post(self, number: int, proposal: Proposal, final: bool) -> int:
-        """Sends a proposal; the number of its parcel.
+    def post(self, number: int, proposals: Sequence[Proposal], final: bool) -> int:
+        """Sends proposals on one grid; the number of their parcel.
 
         Raises:
-            MemoryError: if there is not enough memory to share it.
+            MemoryError: if there is not enough memory to share them.
         """
-        levels, block = proposal.levels, None
-        if levels.nbytes > SMALL_BYTES:
-            block = SharedBlock.create(levels.nbytes)
-            np.copyto(block.array(levels.shape, np.int8), levels)
+        arrays = [proposal.levels.values for proposal in proposals]
+        nbytes = sum(array.nbytes for array in arrays)
+        levels, block = b"".join(array.tobytes() for array in arrays), None
+        if nbytes > SMALL_BYTES:
+            levels, block = None, SharedBlock.create(nbytes)
+            end = 0
+            for array in arrays:
+                begin, end = end, end + array.nbytes
+                room = block.array((nbytes,), np.int8)[begin:end]
+                np.copyto(room.reshape(array.shape), array)
         parcel = self._post(block)
         self._send(
-            SentProposal(
+            SentProposals(
                 number,
                 final,
                 parcel,
-                levels.tobytes() if block is None else None,
+                levels,
                 None if block is None else block.ticket,
-                levels.shape,
-                proposal.start,
-                proposal.geometry,
-                proposal.cut,
-                proposal.warnings,
-                proposal.alternatives,
+                proposals[0].geometry,
+                tuple(
+                    SentProposal(
+                        each.levels.values.shape,
+                        each.levels.start,
+                        each.label,
+                        each.cut,
+                        each.warnings,
+                        each.candidates,
+                    )
+                    for each in proposals
+                ),
             ),
             None if block is None else block.descriptor,
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 
+from ...core.answer import Answer
 from ...core.checks import check_prompts_in_volume
 from ...core.image import Image
-from ...core.prediction import Prediction
 from ...core.progress import CancelFlag, ProgressCallback, Watch
 from ...core.prompts import Prompts
 from ...core.voxel_prompts import VoxelPrompts
@@ -33,7 +33,7 @@ class InProcessClient:
         cancel: CancelFlag | None = None,
         intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
-    ) -> Prediction:
+    ) -> Answer:
         """The mask that the model proposes; prompts are in the image's RAS, voxels on its grid.
 
         Raises:

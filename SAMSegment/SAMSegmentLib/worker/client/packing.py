@@ -10,8 +10,8 @@ from ...core.patch import Patch
 from ...core.proposal import Proposal
 from ...core.voxel_prompts import VoxelPrompts
 from ..protocol.events import PredictionRequest
-from ..protocol.messages import Ask, SentImage, SentPatch, SentProposal, SentVoxels
-from ..protocol.shared_array import open_block
+from ..protocol.messages import Ask, SentImage, SentPatch, SentProposals, SentVoxels
+from ..protocol.shared_array import nbytes_of, open_block
 from .stock import Stock, Wanted
 
 
@@ -50,28 +50,29 @@ def sent_request(number: int, request: PredictionRequest, stock: Stock) -> Ask:
         sent_voxels(request.voxels, stock),
         request.intensity_range,
         request.alternative,
+        request.structures,
         request.facing,
     )
 
 
-def proposal_of(message: SentProposal, descriptor: int | None) -> Proposal:
-    """The proposal; its levels stay in shared memory, which lives as long as they do.
+def proposals_of(message: SentProposals, descriptor: int | None) -> tuple[Proposal, ...]:
+    """The proposals; their levels stay in shared memory, which lives as long as any of them.
 
     Raises:
         OSError: if that memory is gone.
     """
     if message.ticket is not None:
-        levels = open_block(message.ticket, descriptor, message.shape, np.int8)
+        levels = open_block(message.ticket, descriptor, (message.nbytes,), np.int8)
     else:
-        levels = np.frombuffer(bytearray(message.levels), np.int8).reshape(message.shape)
-    return Proposal(
-        levels,
-        message.start,
-        message.geometry,
-        message.cut,
-        message.warnings,
-        message.alternatives,
-    )
+        levels = np.frombuffer(bytearray(message.levels), np.int8)
+    proposals, end = [], 0
+    for sent in message.proposals:
+        begin, end = end, end + nbytes_of(sent.shape, np.int8)
+        patch = Patch(levels[begin:end].reshape(sent.shape), sent.start)
+        proposals.append(
+            Proposal(patch, message.geometry, sent.label, sent.cut, sent.warnings, sent.candidates)
+        )
+    return tuple(proposals)
 
 
 def check_voxels(voxels: VoxelPrompts | None, image: Image) -> None:

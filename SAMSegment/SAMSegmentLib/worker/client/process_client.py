@@ -17,13 +17,13 @@ from ...core.image import Image
 from ...weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ..protocol.channel import ClosedError
 from ..protocol.events import (
-    Answer,
     Crashed,
     Event,
     Failed,
     PredictionRequest,
     Preview,
     Progress,
+    Proposed,
     Ready,
     WorkerInfo,
     WorkerState,
@@ -39,7 +39,7 @@ from ..protocol.messages import (
     NoRoom,
     Received,
     Room,
-    SentProposal,
+    SentProposals,
     Stopped,
 )
 from ..protocol.pending import Glance, Pending
@@ -49,7 +49,7 @@ from .crashes import CRASHED, CRASHES_AGAIN, CrashLog
 from .packing import (
     check_voxels,
     image_wanted,
-    proposal_of,
+    proposals_of,
     sent_image,
     sent_request,
     voxels_wanted,
@@ -57,12 +57,12 @@ from .packing import (
 from .stock import Stock
 
 __all__ = [
-    "Answer",
     "Crashed",
     "Failed",
     "PredictionRequest",
     "Preview",
     "Progress",
+    "Proposed",
     "Ready",
     "WorkerClient",
     "WorkerInfo",
@@ -353,8 +353,8 @@ class WorkerClient:
             case Progress(number):
                 if self._is_pending(number):
                     self._events.append(message)
-            case SentProposal():
-                self._take_proposal(message, descriptor)
+            case SentProposals():
+                self._take_proposals(message, descriptor)
             case CannotPredict(number, trouble):
                 self._stopping.pop(number, None)
                 self._crashes.clear()
@@ -376,17 +376,17 @@ class WorkerClient:
             self._stock.room_refused(message.array, OutOfMemoryError(NOT_OPENED))
         self._link.send(Received(message.parcel))
 
-    def _take_proposal(self, message: SentProposal, descriptor: int | None) -> None:
+    def _take_proposals(self, message: SentProposals, descriptor: int | None) -> None:
         if message.final:
             self._stopping.pop(message.number, None)
             self._crashes.clear()
         try:
-            proposal = proposal_of(message, descriptor)
+            proposals = proposals_of(message, descriptor)
             if self._is_pending(message.number):
-                if proposal.geometry != self._pending.request.target:
+                if message.geometry != self._pending.request.target:
                     raise ClosedError("An answer came on another grid than was asked for.")
-                kind = Answer if message.final else Preview
-                self._events.append(kind(message.number, proposal))
+                kind = Proposed if message.final else Preview
+                self._events.append(kind(message.number, proposals))
                 self._pending = None if message.final else self._pending
         except (OSError, MemoryError):
             if self._is_pending(message.number) and message.final:

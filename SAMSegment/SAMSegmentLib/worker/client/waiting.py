@@ -7,7 +7,7 @@ import time
 from ...core.errors import Cancelled
 from ...core.progress import CancelFlag, ProgressCallback
 from ...core.proposal import Proposal, propose
-from ..protocol.events import Answer, Failed, PredictionRequest, Progress
+from ..protocol.events import Failed, PredictionRequest, Progress, Proposed
 from .client import InProcessClient
 from .process_client import WorkerClient
 
@@ -32,8 +32,8 @@ class WaitingClient:
         request: PredictionRequest,
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
-    ) -> Proposal:
-        """The answer to a request.
+    ) -> tuple[Proposal, ...]:
+        """What a request leads to: a proposal; of an automatic model, one for each structure.
 
         Raises:
             InputError: if prompts, image and model do not go together.
@@ -50,10 +50,10 @@ class WaitingClient:
                         raise event.error
                     if isinstance(event, Progress) and progress is not None:
                         progress(event.done, event.total, event.message)
-                    if isinstance(event, Answer):
+                    if isinstance(event, Proposed):
                         if progress is not None:
                             progress(1, 1, "Done")
-                        return event.proposal
+                        return event.proposals
                 if cancel is not None and cancel.is_set():
                     raise Cancelled("Cancelled. Nothing was changed.")
                 time.sleep(PAUSE_S)
@@ -78,7 +78,7 @@ class WaitingInProcess:
         request: PredictionRequest,
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
-    ) -> Proposal:
+    ) -> tuple[Proposal, ...]:
         """See WaitingClient.propose."""
         prediction = self._client.predict(
             request.model,

@@ -89,6 +89,7 @@ class PredictionRequest:
         voxels: masks that go with the prompts, on the image's grid.
         intensity_range: intensities shown to the model from black to white; None: chosen.
         alternative: 0 for the best mask, 1 for the next best, and so on.
+        structures: names of those that an automatic model is to find; all, if left out.
         facing: across the plane in which the user looks, a direction in the image's RAS.
     """
 
@@ -99,6 +100,7 @@ class PredictionRequest:
     voxels: VoxelPrompts | None = None
     intensity_range: tuple[float, float] | None = None
     alternative: int = 0
+    structures: tuple[str, ...] = ()
     facing: tuple[float, float, float] | None = None
 
 
@@ -132,18 +134,18 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What there is so far of a request's answer."""
+    """What there is so far of a request's proposals."""
 
     number: int
-    proposal: Proposal
+    proposals: tuple[Proposal, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """A request's answer."""
+class Proposed:
+    """What a request has led to: a proposal; of an automatic model, one for each structure."""
 
     number: int
-    proposal: Proposal
+    proposals: tuple[Proposal, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,4 +167,4 @@ class Crashed:
     message: str
 
 
-Event = Ready | Progress | Preview | Answer | Failed | Crashed
+Event = Ready | Progress | Preview | Proposed | Failed | Crashed

@@ -17,7 +17,7 @@ from .messages import (
     NoRoom,
     Received,
     Room,
-    SentProposal,
+    SentProposals,
     Stopped,
 )
 
@@ -31,7 +31,7 @@ PREDICTION_MESSAGES = MessageLists(
         Progress,
         Ready,
         Room,
-        SentProposal,
+        SentProposals,
         Stopped,
     ),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.answer import Label
 from ...core.geometry import Geometry
 from ...core.prompts import Prompts
 from ...weights.catalogue import ModelEntry
@@ -49,7 +50,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Received:
-    """A parcel (`Room` or `SentProposal`) has arrived, and its shared memory is open here."""
+    """A parcel (`Room` or `SentProposals`) has arrived, and its shared memory is open here."""
 
     parcel: int
 
@@ -93,6 +94,7 @@ class Ask:
     voxels: SentVoxels | None
     intensity_range: tuple[float, float] | None
     alternative: int
+    structures: tuple[str, ...]
     facing: tuple[float, float, float] | None
 
 
@@ -198,13 +200,29 @@ class CannotPrepare:
     trouble: Trouble
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SentProposal:
-    """A Proposal.
+    """A Proposal without its levels and its grid."""
+
+    shape: tuple[int, int, int]
+    start: tuple[int, int, int]
+    label: Label | None
+    cut: float
+    warnings: tuple[str, ...]
+    candidates: int
+
+    def __post_init__(self) -> None:
+        if self.candidates < 1:
+            raise ValueError("a proposal is one of fewer candidates than one")
+
+
+@dataclass(frozen=True, eq=False)
+class SentProposals:
+    """Proposals on one grid: an object, or several structures.
 
     Attributes:
-        final: whether it is the answer; else a look at what is there so far.
-        levels: the levels' bytes; None if they lie in shared memory.
+        final: whether they are the answer; else a look at what is there so far.
+        levels: the bytes of their levels, one after another; None if they lie in shared memory.
         ticket: of that memory.
     """
 
@@ -213,20 +231,22 @@ class SentProposal:
     parcel: int
     levels: bytes | None
     ticket: Ticket | None
-    shape: tuple[int, int, int]
-    start: tuple[int, int, int]
     geometry: Geometry
-    cut: float
-    warnings: tuple[str, ...]
-    alternatives: int
+    proposals: tuple[SentProposal, ...]
 
     def __post_init__(self) -> None:
-        stop = np.add(self.start, self.shape)
-        if min(*self.start, *self.shape) < 0 or (stop > self.geometry.shape).any():
-            raise ValueError("a proposal does not lie on its grid")
+        for proposal in self.proposals:
+            stop = np.add(proposal.start, proposal.shape)
+            if min(*proposal.start, *proposal.shape) < 0 or (stop > self.geometry.shape).any():
+                raise ValueError("a proposal does not lie on its grid")
+        if not self.proposals:
+            raise ValueError("there is no proposal")
         if (self.levels is None) == (self.ticket is None):
-            raise ValueError("a proposal is at one place")
-        if self.levels is not None and len(self.levels) != nbytes_of(self.shape, np.int8):
-            raise ValueError("a proposal has another size than its bytes")
-        if self.alternatives < 0:
-            raise ValueError("a proposal has fewer alternatives than none")
+            raise ValueError("proposals are at one place")
+        if self.levels is not None and len(self.levels) != self.nbytes:
+            raise ValueError("proposals have another size than their bytes")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all levels."""
+        return sum(nbytes_of(proposal.shape, np.int8) for proposal in self.proposals)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, logit
+from SAMSegmentLib.core.answer import logit
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT
 from SAMSegmentLib.core.proposal import LOWEST_THRESHOLD
 from SAMSegmentLib.models.sammed3d.cube_masks import CubeMask, blended, on_cube
 from SAMSegmentLib.models.sammed3d.cubes import CubeFrame

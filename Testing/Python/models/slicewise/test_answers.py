@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from SAMSegmentLib.core import answer as core_answer
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.patch import Patch
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.models.slicewise.answers import Answer
 
 WHOLE = (9, 10, 11)
@@ -68,7 +68,7 @@ def test_a_copy_is_a_copy(field):
 
 @given(fields())
 def test_as_a_prediction_it_lies_where_it_lies(field):
-    prediction = Prediction.of(field, Geometry(np.eye(4), WHOLE))
+    prediction = core_answer.Answer.of(field, Geometry(np.eye(4), WHOLE))
     assert np.array_equal(prediction.mask() > 0, whole(field) > 0)
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from SAMSegmentLib.core import answer as core_answer
 from SAMSegmentLib.core.patch import Patch
-from SAMSegmentLib.core.prediction import Prediction
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Roi
 from SAMSegmentLib.models.local_correction import certain
@@ -41,7 +41,7 @@ def refine(content, objects, geometry=GEOMETRY, limits=None, fit=None):
     truth = np.any(objects, axis=0)
     stacks = stacks_of(image_of(truth, geometry), GREY, PICTURE_SIZE, limits)
     answer = refined(patch_of(content), stacks, KnowingNetwork(objects), Watch(), None, fit)
-    return Prediction.of(answer.mask, geometry).mask().astype(bool), answer
+    return core_answer.Answer.of(answer.mask, geometry).mask().astype(bool), answer
 
 
 @given(st.floats(0.001, 0.999), st.integers(0, 2**32 - 1))
@@ -50,7 +50,7 @@ def test_content_as_it_is_is_the_same_at_any_threshold(threshold, seed):
     answer = Answer(certain(Patch(mask, (2, 3, 4))), ())
     geometry = grid((9, 9, 12))
     expected = Patch(mask, (2, 3, 4)).on_box((0, 0, 0), geometry.shape)
-    assert np.array_equal(Prediction.of(answer.mask, geometry).mask(threshold), expected)
+    assert np.array_equal(core_answer.Answer.of(answer.mask, geometry).mask(threshold), expected)
 
 
 def coarse(mask):
@@ -114,7 +114,7 @@ def test_an_roi_and_other_segments_limit_what_comes_out():
     )
     allowed = roi.contains_voxels(GEOMETRY) & ~taken
     for field in (answer.mask, *answer.alternatives):
-        assert not (Prediction.of(field, GEOMETRY).mask().astype(bool) & ~allowed).any()
+        assert not (core_answer.Answer.of(field, GEOMETRY).mask().astype(bool) & ~allowed).any()
     assert dice(mask, BALL & allowed) > 0.9
 
 
@@ -129,7 +129,7 @@ def test_a_line_tells_which_of_two_objects_the_content_means():
 
         mask, answer = refine(content, [BALL, small], fit=fit)
         fields = (answer.mask, *answer.alternatives)
-        masks = [Prediction.of(field, GEOMETRY).mask() for field in fields]
+        masks = [core_answer.Answer.of(field, GEOMETRY).mask() for field in fields]
         assert dice(mask, truth) == max(dice(other, truth) for other in masks)
 
 
@@ -178,6 +178,6 @@ def test_a_click_corrects_content_with_what_the_network_sees_there():
         Answer(certain(content), ()), content, voxel, both, KnowingNetwork([BALL, lump])
     )
     after = corrected(image, answer, Point(ras, False), [], lambda ras: None, Watch())
-    mask = Prediction.of(after.mask, GEOMETRY).mask().astype(bool)
+    mask = core_answer.Answer.of(after.mask, GEOMETRY).mask().astype(bool)
     assert dice(mask, BALL & ~lump) > 0.97
     assert not (mask & ~(BALL | lump)).any()

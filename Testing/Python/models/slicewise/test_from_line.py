@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Roi
 from SAMSegmentLib.models.regions import voxel_of
@@ -57,7 +57,7 @@ def measured(line, objects, geometry, roi=None):
         judged.sort(key=lambda mask: -mask.quality)
         offers.append([Section(stack.orientation, (row, column), mask) for mask in judged])
     answer = at_line(stacks[0].image, stacks, offers, fit, KnowingNetwork(objects), Watch())
-    return Prediction.of(answer.mask, geometry).mask().astype(bool), answer
+    return Answer.of(answer.mask, geometry).mask().astype(bool), answer
 
 
 @settings(max_examples=examples(10))
@@ -92,7 +92,7 @@ def test_with_an_roi_no_mask_leaves_it():
     inside = roi.contains_voxels(GEOMETRY)
     assert dice(mask, truth & inside) > 0.9
     for field in (answer.mask, *answer.alternatives):
-        assert not (Prediction.of(field, GEOMETRY).mask().astype(bool) & ~inside).any()
+        assert not (Answer.of(field, GEOMETRY).mask().astype(bool) & ~inside).any()
 
 
 def test_where_the_network_sees_nothing_the_lines_middle_is_in_the_mask_all_the_same():

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from SAMSegmentLib.core import answer as core_answer
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.orientation import all_planes
-from SAMSegmentLib.core.patch import Patch, bounding_box
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch, bounding_box
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Roi
 from SAMSegmentLib.models.slicewise.answers import Answer
@@ -143,7 +143,7 @@ def found_in_roi(objects, roi, occupied, geometry=GEOMETRY):
     truth = np.any(objects, axis=0)
     limits = Limits(None if occupied is None else patch_of(occupied))
     answer = in_roi(stacks_with(truth, geometry, limits), roi, KnowingNetwork(objects), Watch())
-    return Prediction.of(answer.mask, geometry).mask().astype(bool), answer
+    return core_answer.Answer.of(answer.mask, geometry).mask().astype(bool), answer
 
 
 def test_an_object_is_found_beside_the_neighbour_that_fills_its_roi():
@@ -153,7 +153,7 @@ def test_an_object_is_found_beside_the_neighbour_that_fills_its_roi():
     after, answer = found_in_roi([LARGE, LESION], roi, LARGE)
     assert dice(after, LESION) > 0.9
     for field in (answer.mask, *answer.alternatives):
-        assert not (Prediction.of(field, GEOMETRY).mask() & LARGE).any()
+        assert not (core_answer.Answer.of(field, GEOMETRY).mask() & LARGE).any()
 
 
 @settings(max_examples=examples(10))
@@ -169,7 +169,7 @@ def test_no_mask_holds_an_occupied_voxel_in_any_volume(geometry, seed):
     mask, answer = found_in_roi([truth], roi_round(truth, geometry), occupied, geometry)
     assert not (mask & occupied).any()
     assert not any(
-        (Prediction.of(f, geometry).mask() & occupied).any() for f in answer.alternatives
+        (core_answer.Answer.of(f, geometry).mask() & occupied).any() for f in answer.alternatives
     )
     if np.count_nonzero(truth & ~occupied) > 0.6 * np.count_nonzero(truth):
         # A rim of half a voxel weighs much on objects of eight voxels of which a third is taken.
@@ -187,7 +187,7 @@ def clicked(ras, objects, occupied):
 def test_what_is_followed_from_a_click_stops_where_others_begin():
     everything = LARGE | LESION
     answer = clicked((74, 44, 30), [everything, LESION], LARGE)
-    mask = Prediction.of(answer.mask, GEOMETRY).mask().astype(bool)
+    mask = core_answer.Answer.of(answer.mask, GEOMETRY).mask().astype(bool)
     assert not (mask & LARGE).any()
     assert dice(mask, LESION) > 0.85
 
@@ -203,7 +203,7 @@ def test_a_correction_takes_nothing_from_others():
     after = corrected(
         stacks[0].image, answer, Point((64, 44, 30)), [], lambda ras: None, Watch()
     ).without(patch_of(LARGE))
-    mask = Prediction.of(after.mask, GEOMETRY).mask().astype(bool)
+    mask = core_answer.Answer.of(after.mask, GEOMETRY).mask().astype(bool)
     assert not (mask & LARGE).any()
     assert dice(mask, LESION) > dice(small, LESION) + 0.1
 

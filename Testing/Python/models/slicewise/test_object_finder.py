@@ -5,10 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import Cancelled, InputError
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, Prediction
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Roi
 from SAMSegmentLib.models.slicewise.object_finder import (
@@ -38,7 +39,7 @@ def found_in(roi, objects, geometry, watch=None):
     """The mask (k, j, i) that an ROI gives, and the answer."""
     stacks = stacks_around(np.any(objects, axis=0), geometry)
     answer = in_roi(stacks, roi, KnowingNetwork(objects), watch or Watch())
-    return Prediction.of(answer.mask, geometry).mask().astype(bool), answer
+    return Answer.of(answer.mask, geometry).mask().astype(bool), answer
 
 
 def clicked(ras, objects, geometry):
@@ -47,7 +48,7 @@ def clicked(ras, objects, geometry):
     stacks, network = stacks_around(truth, geometry), KnowingNetwork(objects)
     offers = offers_of(objects, stacks, ras)
     answer = at_click(stacks[0].image, stacks, offers, np.array(ras), network, Watch())
-    return Prediction.of(answer.mask, geometry).mask().astype(bool), answer
+    return Answer.of(answer.mask, geometry).mask().astype(bool), answer
 
 
 @settings(max_examples=examples(20))
@@ -80,7 +81,7 @@ def test_nothing_leaves_an_roi_however_it_is_turned(geometry, axes, shares):
     mask, answer = found_in(roi, [truth], geometry)
     assert not (mask & ~roi.contains_voxels(geometry)).any()
     for field in (answer.mask, *answer.alternatives):
-        there = Prediction.of(field, geometry)
+        there = Answer.of(field, geometry)
         outside = ~roi.contains_voxels(there.box_geometry)
         assert (field.values[outside] == BACKGROUND_LOGIT).all()
 
@@ -181,7 +182,7 @@ def test_the_region_grows_along_an_object_of_which_the_click_shows_only_a_sectio
         for stack, offers in zip(stacks, offers_of([truth], stacks, click), strict=True)
     ]
     answer = at_click(stacks[0].image, stacks, across_only, click, network, Watch())
-    mask = Prediction.of(answer.mask, geometry).mask()
+    mask = Answer.of(answer.mask, geometry).mask()
     assert dice(mask, truth) > 0.95 > dice(truth & ball(geometry, click, 40), truth)
 
 
@@ -209,7 +210,7 @@ def bent_correction(click, positive, earlier=(), objects=None, roi=None, radii=(
         lambda ras: clicked(ras, [one, other], geometry)[1],
         Watch(),
     )
-    masks = [Prediction.of(a.mask, geometry).mask().astype(bool) for a in (answer, after)]
+    masks = [Answer.of(a.mask, geometry).mask().astype(bool) for a in (answer, after)]
     return one, other, *masks, geometry
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core.prediction import Prediction
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.models.slicewise.object_finder import at_click, in_roi
@@ -72,7 +72,7 @@ def test_whether_somebody_looks_or_not_the_answer_is_the_same(answer_of):
 @pytest.mark.parametrize("answer_of", [roi_answer, click_answer])
 def test_what_is_shown_grows_to_the_answer(answer_of):
     looker = Looker()
-    answer = Prediction.of(answer_of(looker).mask, GEOMETRY).mask()
+    answer = Answer.of(answer_of(looker).mask, GEOMETRY).mask()
     fits = [dice(mask, answer) for mask in looker.masks]
     assert fits[0] < 0.6 and fits[-1] > 0.95
     assert all(later > earlier - 0.1 for earlier, later in pairwise(fits))
@@ -160,4 +160,4 @@ def test_middle_of_nowhere_is_no_reason_to_fail():
     answer = click_answer(
         looker, nothing, geometry, middle_of(geometry), offers=[[] for _ in range(3)]
     )
-    assert Prediction.of(answer.mask, geometry).mask().any()
+    assert Answer.of(answer.mask, geometry).mask().any()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.special import expit
 
-from SAMSegmentLib.core.prediction import BACKGROUND_LOGIT, logit
+from SAMSegmentLib.core.answer import logit
+from SAMSegmentLib.core.patch import BACKGROUND_LOGIT
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.core.proposal import LOWEST_THRESHOLD
 from TestSupport.properties import examples

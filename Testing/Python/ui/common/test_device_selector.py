@@ -2,7 +2,7 @@
 
 import pytest
 
-from SAMSegmentLib.worker.protocol.events import Answer, DeviceInfo, Ready, WorkerInfo
+from SAMSegmentLib.worker.protocol.events import DeviceInfo, Proposed, Ready, WorkerInfo
 
 from ..conftest import BALL, PATIENCE_S
 
@@ -251,7 +251,7 @@ class TestInTheEffect:
         panel.refresh()
         assert "processor, PyTorch" in panel.ui.workerLabel.text
         assert "too little free memory" in panel.ui.workerLabel.text
-        assert Answer not in events  # it is nobody's else
+        assert Proposed not in events  # it is nobody's else
 
         assert user.propose((BALL[0] + 3, BALL[1], BALL[2])).sum() > 50
         assert user.status == "Mask 1 of 2. Correct with more points, or Apply."

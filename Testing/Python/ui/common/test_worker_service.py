@@ -6,7 +6,7 @@ from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.worker.protocol.events import Answer, Failed, PredictionRequest, Progress
+from SAMSegmentLib.worker.protocol.events import Failed, PredictionRequest, Progress, Proposed
 from TestSupport.quick_engine import SLOW
 
 from ..conftest import BALL, GRID, PATIENCE_S, voxels
@@ -39,9 +39,9 @@ def request(modality="CT"):
 
 def test_who_asks_is_answered(application, service, panel):
     number = service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
-    assert panel.heard(Answer)[0].number == number
-    assert panel.heard(Answer)[0].proposal.patch() is not None
+    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
+    assert panel.heard(Proposed)[0].number == number
+    assert panel.heard(Proposed)[0].proposals[0].patch() is not None
 
 
 def test_another_panels_request_ends_the_first_one(application, service, panel):
@@ -50,8 +50,8 @@ def test_another_panels_request_ends_the_first_one(application, service, panel):
     other = Panel()
     service.request(other, request())
     assert isinstance(panel.heard(Failed)[0].error, Cancelled)
-    assert application.wait(lambda: other.heard(Answer), PATIENCE_S)
-    assert not panel.heard(Answer)
+    assert application.wait(lambda: other.heard(Proposed), PATIENCE_S)
+    assert not panel.heard(Proposed)
 
 
 def test_after_a_cancel_nothing_is_heard(application, service, panel):
@@ -69,7 +69,7 @@ def test_one_panels_cancel_does_not_disturb_the_other(application, service, pane
     service.request(panel, request())
     service.cancel(other)
     service.release(other)
-    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
 
 
 def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
@@ -82,7 +82,7 @@ def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
     service.request(Broken(), request())
     assert application.wait(lambda: "broken panel" in caplog.text, PATIENCE_S)
     service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
 
 
 def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, panel):
@@ -92,7 +92,7 @@ def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, pa
     asked = request()
     watched = weakref.ref(asked.image)
     service.request(panel, asked)
-    assert application.wait(lambda: panel.heard(Answer), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
     del asked
     service.release(panel)
     gc.collect()

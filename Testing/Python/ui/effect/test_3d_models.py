@@ -80,7 +80,7 @@ def test_effect_console_and_shell_give_one_mask(application, logic, model, tmp_p
         assert application.wait(lambda: requester.is_busy, PATIENCE_S)
         assert application.wait(lambda: not requester.is_busy, PATIENCE_S)
         assert requester.shown is not None, requester.status
-        return requester.shown.proposal.levels
+        return requester.shown.proposal.levels.values
 
     ui.roiSelector.setCurrentNode(roi)
     of_roi = answered()

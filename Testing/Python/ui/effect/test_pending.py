@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slicer
 
-from SAMSegmentLib.worker.protocol.events import Answer
+from SAMSegmentLib.worker.protocol.events import Proposed
 from SlicerHost.scene_builder import affine
 from TestSupport.phantoms import ball, dice
 
@@ -86,7 +86,7 @@ class Post:
         self.requester.on_worker_event = self.letters.append
 
     def wait_for_answer(self):
-        self.user.wait(lambda: any(type(letter) is Answer for letter in self.letters))
+        self.user.wait(lambda: any(type(letter) is Proposed for letter in self.letters))
 
     def deliver(self) -> None:
         self.requester.on_worker_event = self._deliver

@@ -12,7 +12,7 @@ from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.worker.child import probe as probing
 from SAMSegmentLib.worker.child import server
-from SAMSegmentLib.worker.client.process_client import Answer, Progress, Ready, WorkerState
+from SAMSegmentLib.worker.client.process_client import Progress, Proposed, Ready, WorkerState
 from TestSupport import fake_card
 from TestSupport.catalogue_models import model_run_by
 from TestSupport.quick_engine import SLOW
@@ -219,8 +219,8 @@ class TestInAProcessOfItsOwn:
         assert [one.name for one in before.devices] == ["cuda:0", "cpu"]
 
         number = pump.ask()
-        proposal = pump.until(Answer, number).proposal
-        assert proposal.levels.max() > 0
+        proposal = pump.until(Proposed, number).proposals[0]
+        assert proposal.levels.values.max() > 0
         assert proposal.warnings[0].startswith(TOO_SMALL)
         (told,) = (event.info for event in pump.seen if isinstance(event, Ready))
         assert (told.device, told.device_name, told.pid) == ("cpu", "", before.pid)
@@ -243,4 +243,4 @@ class TestInAProcessOfItsOwn:
         pump.ask(SLOW)
         assert pump.until(Ready).info.device == "cpu"
         second = pump.ask()
-        assert pump.until(Answer, second).proposal.warnings[0].startswith(TOO_SMALL)
+        assert pump.until(Proposed, second).proposals[0].warnings[0].startswith(TOO_SMALL)

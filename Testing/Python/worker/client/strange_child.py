@@ -20,11 +20,12 @@ class Evil:
         return os.system, (f"echo {MARK} > {sys.argv[2]}",)
 
 
+NOTHING = [[0, 0, 0], [0, 0, 0], None, 0, [], 1]
 SAYINGS = {
     "a pickle": pickle.dumps(Evil()),
     "another class": b'["ModelEntry", []]',
     "a string where an array should be": json.dumps(
-        ["SentProposal", [1, True, 1, "", None, [0, 0, 0], [0, 0, 0], ["x", [1, 1, 1]], 0, [], 0]]
+        ["SentProposals", [1, True, 1, "", None, ["x", [1, 1, 1]], [NOTHING]]]
     ).encode(),
 }
 

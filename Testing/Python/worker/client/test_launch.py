@@ -237,7 +237,7 @@ class TestAWorkingFolderThatWasDeleted:
         assert place.read_text() == launch.ENTRY.anchor
 
     def test_does_not_keep_the_worker_from_answering(self, gone, new_pump):
-        assert new_pump().ready().answer().levels.any()
+        assert new_pump().ready().answer().levels.values.any()
 
     def test_is_said_to_whoever_names_files_from_there(self, gone):
         done = subprocess.run(
@@ -271,7 +271,7 @@ class TestNoFolderForTemporaryFiles:
     @pytest.mark.skipif(sys.platform != "linux", reason="needs sockets without a folder")
     def test_does_not_keep_the_worker_from_answering(self, new_pump, monkeypatch):
         without_temporary_folders(monkeypatch)
-        assert new_pump().ready().answer().levels.any()
+        assert new_pump().ready().answer().levels.values.any()
 
     @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Windows needs none")
     def test_is_told_in_one_sentence_where_one_is_needed(self, monkeypatch):

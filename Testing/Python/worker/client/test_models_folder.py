@@ -9,7 +9,7 @@ import pytest
 from SAMSegmentLib.core.errors import WeightsError
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.worker.protocol.events import Answer, Failed, PredictionRequest, Ready
+from SAMSegmentLib.worker.protocol.events import Failed, PredictionRequest, Proposed, Ready
 
 from ..conftest import BALL, GEOMETRY
 
@@ -37,8 +37,8 @@ def test_a_variable_that_names_the_folder_reaches_the_child(pump, model):
     assert isinstance(failed, WeightsError) and "not installed" in str(failed)
     model.path.parent.mkdir()
     model.path.write_bytes(WEIGHTS)
-    answer = pump.until(Answer, ask(pump, model))
-    assert np.any(answer.proposal.levels)
+    answer = pump.until(Proposed, ask(pump, model))
+    assert np.any(answer.proposals[0].levels.values)
 
 
 def test_a_load_that_fails_is_kept_for_diagnostics_and_told_by_no_event(pump, model):

@@ -17,11 +17,11 @@ from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
 from SAMSegmentLib.worker.client.process_client import (
-    Answer,
     Failed,
     PredictionRequest,
     Preview,
     Progress,
+    Proposed,
     Ready,
     WorkerState,
 )
@@ -52,45 +52,45 @@ class TestAnAnswer:
     def test_is_the_one_that_would_be_given_in_this_process(self, shared_pump):
         image = shared_pump.image()
         proposal = shared_pump.answer(image)
-        expected = propose(prediction_of(image), image.geometry)
-        np.testing.assert_array_equal(proposal.levels, expected.levels)
-        assert proposal.start == expected.start
+        (expected,) = propose(prediction_of(image), image.geometry)
+        np.testing.assert_array_equal(proposal.levels.values, expected.levels.values)
+        assert proposal.levels.start == expected.levels.start
         assert proposal.geometry == image.geometry
-        assert (proposal.cut, proposal.alternatives) == (expected.cut, 1)
+        assert (proposal.cut, proposal.candidates) == (expected.cut, 2)
 
     def test_lies_on_the_grid_that_was_asked_for(self, shared_pump):
         image = shared_pump.image()
         target = oblique(image.geometry)
         proposal = shared_pump.answer(image, target=target)
-        expected = propose(prediction_of(image), target)
-        np.testing.assert_array_equal(proposal.levels, expected.levels)
-        assert (proposal.start, proposal.geometry) == (expected.start, target)
+        (expected,) = propose(prediction_of(image), target)
+        np.testing.assert_array_equal(proposal.levels.values, expected.levels.values)
+        assert (proposal.levels.start, proposal.geometry) == (expected.levels.start, target)
         assert proposal.cut == expected.cut
 
     def test_may_be_empty(self, shared_pump):
         image = shared_pump.image()
         far = Geometry(np.diag([1.0, 1, 1, 1]) + np.eye(4, k=3) * 1e4, (4, 4, 4))
         proposal = shared_pump.answer(image, target=far)
-        assert proposal.levels.shape == (0, 0, 0)
+        assert proposal.levels.values.shape == (0, 0, 0)
         assert proposal.patch() is None
         assert proposal.cut == 1
 
     def test_stays_what_it_was_when_the_worker_is_gone(self, pump):
         voxels = np.tile(pump.image().voxels, (1, 1, 1))
         proposal = pump.answer(pump.image(voxels=voxels))
-        before = proposal.levels.copy()
-        part = proposal.levels[2:, 3:]
+        before = proposal.levels.values.copy()
+        part = proposal.levels.values[2:, 3:]
         pump.client.close()
-        np.testing.assert_array_equal(proposal.levels, before)
-        proposal.levels[0] = 7
+        np.testing.assert_array_equal(proposal.levels.values, before)
+        proposal.levels.values[0] = 7
         del proposal
         np.testing.assert_array_equal(part, before[2:, 3:])
 
     def test_of_an_alternative_can_be_asked_for(self, shared_pump):
         image = shared_pump.image()
-        expected = propose(prediction_of(image).alternatives[0], image.geometry)
+        (expected,) = propose(prediction_of(image).alternatives[0], image.geometry)
         proposal = shared_pump.answer(image, alternative=1)
-        np.testing.assert_array_equal(proposal.levels, expected.levels)
+        np.testing.assert_array_equal(proposal.levels.values, expected.levels.values)
         assert proposal.box_mask().sum() < shared_pump.answer(image).box_mask().sum()
         number = shared_pump.ask(alternative=2)
         failed = shared_pump.until(Failed, number)
@@ -113,7 +113,7 @@ class TestAnAnswer:
 
     def test_comes_with_progress_and_looks_at_what_is_there_so_far(self, shared_pump):
         number = shared_pump.ask("previewing")
-        shared_pump.until(Answer, number)
+        shared_pump.until(Proposed, number)
         progress = [e for e in shared_pump.seen if isinstance(e, Progress)]
         assert {e.number for e in progress} == {number}
         assert all(0 <= e.done <= e.total for e in progress)
@@ -121,10 +121,10 @@ class TestAnAnswer:
         previews = [e for e in shared_pump.seen if isinstance(e, Preview)]
         assert previews and len(previews) < 30
         assert previews[0].number == number
-        assert 0 < np.count_nonzero(previews[0].proposal.box_mask()) < 8 * 64 * 64
+        assert 0 < np.count_nonzero(previews[0].proposals[0].box_mask()) < 8 * 64 * 64
 
     def test_of_another_alternative_has_no_previews(self, shared_pump):
-        shared_pump.until(Answer, shared_pump.ask("previewing", alternative=1))
+        shared_pump.until(Proposed, shared_pump.ask("previewing", alternative=1))
         assert not any(isinstance(e, Preview) for e in shared_pump.seen)
 
 
@@ -155,7 +155,7 @@ class TestStarting:
     def test_a_request_starts_what_is_off_and_is_answered_when_it_is_ready(self, pump):
         number = pump.ask()
         assert pump.client.state is WorkerState.STARTING
-        pump.until(Answer, number)
+        pump.until(Proposed, number)
         assert pump.seen[0] == Progress(number, 0, 100, "Starting the model")
         assert any(isinstance(event, Ready) for event in pump.seen)
 
@@ -203,14 +203,14 @@ class TestTheNewestRequestWins:
         shared_pump.begun(shared_pump.ask("slow"))
         pid = shared_pump.client.info.pid
         second = shared_pump.ask()
-        shared_pump.until(Answer, second)
+        shared_pump.until(Proposed, second)
         assert {e.number for e in shared_pump.seen} == {second}
         assert shared_pump.client.info.pid == pid
 
     def test_also_of_many_at_once(self, shared_pump):
         numbers = [shared_pump.ask(kind) for kind in ("slow", None, "failing", "slow", None)]
         assert numbers == sorted(set(numbers))
-        shared_pump.until(Answer, numbers[-1])
+        shared_pump.until(Proposed, numbers[-1])
         assert {e.number for e in shared_pump.seen} == {numbers[-1]}
 
     def test_events_that_nobody_fetched_are_forgotten(self, new_pump):
@@ -277,7 +277,7 @@ class TestCancelling:
         pump.client.poll()
         assert pump.client.info.pid == pid
         pump.later = 6
-        pump.until(Answer, number)
+        pump.until(Proposed, number)
         assert pump.client.info.pid != pid
 
 
@@ -308,7 +308,7 @@ class TestErrors:
         number = shared_pump.ask(image)
         with pytest.raises(InputError):
             shared_pump.client.ask(PredictionRequest(MODEL, image, NOWHERE, image.geometry))
-        shared_pump.until(Answer, number)
+        shared_pump.until(Proposed, number)
 
     @pytest.mark.parametrize("value", [np.nan, 5.0])
     def test_voxels_without_content_are_found_by_the_process(self, shared_pump, value):

@@ -8,7 +8,7 @@ from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.worker.client.client import InProcessClient
-from SAMSegmentLib.worker.client.process_client import Answer, PredictionRequest, Progress
+from SAMSegmentLib.worker.client.process_client import PredictionRequest, Progress, Proposed
 from TestSupport.phantoms import ct_with_ball, dice, grid
 
 MODEL = model_entry("litemedsam")
@@ -36,13 +36,15 @@ def ask(pump, prompts, target=IMAGE.geometry):
 
 
 def test_the_answer_is_the_same_as_in_this_process_voxel_by_voxel(pump, expected):
-    proposal = pump.until(Answer, ask(pump, ROI)).proposal
-    np.testing.assert_array_equal(proposal.levels, propose(expected, IMAGE.geometry).levels)
-    assert proposal.start == propose(expected, IMAGE.geometry).start
+    proposal = pump.until(Proposed, ask(pump, ROI)).proposals[0]
+    np.testing.assert_array_equal(
+        proposal.levels.values, propose(expected, IMAGE.geometry)[0].levels.values
+    )
+    assert proposal.levels.start == propose(expected, IMAGE.geometry)[0].levels.start
 
     finer = Geometry(IMAGE.geometry.ijk_to_ras @ np.diag([0.7, 0.8, 0.5, 1]), (16, 80, 90))
-    proposal = pump.until(Answer, ask(pump, ROI, finer)).proposal
-    np.testing.assert_array_equal(proposal.levels, propose(expected, finer).levels)
+    proposal = pump.until(Proposed, ask(pump, ROI, finer)).proposals[0]
+    np.testing.assert_array_equal(proposal.levels.values, propose(expected, finer)[0].levels.values)
 
 
 def test_a_click_can_be_looked_ahead_cancelled_and_asked_again(pump):
@@ -54,7 +56,7 @@ def test_a_click_can_be_looked_ahead_cancelled_and_asked_again(pump):
         pass
     pump.client.cancel()
     assert pump.stopped() == []
-    proposal = pump.until(Answer, ask(pump, CLICK)).proposal
+    proposal = pump.until(Proposed, ask(pump, CLICK)).proposals[0]
     assert pump.client.info.pid == pid
     mask = np.zeros(IMAGE.voxels.shape, dtype=bool)
     patch = proposal.patch()

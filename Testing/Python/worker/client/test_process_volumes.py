@@ -10,7 +10,7 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
-from SAMSegmentLib.worker.client.process_client import Answer
+from SAMSegmentLib.worker.client.process_client import Proposed
 from SAMSegmentLib.worker.client.stock import MOST_VOLUMES, Stock, Wanted
 from SAMSegmentLib.worker.protocol.messages import Drop, MakeRoom
 from SAMSegmentLib.worker.protocol.shared_array import CHUNK_BYTES
@@ -46,7 +46,7 @@ class TestOnTheirWay:
         shares = [event.done / event.total for event in handed]
         assert shares == sorted(set(shares)) and shares[0] == 0 and shares[-1] > 0.9
         assert [e.message for e in events[len(handed) :]] in ([], ["Preparing the model"])
-        told = json.loads(pump.until(Answer, number).proposal.warnings[0])
+        told = json.loads(pump.until(Proposed, number).proposals[0].warnings[0])
         assert told["sum"] == image.voxels.sum(dtype=np.int64)
 
     @pytest.mark.parametrize("dtype", ["<i2", ">i2", "u1", "?", "<f4", ">f8", "<i8", "<f2"])
