@@ -41,7 +41,7 @@ def __dir__() -> list[str]:
 class SAMSegment(ScriptedLoadableModule):
     """What Slicer knows of the module before anybody opens it."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: object):
         super().__init__(parent)
         parent.title = _("SAM Segment")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]

@@ -25,7 +25,7 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
     the model is shared.
     """
 
-    def __init__(self, scriptedEffect):
+    def __init__(self, scriptedEffect: slicer.qSlicerSegmentEditorScriptedEffect):
         scriptedEffect.name = NAME  # never translated: it names the effect and its parameters
         scriptedEffect.title = _("SAM Segment")
         scriptedEffect.perSegment = True
@@ -90,7 +90,9 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         self._session = session
         self.scriptedEffect.addOptionsWidget(self._panel.widget)
 
-    def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
+    def processInteractionEvents(
+        self, callerInteractor: vtk.vtkRenderWindowInteractor, eventId: int, viewWidget: qt.QWidget
+    ):
         if eventId == vtk.vtkCommand.MouseMoveEvent and self._session is not None:
             position = _position_in_slice(callerInteractor, viewWidget)
             if position is not None:
@@ -124,7 +126,7 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
         if self._session is not None:
             self._session.refresh()
 
-    def interactionNodeModified(self, interactionNode):
+    def interactionNodeModified(self, interactionNode: slicer.vtkMRMLInteractionNode):
         # Defined, so that placing prompts does not end the effect.
         if self._session is not None:
             self._session.interaction_mode_changed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 
 import SimpleITK as sitk
 
@@ -87,7 +88,12 @@ class Segmenter:
         """The prompts as they stand."""
         return self._history.prompts
 
-    def set_roi(self, center, size, axes=None) -> None:
+    def set_roi(
+        self,
+        center: Sequence[float],
+        size: Sequence[float],
+        axes: Sequence[Sequence[float]] | None = None,
+    ) -> None:
         """Sets the ROI around the object, in place of an earlier one.
 
         Args:
@@ -100,7 +106,7 @@ class Segmenter:
         check_prompts_in_volume(Prompts(roi=roi), self._image.geometry)
         self._history.set_roi(roi)
 
-    def add_point(self, ras, positive: bool = True) -> None:
+    def add_point(self, ras: Sequence[float], positive: bool = True) -> None:
         """Adds a point on the object, or with `positive=False` beside it; (R, A, S) in mm."""
         point = Point(ras, positive)
         check_prompts_in_volume(Prompts(points=(point,)), self._image.geometry)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +30,9 @@ from .worker.client.model_jobs import install_order, run_job
 from .worker.client.waiting import WaitingClient, WaitingInProcess
 from .worker.protocol.events import PredictionRequest
 from .worker.protocol.model_messages import ModelDone, ModelOrder, VerifyModel
+
+if TYPE_CHECKING:
+    import slicer
 
 
 class SAMSegmentLogic:
@@ -65,16 +70,16 @@ class SAMSegmentLogic:
     @out_of_memory_as_error()
     def segment(
         self,
-        volumeNode,
-        segmentationNode,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
         segmentId: str | None = None,
-        roi=None,
-        positivePoints=None,
-        negativePoints=None,
+        roi: slicer.vtkMRMLMarkupsROINode | None = None,
+        positivePoints: slicer.vtkMRMLMarkupsFiducialNode | Iterable[Sequence[float]] | None = None,
+        negativePoints: slicer.vtkMRMLMarkupsFiducialNode | Iterable[Sequence[float]] | None = None,
         model: str = DEFAULT_MODEL,
         name: str | None = None,
         terminology: str | None = None,
-        segmentEditorNode=None,
+        segmentEditorNode: slicer.vtkMRMLSegmentEditorNode | None = None,
         intensityRange: tuple[float, float] | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
@@ -160,7 +165,7 @@ class SAMSegmentLogic:
             logging.warning("SAMSegment: %s", warning)
         return result.segment_id
 
-    def undo(self, segmentationNode=None) -> str:
+    def undo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
         """Takes the last `segment` back (of a segmentation, if given); the ID of its segment.
 
         Raises:
@@ -169,7 +174,7 @@ class SAMSegmentLogic:
         """
         return self._writer.undo(segmentationNode)
 
-    def redo(self, segmentationNode=None) -> str:
+    def redo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
         """Does again what `undo` took back; the ID of its segment. Raises as `undo`."""
         return self._writer.redo(segmentationNode)
 

@@ -33,7 +33,7 @@ from .console import hushed_libraries, mention, print_result, remark
 DEFAULT_PROTOCOLS = (ROI_THEN_CLICKS, CLICKS_ALONE)
 
 
-def add_evaluate(commands) -> None:
+def add_evaluate(commands: argparse._SubParsersAction) -> None:
     """Adds the command to argparse's subparsers."""
     command = commands.add_parser(
         "evaluate",

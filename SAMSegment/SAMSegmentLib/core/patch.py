@@ -98,7 +98,7 @@ def bounding_box(mask: np.ndarray) -> Box | None:
     return tuple(box)
 
 
-def values_at(array: np.ndarray, index: np.ndarray, outside) -> np.ndarray:
+def values_at(array: np.ndarray, index: np.ndarray, outside: float) -> np.ndarray:
     """(N,) values of an array at indices (N, 3), which may lie outside of it."""
     within = ((index >= 0) & (index < array.shape)).all(-1)
     values = np.full(len(index), outside, dtype=array.dtype)
@@ -106,6 +106,6 @@ def values_at(array: np.ndarray, index: np.ndarray, outside) -> np.ndarray:
     return values
 
 
-def slices(start, stop, origin) -> Box:
+def slices(start: Sequence[int], stop: Sequence[int], origin: Sequence[int]) -> Box:
     """The box from `start` to `stop` in an array that begins at `origin`."""
     return tuple(slice(a - o, b - o) for a, b, o in zip(start, stop, origin, strict=True))

@@ -12,7 +12,7 @@ class Connections:
     def __init__(self) -> None:
         self._made: list[tuple[object, Callable]] = []
 
-    def connect(self, signal, slot: Callable) -> None:
+    def connect(self, signal: object, slot: Callable) -> None:
         signal.connect(slot)
         self._made.append((signal, slot))
 

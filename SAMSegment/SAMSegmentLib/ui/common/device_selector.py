@@ -37,7 +37,7 @@ class DeviceSelector:
         choose: called with the name of a device that the user chooses, or "auto".
     """
 
-    def __init__(self, combo, choose: Callable[[str], None]) -> None:
+    def __init__(self, combo: qt.QComboBox, choose: Callable[[str], None]) -> None:
         self._combo = combo
         self._choose = choose
         self._connections = Connections()

@@ -14,7 +14,7 @@ COLORS = {
 }
 
 
-def show_status(label, text: str, kind: str) -> None:
+def show_status(label: qt.QLabel, text: str, kind: str) -> None:
     """Writes a line into a QLabel, in the colour of its kind."""
     colors = COLORS.get(kind)
     # Slicer's theme may have changed since the last line.

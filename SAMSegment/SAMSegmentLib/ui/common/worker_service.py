@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import qt
 
@@ -16,6 +16,9 @@ from ...worker.protocol.events import Failed, PredictionRequest, Proposed, Ready
 from . import device_settings
 from .connections import Connections
 from .delay import Delay
+
+if TYPE_CHECKING:
+    from ...core.image import Image
 
 BUSY_INTERVAL_MS = 15
 # A poll may copy voxels for so long; during a request, for that share of the time since the one
@@ -32,7 +35,7 @@ IDLE_STOP_MS = 10 * 60 * 1000
 class Listener(Protocol):
     """Uses the worker."""
 
-    def on_worker_event(self, event) -> None:
+    def on_worker_event(self, event: object) -> None:
         """An event of worker.events about the own request, or about the worker itself."""
 
 
@@ -116,7 +119,7 @@ class WorkerService:
             self._client.cancel()
             self._set_interval()
 
-    def prepare(self, image, ras) -> None:
+    def prepare(self, image: Image, ras: Sequence[float]) -> None:
         """Prepares for a click at (R, A, S) in mm of the image's own RAS, if there is time."""
         if self._client is not None and self._requester is None:
             self._client.look(image, ras)

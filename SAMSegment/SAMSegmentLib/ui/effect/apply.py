@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ... import __version__
 from ...scene.editors import slicer_editors
 from ...scene.provenance import Provenance
 from ...scene.writer import SegmentationWriter, WriteResult
 from .requester import ShownProposal
+
+if TYPE_CHECKING:
+    import slicer
 
 
 class ProposalWriter:
@@ -23,7 +27,12 @@ class ProposalWriter:
         self._editor = editor
         self._writer = SegmentationWriter(self._editors)
 
-    def write(self, shown: ShownProposal, threshold: float, segment_editor_node) -> WriteResult:
+    def write(
+        self,
+        shown: ShownProposal,
+        threshold: float,
+        segment_editor_node: slicer.vtkMRMLSegmentEditorNode,
+    ) -> WriteResult:
         """Writes what is shown into its segment.
 
         Raises:

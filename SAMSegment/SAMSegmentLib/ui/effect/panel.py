@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import qt
 import slicer
@@ -17,6 +18,11 @@ from ..models.model_offer import ModelOffer
 from ..models.model_store import shared_model_store
 from .icons import REDO, UNDO, icon
 from .panel_state import NEGATIVE, POSITIVE, ROI, PanelState
+
+if TYPE_CHECKING:
+    from ...weights.catalogue import ModelEntry
+    from ..models.model_store import ModelStore
+    from .parameters import Parameters
 
 UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "SegmentEditorEffect.ui"
 PROGRESS_STEPS = 1000
@@ -37,7 +43,7 @@ class Commands(Protocol):
     def next_candidate(self) -> None: ...
     def cancel(self) -> None: ...
     def apply(self) -> None: ...
-    def set_parameter(self, name: str, value) -> None: ...
+    def set_parameter(self, name: str, value: object) -> None: ...
     def set_device(self, name: str) -> None: ...
     def models_changed(self, names: tuple[str, ...]) -> None: ...
 
@@ -53,7 +59,9 @@ class Panel:
         store: their ModelStore; Slicer's own if left out.
     """
 
-    def __init__(self, commands: Commands, models, store=None) -> None:
+    def __init__(
+        self, commands: Commands, models: Sequence[ModelEntry], store: ModelStore | None = None
+    ) -> None:
         self._commands = commands
         self._store = store or shared_model_store()
         self._state = PanelState()
@@ -113,7 +121,7 @@ class Panel:
         self._show_models(self._chosen)
         self._commands.models_changed(names)
 
-    def show_parameters(self, parameters) -> None:
+    def show_parameters(self, parameters: Parameters) -> None:
         """Draws the parameters of the parameter node, see effect.parameters."""
         ui = self.ui
         _set_without_signal(ui.thresholdSlider, "setValue", parameters.threshold)
@@ -127,7 +135,7 @@ class Panel:
         self._node_ids = (_id_of(parameters.roi), _id_of(parameters.line))
         self._show_nodes()
 
-    def set_scene(self, scene) -> None:
+    def set_scene(self, scene: slicer.vtkMRMLScene) -> None:
         """Where the node selectors look for nodes."""
         for selector in self._node_selectors():
             selector.setMRMLScene(scene)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...scene.masking import ANYWHERE, EditableArea, editable_area_of
 from ...weights.catalogue import DEFAULT_MODEL, catalogue
+
+if TYPE_CHECKING:
+    import slicer
 
 #: Name -> default. What a scene or a script may hold instead is checked in `parameters_of`.
 DEFAULTS = {
@@ -56,13 +60,13 @@ class Parameters:
         return self.model, self.start_from, self.keep_out, area, self.fill_holes
 
 
-def set_defaults(scripted_effect) -> None:
+def set_defaults(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> None:
     """Gives the parameters that the node does not have yet their defaults."""
     for name, value in DEFAULTS.items():
         scripted_effect.setParameterDefault(name, value)
 
 
-def parameters_of(scripted_effect) -> Parameters:
+def parameters_of(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> Parameters:
     """The parameters in the effect's parameter node."""
     model = scripted_effect.parameter("Model")
     start_from = scripted_effect.parameter("StartFrom")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
@@ -14,6 +15,9 @@ from ...scene.placing import Placing
 from ...scene.prompt_nodes import PromptNodes
 from ..common.delay import Delay
 from .panel_state import LINE, NEGATIVE, POSITIVE, ROI, PromptRow
+
+if TYPE_CHECKING:
+    import slicer
 
 
 class PromptEditor:
@@ -31,7 +35,7 @@ class PromptEditor:
 
     def __init__(
         self,
-        scene,
+        scene: slicer.vtkMRMLScene,
         store: Callable[[Prompts], None],
         changed: Callable[[], None],
         placing_changed: Callable[[], None],
@@ -153,7 +157,11 @@ class PromptEditor:
         if self._nodes.owns_roi:
             self._nodes.roi_node.GetDisplayNode().SetVisibility3D(visible)
 
-    def use_markups(self, roi_node, line_node) -> None:
+    def use_markups(
+        self,
+        roi_node: slicer.vtkMRMLMarkupsROINode | None,
+        line_node: slicer.vtkMRMLMarkupsLineNode | None,
+    ) -> None:
         """An ROI and a line of the user's own as prompts; None: none of the user's."""
         if self._segment is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
@@ -14,6 +15,9 @@ from ...scene.time_point import TimePoint, time_point_of
 from .parameters import FROM_CONTENT, FROM_PROMPTS, Parameters
 from .status_texts import restored_prompts_text
 from .target import Target
+
+if TYPE_CHECKING:
+    import slicer
 
 
 class PromptPersistence:
@@ -29,7 +33,7 @@ class PromptPersistence:
         message: what the user should know about the prompts that came back; "" if nothing.
     """
 
-    def __init__(self, scripted_effect) -> None:
+    def __init__(self, scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> None:
         self._effect = scripted_effect
         self._frame: PromptFrame | None = None
         self._user_starts_from_prompts = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,7 +78,7 @@ class ProposalRequest:
         states = ((layer.time, layer.values, layer.geometry) for layer in layers)
         return (*self._visible_others(), *states)
 
-    def worker_request(self, view_direction) -> PredictionRequest:
+    def worker_request(self, view_direction: Sequence[float] | None) -> PredictionRequest:
         """The request for the worker, still without voxels of segments.
 
         Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from slicer.i18n import tr as _
@@ -22,6 +23,9 @@ from .parameters import Parameters
 from .proposal_request import ProposalRequest, request_of
 from .status_texts import progress_text, proposal_status
 from .target import Target, placement_of
+
+if TYPE_CHECKING:
+    from ..common.worker_service import WorkerService
 
 GATHER, LIMIT = "gather", "limit"
 
@@ -60,7 +64,7 @@ class Requester:
 
     def __init__(
         self,
-        service,
+        service: WorkerService,
         steps: Steps,
         changed: Callable[[], None],
         current_request: Callable[[], ProposalRequest | None],
@@ -144,14 +148,14 @@ class Requester:
         if not self.is_busy:
             self._set_status(text, kind)
 
-    def prepare(self, target: Target, ras) -> None:
+    def prepare(self, target: Target, ras: Sequence[float]) -> None:
         """The user may click there next (world RAS): the worker prepares if it has time."""
         placement = placement_of(target)
         position = apply_matrix(np.linalg.inv(placement.volume_to_world), np.array(ras))
         if placement.image.geometry.contains(position):
             self._service.prepare(placement.image, tuple(position))
 
-    def on_worker_event(self, event) -> None:
+    def on_worker_event(self, event: object) -> None:
         """See worker_service.Listener."""
         if isinstance(event, events.Ready | events.Crashed):
             return

@@ -6,6 +6,9 @@ The way of a click: Slicer's markups (PromptEditor) -> Session -> Requester -> t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -31,6 +34,9 @@ from .session_commands import SessionCommands
 from .status_texts import idle_status, time_note, why_no_other_mask
 from .target import Target, TargetObserver, target_of
 
+if TYPE_CHECKING:
+    from ..common.worker_service import WorkerService
+
 # Where the mouse rests for so long, the user may click next.
 MOUSE_REST_MS = 250
 
@@ -45,7 +51,13 @@ class Session(SessionCommands):
         editor: finds the Segment Editor widget of this effect, for its undo history.
     """
 
-    def __init__(self, scripted_effect, service, show, editor=lambda: None) -> None:
+    def __init__(
+        self,
+        scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect,
+        service: WorkerService,
+        show: Callable[[PanelState], None],
+        editor: Callable[[], object] = lambda: None,
+    ) -> None:
         self._effect = scripted_effect
         self._service = service
         self._show = show
@@ -218,7 +230,7 @@ class Session(SessionCommands):
 
     # What happens in the views and in the scene
 
-    def mouse_moved(self, ras, view_direction) -> None:
+    def mouse_moved(self, ras: Sequence[float], view_direction: Sequence[float]) -> None:
         """The mouse is over a slice.
 
         Args:

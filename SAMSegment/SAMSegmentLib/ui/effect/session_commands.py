@@ -143,7 +143,7 @@ class SessionCommands:
         count = shown.proposal.candidates
         self._edit("choose_candidate", (shown.request.prompts.reading + 1) % count)
 
-    def set_parameter(self, name: str, value) -> None:
+    def set_parameter(self, name: str, value: object) -> None:
         """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""
         if name in (ROI_NODE, LINE_NODE):
             self._effect.setNodeReference(name, value)

@@ -3,10 +3,16 @@ active."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import qt
 
 from ..common.connections import Connections
 from .panel_state import NEGATIVE, POSITIVE, ROI
+
+if TYPE_CHECKING:
+    from .panel import Panel
+    from .session import Session
 
 #: Command -> key. The Segment Editor has z, y, q, w, i, space, Esc, digits, Ctrl+Z; slice views
 #: have arrows, b, f, g, r, t, v (vtkMRMLSliceIntersectionWidget), 3D views some more.
@@ -31,7 +37,7 @@ class Shortcuts:
         panel: knows which prompt is selected.
     """
 
-    def __init__(self, session, panel) -> None:
+    def __init__(self, session: Session, panel: Panel) -> None:
         self._actions = {
             "positive": lambda: session.toggle_place(POSITIVE),
             "negative": lambda: session.toggle_place(NEGATIVE),
@@ -46,7 +52,7 @@ class Shortcuts:
         self._shortcuts: list[object] = []
         self._connections = Connections()
 
-    def install(self, window) -> None:
+    def install(self, window: qt.QWidget) -> None:
         """Puts the keys on a window, if there is one."""
         self.remove()
         if window is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from slicer.i18n import tr as _
 
 from ...core.errors import WeightsError
@@ -15,6 +17,11 @@ from ...worker.protocol.events import Progress
 from ..common.status import ERROR, GOOD, HINT, WARNING
 from .parameters import Parameters
 from .target import Target
+
+if TYPE_CHECKING:
+    import slicer
+
+    from .requester import Requester
 
 Status = tuple[str, str]
 """A line for the user, and its kind, see common.status."""
@@ -69,7 +76,7 @@ def applied_status(result: WriteResult) -> Status:
     return _("Applied. Ctrl+Z takes it back; more points correct it."), GOOD
 
 
-def why_no_other_mask(requester) -> str:
+def why_no_other_mask(requester: Requester) -> str:
     """Why a `Requester` can show no other mask of the same prompts now; "" if it can."""
     shown = requester.shown
     if requester.is_busy:
@@ -88,7 +95,7 @@ def why_no_other_mask(requester) -> str:
     return _("The model has only one mask for these prompts.")
 
 
-def time_note(volume, placed_at: TimePoint | None) -> str:
+def time_note(volume: slicer.vtkMRMLScalarVolumeNode, placed_at: TimePoint | None) -> str:
     """Which time point a volume shows, and for which one prompts were placed if that is another."""
     now = time_point_of(volume)
     note = "" if now is None else _("Time point {time}.").format(time=now.text)

@@ -65,7 +65,7 @@ class Placement:
         )
 
 
-def target_of(segment_editor_node) -> Target | None:
+def target_of(segment_editor_node: slicer.vtkMRMLSegmentEditorNode | None) -> Target | None:
     """What a vtkMRMLSegmentEditorNode says is to be edited; None if something is missing."""
     node = segment_editor_node
     if node is None:

@@ -43,7 +43,7 @@ class ModelList:
         ui: the module's widgets.
     """
 
-    def __init__(self, ui, store: ModelStore) -> None:
+    def __init__(self, ui: object, store: ModelStore) -> None:
         self._ui, self._store = ui, store
         self._connections = Connections()
         self._source = SourceButton(ui.modelFileButton, self._entry, self._install)

@@ -21,7 +21,7 @@ class ModelOffer:
         ui: the effect's widgets.
     """
 
-    def __init__(self, ui, store: ModelStore) -> None:
+    def __init__(self, ui: object, store: ModelStore) -> None:
         self._ui, self._store = ui, store
         self._entry: ModelEntry | None = None
         self._connections = Connections()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..common.connections import Connections
 from .model_store import ModelStore, UnderWay
 from .model_texts import transfer_text
+
+if TYPE_CHECKING:
+    import qt
 
 STEPS = 1000
 
@@ -17,7 +22,14 @@ class ModelProgress:
         bar, label, button: a QProgressBar, a QLabel, a QPushButton.
     """
 
-    def __init__(self, box, bar, label, button, store: ModelStore) -> None:
+    def __init__(
+        self,
+        box: qt.QWidget,
+        bar: qt.QProgressBar,
+        label: qt.QLabel,
+        button: qt.QAbstractButton,
+        store: ModelStore,
+    ) -> None:
         self._box, self._bar, self._label, self._button = box, bar, label, button
         self._store = store
         self._connections = Connections()

@@ -24,7 +24,7 @@ class SourceButton:
 
     def __init__(
         self,
-        button,
+        button: qt.QAbstractButton,
         entry: Callable[[], ModelEntry | None],
         chosen: Callable[[str], None],
     ) -> None:
@@ -58,7 +58,7 @@ class SourceButton:
             self._chosen(path)
 
 
-def choose_file(parent, entry: ModelEntry) -> str:
+def choose_file(parent: qt.QWidget, entry: ModelEntry) -> str:
     """Asks for the file with a model's weights; "" if the user chooses none."""
     title = _("The file {file} of {model}").format(file=entry.file, model=entry.title)
     kinds = "{} ({});;{} (*)".format(_("Weights"), ENDINGS, _("All files"))
@@ -67,6 +67,6 @@ def choose_file(parent, entry: ModelEntry) -> str:
     return chosen if isinstance(chosen, str) else chosen[0]
 
 
-def choose_folder(parent, title: str, start: str = "") -> str:
+def choose_folder(parent: qt.QWidget, title: str, start: str = "") -> str:
     """Asks for a folder; "" if the user chooses none."""
     return qt.QFileDialog.getExistingDirectory(parent, title, start)

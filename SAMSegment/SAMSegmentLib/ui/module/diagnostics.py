@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
@@ -24,12 +25,15 @@ from ..common import device_settings
 from .error_report import without_patient_data
 from .packages import version_of
 
+if TYPE_CHECKING:
+    from ...worker.client.process_client import WorkerClient
+
 GIB = 1 << 30
 PACKAGES = ("torch", "safetensors", "numpy", "scipy", "SimpleITK", "vtk")
 NOT_INSTALLED = "not installed"
 
 
-def diagnostics(client=None, last_error: str | None = None) -> str:
+def diagnostics(client: WorkerClient | None = None, last_error: str | None = None) -> str:
     """The text; in English, because developers read it.
 
     Args:

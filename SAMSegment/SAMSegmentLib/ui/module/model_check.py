@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from slicer.i18n import tr as _
@@ -16,6 +17,9 @@ from ...weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ...worker.protocol import events
 from ..common.status import BUSY, ERROR, GOOD, HINT, WARNING
 from .phantom import Phantom, make_phantom
+
+if TYPE_CHECKING:
+    from ..common.worker_service import WorkerService
 
 # The model finds the sphere with about 0.95; much less means that something is wrong.
 GOOD_DICE = 0.8
@@ -34,7 +38,7 @@ class ModelCheck:
         changed: called after any of these has changed.
     """
 
-    def __init__(self, service, changed: Callable[[], None]) -> None:
+    def __init__(self, service: WorkerService, changed: Callable[[], None]) -> None:
         self._service = service
         self._changed = changed
         self._phantom: Phantom | None = None
@@ -73,7 +77,7 @@ class ModelCheck:
         if self.is_running:
             self._end("", HINT)
 
-    def on_worker_event(self, event) -> None:
+    def on_worker_event(self, event: object) -> None:
         """See worker_service.Listener."""
         if not self.is_running:
             return

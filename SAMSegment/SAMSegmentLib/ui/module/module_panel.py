@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
@@ -20,6 +21,11 @@ from ..models.model_store import shared_model_store
 from . import packages
 from .diagnostics import diagnostics
 from .model_check import ModelCheck
+
+if TYPE_CHECKING:
+    from ...worker.client.process_client import WorkerClient
+    from ..common.worker_service import WorkerService
+    from ..models.model_store import ModelStore
 
 UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "SAMSegment.ui"
 EFFECT = "SAM Segment"
@@ -54,7 +60,7 @@ class ModulePanel:
         store: the ModelStore; Slicer's own if left out.
     """
 
-    def __init__(self, service, store=None) -> None:
+    def __init__(self, service: WorkerService, store: ModelStore | None = None) -> None:
         self._service = service
         self._connections = Connections()
         self._check = ModelCheck(service, self._show_check)
@@ -190,7 +196,7 @@ class ModulePanel:
         _say(self.ui.helpMessage, text, GOOD)
 
 
-def worker_text(client) -> str:
+def worker_text(client: WorkerClient | None) -> str:
     """What the process with the model says of itself."""
     if client is None:
         return _("not started; it starts with the effect, or with the test below")

@@ -10,6 +10,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -272,7 +273,7 @@ class User:
         """A widget of the effect's panel."""
         return slicer.util.findChild(self.editor.activeEffect().optionsFrame(), name)
 
-    def click(self, ras) -> None:
+    def click(self, ras: Sequence[float]) -> None:
         """Places a control point (world, mm) in the list that the next click would go to."""
         selection = slicer.app.applicationLogic().GetSelectionNode()
         interaction = slicer.app.applicationLogic().GetInteractionNode()
@@ -281,7 +282,7 @@ class User:
         points = slicer.mrmlScene.GetNodeByID(selection.GetActivePlaceNodeID())
         points.AddControlPointWorld(vtk.vtkVector3d(*ras))
 
-    def mask(self, segmentation, segmentId: str | None = None):
+    def mask(self, segmentation: slicer.vtkMRMLSegmentationNode, segmentId: str | None = None):
         """A segment on the volume's grid, boolean (k, j, i); the first one, if not said."""
         if segmentId is None:
             segmentId = segmentation.GetSegmentation().GetNthSegmentID(0)
