@@ -175,6 +175,7 @@ def test_starting_slicer_imports_next_to_nothing():
         "SAMSegmentLib",
         "SAMSegmentLib.SegmentEditorEffect",
         "SAMSegmentLib.ui",
+        "SAMSegmentLib.ui.module",
         "SAMSegmentLib.ui.module.registration",
     ]
 
