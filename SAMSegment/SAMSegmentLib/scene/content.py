@@ -13,7 +13,7 @@ from .segments import get_segment
 from .steps import Steps, blocks, slabs
 from .transforms import to_world
 
-# Voxels along each axis that the estimate of what lies outside looks at.
+# Voxels along each axis from which the share that lies outside is estimated.
 SAMPLED = 64
 
 

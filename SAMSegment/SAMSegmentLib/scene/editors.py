@@ -1,4 +1,4 @@
-"""The open Segment Editors. Their undo histories must know what is written beside them.
+"""The open Segment Editors. Their undo histories must include what others write.
 
 An editor is anything with these public names of `qMRMLSegmentEditorWidget`: `segmentationNode()`,
 `mrmlSegmentEditorNode()`, `saveStateForUndo()`, `undo()`, `redo()`, `isVisible()` and
@@ -17,7 +17,7 @@ OpenEditors = Callable[[], Iterable[object]]
 def slicer_editors() -> list[object]:
     """Every Segment Editor widget in Slicer's main window; none where there is no window.
 
-    Slow enough (it visits all widgets) to be asked once per action.
+    Slow (it visits all widgets): call it once per action.
     """
     try:
         return slicer.util.findChildren(className="qMRMLSegmentEditorWidget")
@@ -34,8 +34,8 @@ def editors_showing(segmentation_node, open_editors: OpenEditors) -> list[object
 def keeps_history(editor) -> bool:
     """Whether an editor keeps undo states.
 
-    Not asked by "undoEnabled": that is whether the undo buttons can be seen, False for every
-    hidden editor, though it saves and restores states all the same.
+    "undoEnabled" says something else: whether the undo buttons can be seen. It is False for every
+    hidden editor, though that saves and restores states all the same.
     """
     return editor.property("maximumNumberOfUndoStates") > 0
 

@@ -59,7 +59,7 @@ def reference_grid(segmentation_node) -> SegmentationGrid:
     Raises:
         InputError: if the segmentation has none yet.
     """
-    # Slicer's own rule, so that our masks lie where the Segment Editor's would.
+    # Slicer's own rule, so that masks lie where the Segment Editor's would.
     text = slicer.vtkSlicerSegmentEditorLogic.GetReferenceImageGeometryStringFromSegmentation(
         segmentation_node.GetSegmentation()
     )
@@ -83,7 +83,7 @@ def target_geometry(segmentation_node, volume_to_world) -> Geometry:
     Raises:
         InputError: see `reference_grid` and `transforms.to_world`.
     """
-    return _seen_from(reference_grid(segmentation_node), segmentation_node, volume_to_world)
+    return _in_volume(reference_grid(segmentation_node), segmentation_node, volume_to_world)
 
 
 def grid_under(proposal: Proposal, segmentation_node, volume_to_world) -> SegmentationGrid:
@@ -93,11 +93,11 @@ def grid_under(proposal: Proposal, segmentation_node, volume_to_world) -> Segmen
         volume_to_world: 4x4 from the RAS of the proposal's image to world RAS, now.
 
     Raises:
-        InputError: if the segmentation has another grid, or lies elsewhere, than when the model
-            was asked.
+        InputError: if the segmentation has another grid, or lies elsewhere, than when the proposal
+            was requested.
     """
     grid = reference_grid(segmentation_node)
-    now = _seen_from(grid, segmentation_node, volume_to_world)
+    now = _in_volume(grid, segmentation_node, volume_to_world)
     if now.shape != proposal.geometry.shape or voxel_shift(proposal.geometry, now) != (0, 0, 0):
         raise InputError(
             f"The geometry of {describe(segmentation_node)} has changed since the result was "
@@ -123,7 +123,7 @@ def voxels_of(image) -> np.ndarray:
     return vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1])
 
 
-def _seen_from(grid: SegmentationGrid, segmentation_node, volume_to_world) -> Geometry:
+def _in_volume(grid: SegmentationGrid, segmentation_node, volume_to_world) -> Geometry:
     world_to_volume = np.linalg.inv(np.asarray(volume_to_world, dtype=float))
     return grid.geometry.transformed(world_to_volume @ to_world(segmentation_node))
 

@@ -1,4 +1,4 @@
-"""Nodes of ours in the user's scene: neither saved, nor listed, nor part of Slicer's undo."""
+"""Own nodes in the user's scene: neither saved, nor listed, nor part of Slicer's undo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .hierarchy import add_hidden_item
 
 
 class HiddenNode:
-    """A displayable node of ours, with its display.
+    """A displayable node that users do not see in lists, with its display.
 
     Attributes:
         node: in the scene, unless somebody else removes it.
@@ -17,7 +17,7 @@ class HiddenNode:
         self._scene = scene
         # Hidden before it is in the scene: lists of nodes ask when it is added.
         node = scene.CreateNodeByClass(class_name)
-        # Python holds it now, and need not be told twice.
+        # Python holds a reference now; the one from the creation would keep the node for good.
         node.UnRegister(None)
         _hide(node)
         node.SetName(name)
@@ -29,7 +29,7 @@ class HiddenNode:
         _hide(self.display)
 
     @property
-    def alive(self) -> bool:
+    def is_in_scene(self) -> bool:
         """Whether both are still in the scene."""
         return self.node.GetScene() is not None and self.display.GetScene() is not None
 
@@ -50,28 +50,28 @@ class HiddenNode:
                 self._scene.RemoveNode(node)
 
 
-_choices_on_loan: list[object] = []
+_nodes_being_added: list[str] = []
 
 
-def choice_is_on_loan() -> bool:
-    """Whether what is placed next is just about to be what it was a moment ago."""
-    return bool(_choices_on_loan)
+def is_adding_markups() -> bool:
+    """Whether Slicer has changed what is placed next, and `add_markups` is about to restore it."""
+    return bool(_nodes_being_added)
 
 
 def add_markups(scene, class_name: str, name: str) -> HiddenNode:
-    """A hidden markups node that leaves the choice of what is placed next as it is."""
+    """A hidden markups node that does not change what the next click places."""
     selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
     if selection is None:
         return HiddenNode(scene, class_name, name)
     # The markups logic makes every new markup the one that is placed next.
     active = selection.GetActivePlaceNodeClassName(), selection.GetActivePlaceNodeID()
-    _choices_on_loan.append(selection)
+    _nodes_being_added.append(name)
     try:
         hidden = HiddenNode(scene, class_name, name)
         selection.SetReferenceActivePlaceNodeClassName(active[0])
         selection.SetActivePlaceNodeID(active[1])
     finally:
-        _choices_on_loan.pop()
+        _nodes_being_added.pop()
     return hidden
 
 

@@ -1,11 +1,11 @@
-"""What of ours is in the subject hierarchy: items of hidden segmentations, which no tree shows."""
+"""Items of hidden segmentations in the subject hierarchy, which no tree shows."""
 
 from __future__ import annotations
 
 import slicer
 import vtk
 
-#: Names our items, also in saved scenes.
+#: The attribute of these items, also in saved scenes.
 MARK = "SAMSegment"
 _EXCLUDE = slicer.vtkMRMLSubjectHierarchyConstants.GetSubjectHierarchyExcludeFromTreeAttributeName()
 
@@ -24,7 +24,7 @@ def add_hidden_item(segmentation_node) -> None:
 
 
 def remove_hidden_item(segmentation_node) -> None:
-    """Takes the item away and leaves the segments; nothing in them may change without it.
+    """Removes the item and leaves the segments; nothing in them may change without it.
 
     Slicer's plugin would remove each segment with its item: it finds it by the item's attribute
     (qSlicerSubjectHierarchySegmentationsPlugin::onSubjectHierarchyItemAboutToBeRemoved).
@@ -39,7 +39,7 @@ def remove_hidden_item(segmentation_node) -> None:
 
 
 def remove_orphans(scene) -> None:
-    """Removes items of ours whose node is gone: scenes and scene views keep them without it."""
+    """Removes hidden items whose node is gone: scenes and scene views keep them without it."""
     if scene.IsBatchProcessing():
         return
     hierarchy = _hierarchy_of(scene)

@@ -26,7 +26,7 @@ class Layer:
 
     Attributes:
         voxels: labels, (k, j, i), shared with the labelmap.
-        values: labels of the segments meant.
+        values: labels of the segments.
         geometry: grid of the voxels, in the segmentation node's own RAS.
         time: of the labelmap's last change; unique in the process.
     """
@@ -36,8 +36,8 @@ class Layer:
     geometry: Geometry
     time: int = 0
 
-    def holds(self, box) -> np.ndarray:
-        """Where the segments are in a part of the voxels, boolean."""
+    def mask(self, box) -> np.ndarray:
+        """Which voxels of a part lie in the segments, boolean."""
         part = self.voxels[box]
         if len(self.values) == 1:
             return part == self.values[0]
@@ -82,7 +82,7 @@ def cropped_voxels(layer: Layer) -> Steps[Patch | None]:
     mask = np.empty([part.stop - part.start for part in box], dtype=bool)
     for part in slabs(mask.shape):
         k = slice(box[0].start + part.start, box[0].start + part.stop)
-        mask[part] = layer.holds((k, *box[1:]))
+        mask[part] = layer.mask((k, *box[1:]))
         yield
     return Patch(mask, tuple(part.start for part in box))
 
@@ -115,7 +115,7 @@ def cropped_mask(start, mask: np.ndarray) -> Steps[Patch | None]:
 def _box_of(layer: Layer) -> Steps[Box | None]:
     box: Box | None = None
     for part in slabs(layer.voxels.shape):
-        box = _joined(box, bounding_box(layer.holds(part)), part.start)
+        box = _joined(box, bounding_box(layer.mask(part)), part.start)
         yield
     return box
 
@@ -145,7 +145,7 @@ def _add_shifted(layer: Layer, shift, union: np.ndarray) -> Steps[None]:
             *(slice(a, b) for a, b in zip(lower[1:], upper[1:], strict=True)),
         )
         here = tuple(slice(p.start - s, p.stop - s) for p, s in zip(there, shift, strict=True))
-        union[there] |= layer.holds(here)
+        union[there] |= layer.mask(here)
         yield
 
 

@@ -26,14 +26,14 @@ VISIBLE_MODES = (
 
 @dataclass(frozen=True)
 class EditRules:
-    """A copy of what a segment editor node says about masking and overwriting.
+    """A copy of the masking and overwriting settings of a segment editor node.
 
     Attributes:
         overwrite_mode: vtkMRMLSegmentEditorNode.Overwrite...
         mask_mode: vtkMRMLSegmentationNode.EditAllowed...
         mask_segment_id: the segment of EditAllowedInsideSingleSegment.
         intensity_range: lowest and highest editable intensity, or None for all.
-        source_volume: the volume node whose intensities are meant.
+        source_volume: the volume node of these intensities.
     """
 
     overwrite_mode: int = slicer.vtkMRMLSegmentEditorNode.OverwriteNone

@@ -1,4 +1,4 @@
-"""Listening to nodes without keeping anybody alive."""
+"""Observing nodes without keeping the observing object alive."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 
 
 class Observers:
-    """What one object listens to, so that it can stop listening at any moment.
+    """All observations of one object, so that it can end them at any moment.
 
-    The listener is held weakly: an object that nobody needs any more goes away, whatever it
-    listens to. What VTK hands over (the caller may be a scene that is just dying) is not looked at.
+    The object is held weakly: it goes away when nobody needs it any more, whatever it observes.
+    What VTK passes to observers (the caller may be a scene that is being deleted) is not used.
     """
 
     def __init__(self) -> None:
@@ -25,22 +25,22 @@ class Observers:
         """Calls a bound method with these arguments at each of the events of a vtkObject."""
         weak_method = weakref.WeakMethod(method)
 
-        def hear(*_: object) -> None:
-            alive = weak_method()
-            if alive is not None:
-                alive(*arguments)
+        def on_event(*_: object) -> None:
+            living = weak_method()
+            if living is not None:
+                living(*arguments)
 
-        self._observations += [(subject, subject.AddObserver(event, hear)) for event in events]
+        self._observations += [(subject, subject.AddObserver(event, on_event)) for event in events]
 
     def remove(self, subject) -> None:
-        """Stops listening to one object."""
+        """Ends all observations of one object."""
         for observed, tag in self._observations:
             if observed is subject:
                 observed.RemoveObserver(tag)
         self._observations = [one for one in self._observations if one[0] is not subject]
 
     def release(self) -> None:
-        """Stops listening to everything."""
+        """Ends all observations."""
         for subject, tag in self._observations:
             subject.RemoveObserver(tag)
         self._observations = []

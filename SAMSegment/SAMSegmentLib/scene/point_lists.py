@@ -23,7 +23,7 @@ class Style(NamedTuple):
     glyph: str
 
 
-# Light green circles and darker red diamonds: told apart by shape and lightness, too.
+# Light green circles and darker red diamonds: they differ in shape and lightness, too.
 STYLES = {
     True: Style("SAM Segment +", (0.30, 1.0, 0.35), (0.80, 1.0, 0.80), "Sphere3D"),
     False: Style("SAM Segment -", (1.0, 0.15, 0.15), (1.0, 0.65, 0.60), "Diamond2D"),
@@ -59,7 +59,7 @@ class PointList:
         positive: sign of its points.
         hidden, node: the vtkMRMLMarkupsFiducialNode.
         in_use: False between `hide` and `reset`.
-        has_lost: whether a point had no position when `placed` looked.
+        has_lost: whether a point had no position at the last `placed`.
 
     Which point is which is kept in the control points' descriptions: Slicer gives the ID of a
     removed control point to the next one.
@@ -91,7 +91,7 @@ class PointList:
         with slicer.util.NodeModify(self.hidden.display):
             self._set_display(STYLES[self.positive])
         self.node.SetLocked(False)
-        # The point that follows the mouse needs no label; placed ones get theirs from us.
+        # The point that follows the mouse needs no label; placed ones get theirs from `label`.
         self.node.SetControlPointLabelFormat("")
 
     def _set_display(self, style: Style) -> None:

@@ -27,7 +27,7 @@ TINT = 0.4
 class Preview:
     """Shows a proposal in slice and 3D views, and touches nothing but its own node.
 
-    The segment under it is not hidden. They are told apart so: the preview has a thick outline in
+    The segment under it is not hidden. They differ so: the preview has a thick outline in
     a lighter tint of the segment's colour (a darker one, if that is pale already) and a light
     filling, with an opacity of its own; the segment keeps the thin outline and denser filling that
     the user gave it.
@@ -50,20 +50,20 @@ class Preview:
         self._observers = Observers()
 
     @property
-    def alive(self) -> bool:
+    def is_in_scene(self) -> bool:
         """Whether its node is in the scene, with its segment."""
         hidden = self._hidden
-        return hidden is not None and hidden.alive and self._segment() is not None
+        return hidden is not None and hidden.is_in_scene and self._segment() is not None
 
     @property
     def node(self):
         """vtkMRMLSegmentationNode, or None if there is none at the moment."""
-        return self._hidden.node if self.alive else None
+        return self._hidden.node if self.is_in_scene else None
 
     @property
     def proposal(self) -> Proposal | None:
         """What is shown, or None."""
-        return self._shown[0] if self._shown is not None and self.alive else None
+        return self._shown[0] if self._shown is not None and self.is_in_scene else None
 
     @property
     def threshold(self) -> float:
@@ -74,9 +74,9 @@ class Preview:
         """Makes its node, empty: markups that are added later are drawn over it.
 
         Returns:
-            Whether there was none, so that markups of before lie under it.
+            Whether it was new, so that earlier markups lie under it.
         """
-        is_new = not self.alive
+        is_new = not self.is_in_scene
         self._ensure_node()
         return is_new
 
@@ -86,7 +86,7 @@ class Preview:
         To add a node to the scene or to remove one is slow in Slicer.
         """
         self.hide()
-        if not self.alive or self._is_hidden:
+        if not self.is_in_scene or self._is_hidden:
             return
         self._is_hidden = True
         self._hidden.display.SetVisibility(False)
@@ -120,7 +120,7 @@ class Preview:
             np.greater(levels[part], level, out=mask[part])
             yield
         yield from proposal.filling(mask)
-        if not self.alive:
+        if not self.is_in_scene:
             return
         self._mask, self._threshold, self._shown = mask, threshold, (proposal, grid)
         self._draw()
@@ -130,25 +130,25 @@ class Preview:
         level = level_of(threshold)
         self._threshold = threshold
         shown = self._shown
-        if shown is None or not self.alive:
+        if shown is None or not self.is_in_scene:
             return
         levels, mask = shown[0].levels.values, self._mask
         for part in slabs(mask.shape):
             # Into the voxels that are shown: nothing is copied.
             np.greater(levels[part], level, out=mask[part])
             yield
-            if self._shown is not shown or not self.alive:
+            if self._shown is not shown or not self.is_in_scene:
                 return
         for _ in shown[0].filling(mask):
             yield
-            if self._shown is not shown or not self.alive:
+            if self._shown is not shown or not self.is_in_scene:
                 return
         self._redraw()
 
     def set_opacity(self, opacity: float) -> None:
         """Opacity of the filling in slice views, 0 (outline only) to 1."""
         self._opacity = opacity
-        if self.alive and not self._is_hidden:
+        if self.is_in_scene and not self._is_hidden:
             self._hidden.display.SetOpacity2DFill(opacity)
 
     def update_surface(self) -> Steps[None]:
@@ -157,13 +157,13 @@ class Preview:
         It is made from at most about 96 voxels along each axis (see `surface`), and replaces the
         one before only when it is complete.
         """
-        if self._shown is None or not self.alive:
+        if self._shown is None or not self.is_in_scene:
             return
         shown, mask = self._shown, self._mask
         proposal, grid = shown
         geometry = grid.geometry.crop(proposal.levels.start, mask.shape) if mask.size else None
         surface = (yield from surface_steps(mask, geometry)) if mask.size else None
-        if self._shown is not shown or not self.alive:
+        if self._shown is not shown or not self.is_in_scene:
             return
         segment = self._segment()
         if surface is None:
@@ -173,27 +173,27 @@ class Preview:
 
     def remove_surface(self) -> None:
         """Takes the preview out of the 3D views."""
-        if self.alive:
+        if self.is_in_scene:
             self._segment().RemoveRepresentation(SURFACE)
 
     def hide(self) -> None:
         """Shows nothing, and gives the voxels' memory back; the node stays."""
         self._shown = self._mask = None
-        if self.alive and not self._is_hidden:
+        if self.is_in_scene and not self._is_hidden:
             self.remove_surface()
             self._detach_observers()
             self._image.Initialize()
             self._redraw()
 
     def remove(self) -> None:
-        """Takes the node out of the scene, and listens to nothing any more."""
+        """Takes the node out of the scene, and observes nothing any more."""
         hidden = self._hidden
         self._forget()
         if hidden is not None:
             hidden.remove()
 
     def _ensure_node(self) -> None:
-        if not self.alive:
+        if not self.is_in_scene:
             self._make_node()
         elif self._is_hidden:
             add_hidden_item(self._hidden.node)
@@ -237,13 +237,13 @@ class Preview:
 
     def _follow_transform(self) -> None:
         transform_id = self._segmentation_node.GetTransformNodeID()
-        if self._is_hidden or not self.alive:
+        if self._is_hidden or not self.is_in_scene:
             return
         if self._hidden.node.GetTransformNodeID() != transform_id:
             self._hidden.node.SetAndObserveTransformNodeID(transform_id)
 
     def _forget_if_removed(self) -> None:
-        if not self.alive or (self._is_hidden and self._segmentation_node.GetScene() is None):
+        if not self.is_in_scene or (self._is_hidden and self._segmentation_node.GetScene() is None):
             self.remove()
 
     def _forget(self) -> None:
@@ -270,12 +270,12 @@ class Preview:
     def _detach_observers(self) -> None:
         """Keeps the segmentation from dropping the surface because the voxels change.
 
-        It listens to each labelmap, and begins again when the segment is modified.
+        It observes each labelmap, and begins again when the segment is modified.
         """
         self._image.RemoveObservers(vtk.vtkCommand.ModifiedEvent)
 
     def _redraw(self) -> None:
-        """Makes the views look at the voxels again."""
+        """Makes the views draw the voxels again."""
         scalars = self._image.GetPointData().GetScalars()
         if scalars is not None:
             scalars.Modified()

@@ -1,10 +1,10 @@
-"""What prompts lie in, noted when they are stored: do they mean the same when they come back?
+"""What prompts lie in, noted when they are stored: do they mean the same when they are restored?
 
 Until then segment and volume may be moved together or apart, by transforms or for good (hardened),
 the segment may be copied into another segmentation, or edited by somebody else. Prompts are kept in
-the own RAS of their segmentation node, which its transforms carry along. Hardening leaves that RAS
-and moves voxels in it: it is told from the grids of the segment's voxels and of the volume, which
-then move by the same matrix (vtkMRMLTransformableNode::HardenTransform, vtkSegmentation::
+the own RAS of their segmentation node, which moves with its transforms. Hardening leaves that RAS
+and moves voxels in it: it shows in the grids of the segment's voxels and of the volume, which then
+move by the same matrix (vtkMRMLTransformableNode::HardenTransform, vtkSegmentation::
 ApplyLinearTransform, vtkMRMLVolumeNode::ApplyTransformMatrix).
 """
 
@@ -27,19 +27,19 @@ from .steps import finish
 from .transforms import to_world
 from .volumes import image_from_volume
 
-# Contents whose voxels were read lately.
-MOST_KNOWN = 64
+# Contents whose digests are cached.
+MAX_CACHED = 64
 
 
 class PromptStatus(Enum):
-    """What became of the place of stored prompts."""
+    """Whether stored prompts still lie where they belong."""
 
     SAME = "same"
     #: Segment and volume were moved together, and the prompts can go along.
     MOVED = "moved"
     #: They were moved apart: the prompts cannot be right for both.
     MOVED_APART = "moved apart"
-    #: The segment's voxels are others: what the prompts make would undo somebody's work.
+    #: The segment's voxels were changed: what the prompts make would undo that work.
     EDITED = "edited"
     #: An earlier version stored the prompts in world RAS, and not what they lay in.
     UNKNOWN = "unknown"
@@ -177,17 +177,17 @@ def content_of(segmentation_node, segment_id: str) -> Content | None:
     (layer,) = layers
     # VTK's times are unique in the process; copies may share their voxels.
     key = (layer.time, layer.values, layer.geometry)
-    if key not in _known:
-        _known[key] = _read(layer)
-        while len(_known) > MOST_KNOWN:
-            _known.popitem(last=False)
-    return _known[key]
+    if key not in _contents:
+        _contents[key] = _content_of_layer(layer)
+        while len(_contents) > MAX_CACHED:
+            _contents.popitem(last=False)
+    return _contents[key]
 
 
-_known: OrderedDict[tuple, Content | None] = OrderedDict()
+_contents: OrderedDict[tuple, Content | None] = OrderedDict()
 
 
-def _read(layer) -> Content | None:
+def _content_of_layer(layer) -> Content | None:
     patch = finish(cropped_voxels(layer))
     if patch is None:
         return None

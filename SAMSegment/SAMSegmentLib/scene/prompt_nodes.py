@@ -289,12 +289,12 @@ class PromptNodes:
         if self._is_own_change:
             return
         for key, points in list(self._lists.items()):
-            if not points.hidden.alive:
+            if not points.hidden.is_in_scene:
                 self._forget_node(key, points.node)
                 del self._lists[key]
                 self._clean_up(points.hidden)
         own_roi = self._own_roi
-        if own_roi is not None and not own_roi.alive:
+        if own_roi is not None and not own_roi.is_in_scene:
             self._own_roi = None
             self._clean_up(own_roi)
         gone = [

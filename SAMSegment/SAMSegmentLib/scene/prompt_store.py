@@ -27,9 +27,9 @@ class StoredPrompts:
         prompts: in world RAS, mm.
         model: name in the catalogue of models, or None.
         threshold: probability, 0.01 to 0.99.
-        from_content: the answer starts from what the segment holds.
+        from_content: the proposal starts from what the segment holds.
         time_point: of the volume, when the prompts were placed; None if it is in no sequence.
-        status: whether they still mean what they meant; said by `restore`.
+        status: whether they still mean what they meant, see `restore`.
     """
 
     prompts: Prompts
@@ -44,7 +44,7 @@ def store(segmentation_node, segment_id: str, stored: StoredPrompts, volume=None
     """Keeps prompts with a segment, as placed now; whether anything was different.
 
     This is no undo step, what can be redone stays so, and the voxels are not touched. What is equal
-    already is not set again, so that the segmentation does not ask to be saved for nothing.
+    already is not set again, so that Slicer does not offer to save the segmentation for nothing.
 
     Args:
         volume: node on which they were placed.

@@ -1,6 +1,6 @@
 """How a segment was made, kept in its tags: saved with the segmentation, restored with it.
 
-The prompts are kept twice: as they stand now, which may be ahead of the mask (see `prompt_store`),
+The prompts are kept twice: as they are now, which may be ahead of the mask (see `prompt_store`),
 and as they were when the mask was written. Both are in the own RAS of the segmentation node, so
 that its transforms carry them along, and with them what they lie in, see `prompt_frame`. (World
 RAS, which version 0.1.0 wrote, is wrong as soon as anything is moved.)
@@ -112,7 +112,7 @@ class PlacedPrompts:
 
 
 def placed_prompts_of(segment) -> PlacedPrompts | None:
-    """The prompts of a vtkSegment as they stand now; None if it has none.
+    """The prompts of a vtkSegment as they are now; None if it has none.
 
     Raises:
         InputError: if they are there but damaged, or of a later version.
@@ -138,7 +138,7 @@ def placed_prompts_of(segment) -> PlacedPrompts | None:
 
 
 def _mapped(prompts: Prompts, matrix: np.ndarray) -> Prompts:
-    # To the last bit where nothing is moved: else a segment would ask to be saved for nothing.
+    # To the last bit where nothing is moved: else Slicer would offer to save it for nothing.
     return prompts if np.array_equal(matrix, np.eye(4)) else prompts.transformed(matrix)
 
 

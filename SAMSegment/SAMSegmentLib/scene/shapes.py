@@ -81,7 +81,7 @@ class Shape:
 
 
 def add_roi_node(scene) -> HiddenNode:
-    """An ROI node of ours, not drawn yet."""
+    """A hidden ROI node, not drawn yet."""
     hidden = add_markups(scene, ROI, ROI_NAME)
     set_colors(hidden.display, ROI_COLOR, ROI_ACTIVE_COLOR)
     # A filling would tint the image that is to be read.

@@ -51,14 +51,8 @@ class TimePoint:
         """
         try:
             data = json.loads(text)
-            return cls(
-                str(data["sequence"]),
-                int(data["number"]),
-                int(data["count"]),
-                str(data["value"]),
-                str(data["quantity"]),
-                str(data["unit"]),
-            )
+            texts = {name: str(data[name]) for name in ("sequence", "value", "quantity", "unit")}
+            return cls(number=int(data["number"]), count=int(data["count"]), **texts)
         except DAMAGE as error:
             raise InputError(
                 f"The stored time point cannot be read ({error}): place the prompts again."
@@ -68,7 +62,7 @@ class TimePoint:
 def time_point_of(volume_node) -> TimePoint | None:
     """The time point that a volume shows; None if it belongs to no sequence.
 
-    Asked by class name: the Sequences module may be missing.
+    Found by class name: the Sequences module may be missing.
     """
     scene = volume_node.GetScene()
     if scene is None:

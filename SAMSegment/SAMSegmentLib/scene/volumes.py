@@ -15,7 +15,7 @@ def image_from_volume(volume_node):
     """The voxels of a scalar volume node, without a copy, and where they are.
 
     The image lies in the volume's own RAS, without its parent transforms, so that moving the
-    volume never changes what a model sees, nor the key under which its answer is cached.
+    volume never changes what a model sees, nor the key under which its embedding is cached.
 
     Args:
         volume_node: vtkMRMLScalarVolumeNode with one component and at least two slices.

@@ -14,7 +14,7 @@ class Case:
         self.builder, self.scene = builder, builder.scene
         self.theirs = builder.line([])
         self.nodes = PromptNodes(self.scene, lambda: None)
-        self.ours = self.nodes.point_node(True)
+        self.own_node = self.nodes.point_node(True)
         self.stops = 0
         self.placing = Placing(self.scene, self.stopped)
 
@@ -49,26 +49,26 @@ def case(builder):
 
 @pytest.mark.parametrize("persistent", [True, False])
 def test_the_next_click_places_in_our_node(case, persistent):
-    assert case.placing.start(case.ours, persistent)
-    assert case.placing.active_node() is case.ours
+    case.placing.start(case.own_node, persistent)
+    assert case.placing.active_node() is case.own_node
     place = slicer.vtkMRMLInteractionNode.Place
-    expected = (place, persistent, "vtkMRMLMarkupsFiducialNode", case.ours.GetID())
+    expected = (place, persistent, "vtkMRMLMarkupsFiducialNode", case.own_node.GetID())
     assert case.state == expected
 
 
 def test_stopping_brings_back_what_was_before(case):
     before = case.state
     assert before[2:] == ("vtkMRMLMarkupsLineNode", case.theirs.GetID())
-    case.placing.start(case.ours)
+    case.placing.start(case.own_node)
     case.placing.stop()
     assert case.state == before
     assert case.quiet()
     assert case.stops == 0
 
 
-def test_so_it_does_after_another_node_of_ours(case):
+def test_so_it_does_after_another_node_of_own_node(case):
     before = case.state
-    case.placing.start(case.ours)
+    case.placing.start(case.own_node)
     case.placing.start(case.nodes.point_node(False), persistent=False)
     case.placing.start(case.nodes.own_roi_node(), persistent=False)
     assert case.stops == 0
@@ -82,14 +82,14 @@ def test_the_mouse_mode_comes_back(case, mode):
         pytest.skip(f"this Slicer has no mouse mode {mode}")
     case.interaction.SetCurrentInteractionMode(getattr(case.interaction, mode))
     before = case.state
-    case.placing.start(case.ours)
+    case.placing.start(case.own_node)
     case.placing.stop()
     assert case.state == before
 
 
 def test_a_user_who_was_placing_something_else_is_not_thrown_back_into_it(case):
     case.interaction.SwitchToPersistentPlaceMode()
-    case.placing.start(case.ours)
+    case.placing.start(case.own_node)
     case.placing.stop()
     assert case.interaction.GetCurrentInteractionMode() == case.interaction.ViewTransform
     assert case.selection.GetActivePlaceNodeID() == case.theirs.GetID()
@@ -103,7 +103,7 @@ def test_stopping_without_a_start_does_nothing(case):
 
 def test_the_end_of_a_single_placement_is_told(case):
     before = case.state
-    case.placing.start(case.ours, persistent=False)
+    case.placing.start(case.own_node, persistent=False)
     # As the markups widget does after the click.
     case.interaction.SwitchToViewTransformMode()
     assert case.stops == 1
@@ -112,7 +112,7 @@ def test_the_end_of_a_single_placement_is_told(case):
 
 
 def test_a_user_who_takes_another_tool_keeps_it(case):
-    case.placing.start(case.ours)
+    case.placing.start(case.own_node)
     points = case.builder.points([])
     case.selection.SetActivePlaceNodeID(points.GetID())
     case.interaction.SwitchToPersistentPlaceMode()
@@ -124,24 +124,24 @@ def test_a_user_who_takes_another_tool_keeps_it(case):
     assert case.quiet()
 
 
-def test_making_a_node_of_ours_meanwhile_does_not_end_it(case):
-    case.placing.start(case.ours)
+def test_making_a_node_of_own_node_meanwhile_does_not_end_it(case):
+    case.placing.start(case.own_node)
     case.nodes.own_roi_node()
     assert case.stops == 0
-    assert case.placing.active_node() is case.ours
+    assert case.placing.active_node() is case.own_node
 
 
 def test_a_deleted_node_ends_it(case):
     before = case.state
-    case.placing.start(case.ours)
-    case.scene.RemoveNode(case.ours)
+    case.placing.start(case.own_node)
+    case.scene.RemoveNode(case.own_node)
     assert case.stops == 1
     assert case.state == before
     assert case.quiet()
 
 
 def test_a_deleted_node_of_before_is_not_brought_back(case):
-    case.placing.start(case.ours)
+    case.placing.start(case.own_node)
     case.scene.RemoveNode(case.theirs)
     case.placing.stop()
     assert case.selection.GetActivePlaceNodeID() is None
@@ -149,7 +149,7 @@ def test_a_deleted_node_of_before_is_not_brought_back(case):
 
 
 def test_closing_the_scene_ends_it(case):
-    case.placing.start(case.ours)
+    case.placing.start(case.own_node)
     case.scene.Clear(0)
     assert case.quiet()
     assert case.interaction.GetCurrentInteractionMode() == case.interaction.ViewTransform
@@ -161,7 +161,7 @@ def test_a_scene_without_the_mouse_modes_is_refused():
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode") or scene.AddNode(
         slicer.vtkMRMLMarkupsFiducialNode()
     )
-    placing = Placing(scene)
-    assert not placing.start(node)
+    placing = Placing(scene, lambda: None)
+    placing.start(node)
     assert placing.active_node() is None
     placing.stop()

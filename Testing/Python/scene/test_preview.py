@@ -125,7 +125,7 @@ class TestVoxels:
         case.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(other)
         with pytest.raises(InputError, match="try again"):
             case.show()
-        assert not case.preview.alive
+        assert not case.preview.is_in_scene
 
     def test_the_proposal_is_not_changed(self, case):
         levels = case.proposal.levels.values.copy()
@@ -242,12 +242,12 @@ class TestRemoval:
     def test_a_node_that_the_user_deleted_is_made_again(self, case):
         case.show()
         case.scene.RemoveNode(case.preview.node)
-        assert not case.preview.alive
+        assert not case.preview.is_in_scene
         assert case.preview.node is None
         assert case.preview.proposal is None
         self.use(case.preview)
         case.show()
-        assert case.preview.alive
+        assert case.preview.is_in_scene
         assert len(case.seen()) > 50
 
     def test_a_node_that_the_user_deleted_leaves_nothing_behind(self, case):
@@ -279,7 +279,7 @@ class TestRemoval:
     def test_the_scene_may_be_closed(self, case):
         case.show()
         case.scene.Clear(0)
-        assert not case.preview.alive
+        assert not case.preview.is_in_scene
         self.use(case.preview)
         case.preview.remove()
 
