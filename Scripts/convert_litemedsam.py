@@ -27,6 +27,7 @@ DEFAULT_OUTPUT = (
     / "SAMSegment"
     / "Resources"
     / "Models"
+    / "litemedsam"
     / "litemedsam.safetensors"
 )
 

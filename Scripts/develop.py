@@ -343,7 +343,7 @@ COMMANDS = {
         lambda rest: run_python("-m", "Training.train", *(rest or ["Training/config/full.toml"])),
     ),
     "models-table": (
-        "write the table of models in docs/models.md from the catalogue",
+        "write the table of models in docs/models.md from their entries",
         lambda rest: models_table.write(ROOT),
     ),
     "fuzz": (

@@ -1,4 +1,4 @@
-"""Keeps the table of models in docs/models.md as the catalogue is."""
+"""Keeps the table of models in docs/models.md as their entries are."""
 
 from __future__ import annotations
 
@@ -6,34 +6,40 @@ import json
 import re
 from pathlib import Path
 
-PAGE = "docs/models.md"
+PAGE, FOLDER = "docs/models.md", "SAMSegment/Resources/Models"
 BEGIN, END = "<!-- models: begin -->", "<!-- models: end -->"
 HEADS = ("name", "prompts", "images", "size", "licence of the weights", "measured", "about")
 PROMPTS = {"roi": "ROI", "points": "points", "line": "measured line"}
 
 
-def table(models: list[dict], cards: set[str]) -> str:
+def models_in(root: Path) -> list[dict]:
+    """What the model.json of each model that comes with SAMSegment says, in their order."""
+    paths = (root / FOLDER).glob("*/model.json")
+    models = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return sorted(models, key=lambda model: (model["order"], model["name"]))
+
+
+def table(models: list[dict]) -> str:
     """The table in Markdown.
 
     Args:
-        models: of the catalogue.
-        cards: names of the files with a model's card, without suffix.
+        models: see `models_in`.
     """
-    rows = [HEADS, ("---",) * len(HEADS), *(_row(model, cards) for model in models)]
+    rows = [HEADS, ("---",) * len(HEADS), *map(_row, models)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
-def _row(model: dict, cards: set[str]) -> tuple[str, ...]:
+def _row(model: dict) -> tuple[str, ...]:
     size = f"{model['size'] / 1e6:.0f} MB"
-    limit = f": **{model['restriction']}**" if model["restriction"] else ""
+    limit = f": **{model['restriction']}**" if model.get("restriction") else ""
     return (
         f"`{model['name']}`",
-        ", ".join(PROMPTS[kind] for kind in model["prompts"]),
+        ", ".join(PROMPTS[kind] for kind in model.get("prompts", ())) or "none",
         ", ".join(model["modalities"]) + ("; single slices" if model["single_slices"] else ""),
-        f"{size}, included" if model["embedded"] else size,
+        size if model.get("downloads") else f"{size}, included",
         model["weights_licence"] + limit,
-        "; ".join(_timing(timing) for timing in model["timings"]) or "-",
-        _about(model, cards),
+        "; ".join(_timing(timing) for timing in model.get("timings", ())) or "-",
+        _about(model),
     )
 
 
@@ -41,13 +47,10 @@ def _timing(timing: dict) -> str:
     return f"{timing['what']} {timing['seconds']:g} s"
 
 
-def _about(model: dict, cards: set[str]) -> str:
-    links = []
-    if model["name"] in cards:
-        links.append(f"[card](../SAMSegment/Resources/Models/{model['name']}.md)")
-    if model["source"].startswith("https://"):
-        links.append(f"[weights]({model['source']})")
-    return ", ".join(links) or model["source"]
+def _about(model: dict) -> str:
+    card = f"[card](../{FOLDER}/{model['name']}/card.md)"
+    has_page = model["source"].startswith("https://")
+    return f"{card}, [weights]({model['source']})" if has_page else card
 
 
 def updated(page: str, new_table: str) -> str:
@@ -61,10 +64,9 @@ def updated(page: str, new_table: str) -> str:
 
 def write(root: Path) -> int:
     """Rewrite the table; returns 0."""
-    folder, page = root / "SAMSegment" / "Resources" / "Models", root / PAGE
-    models = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))["models"]
+    page = root / PAGE
     old = page.read_text(encoding="utf-8")
-    new = updated(old, table(models, {path.stem for path in folder.glob("*.md")}))
+    new = updated(old, table(models_in(root)))
     if new != old:
         # Bytes, so that Windows keeps LF.
         page.write_bytes(new.encode())

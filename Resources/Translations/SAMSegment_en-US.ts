@@ -898,6 +898,16 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>trained by you</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>brought by you</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
         <source>installed</source>
         <translation type="unfinished"></translation>
     </message>
@@ -994,6 +1004,11 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
         <source>Prompts:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>Finds:</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

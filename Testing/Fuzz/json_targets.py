@@ -1,4 +1,4 @@
-"""The readers of the small files beside the weights: the catalogue, and the receipt."""
+"""The readers of the small files beside the weights: a model's entry, and the receipt."""
 
 from __future__ import annotations
 
@@ -9,29 +9,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from SAMSegmentLib.core.errors import WeightsError
-from SAMSegmentLib.weights.catalogue import MODELS_FOLDER, model_entry, read_catalogue
+from SAMSegmentLib.weights.catalogue import MODELS_FOLDER, OWN, ModelEntry, model_entry
 from SAMSegmentLib.weights.folder import VARIABLE, models_folder
 from SAMSegmentLib.weights.installed import Receipt, original_path, read_receipt, receipt_path
+from SAMSegmentLib.weights.model_json import parse
+from SAMSegmentLib.worker.protocol.encoding import decode, encode
+from SAMSegmentLib.worker.protocol.messages import Load
 
 from .json_mutations import change_json, some_value
 from .raw_mutations import change_bytes
-from .target import READ, REFUSED, Target, reason_of
+from .target import READ, REFUSED, Target
+
+KINDS = {"Load": Load}
 
 
-def _judge_catalogue(path: Path) -> tuple[str, str]:
+def _judge_entry(path: Path) -> tuple[str, str]:
+    """As one of the user's models folder."""
     try:
-        entries = read_catalogue(path)
-    except WeightsError as error:
-        return REFUSED, reason_of(error, path)
-    for entry in entries.values():
-        folder = models_folder()
-        if not entry.embedded:
-            for place in (entry.path, original_path(entry), receipt_path(entry)):
-                assert place.parent == folder, f"{place} lies outside of {folder}"
-        for said in (entry.title, entry.restriction, entry.weights_licence, entry.citation):
-            said.encode()  # it can be shown
-        entry.is_installed  # noqa: B018 (it must not raise)
+        values = parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        reason = str(error)
+        assert "\n" not in reason, f"the message {reason!a}"
+        reason.encode()  # it can be shown
+        return REFUSED, reason
+    entry, folder = ModelEntry(**values, origin=OWN), models_folder()
+    assert entry.weights_folder.parent == folder, f"{entry.weights_folder} is outside of {folder}"
+    for place in (entry.path, original_path(entry), receipt_path(entry)):
+        assert place.parent == entry.weights_folder, f"{place} lies outside of its folder"
+    for said in (entry.title, entry.restriction, entry.weights_licence, entry.citation):
+        said.encode()  # it can be shown
+    entry.is_installed  # noqa: B018 (it must not raise)
+    assert decode(encode(Load(entry), KINDS), KINDS) == Load(entry)
     return READ, ""
 
 
@@ -55,8 +63,10 @@ def _change_json_file(random: Random, data: bytes, others: Sequence[bytes], _: s
     return change_json(random, json.loads(data), some_value)
 
 
-def _catalogues(_: str) -> list[bytes]:
-    return [(MODELS_FOLDER / "catalogue.json").read_bytes()]
+def _entries(_: str) -> list[bytes]:
+    """The models that come with SAMSegment, by other names: theirs are taken."""
+    models = [json.loads(path.read_bytes()) for path in sorted(MODELS_FOLDER.glob("*/model.json"))]
+    return [json.dumps({**model, "name": f"my-{model['name']}"}).encode() for model in models]
 
 
 def _receipts(_: str) -> list[bytes]:
@@ -65,8 +75,6 @@ def _receipts(_: str) -> list[bytes]:
 
 
 TARGETS = {
-    "catalogue": Target(
-        "catalogue", "catalogue.json", _catalogues, _change_json_file, _judge_catalogue
-    ),
+    "entry": Target("entry", "entry.json", _entries, _change_json_file, _judge_entry),
     "receipt": Target("receipt", "input.pth.json", _receipts, _change_json_file, _judge_receipt),
 }

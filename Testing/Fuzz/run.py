@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "out" / "fuzz"
 MODULES = {
     **dict.fromkeys(("safetensors", "checkpoint", "conversion"), "Fuzz.tensor_targets"),
-    **dict.fromkeys(("catalogue", "receipt"), "Fuzz.json_targets"),
+    **dict.fromkeys(("entry", "receipt"), "Fuzz.json_targets"),
     "channel": "Fuzz.channel_targets",
 }
 NAMES = tuple(MODULES)
@@ -149,7 +149,7 @@ def _take_death(
 ) -> None:
     """The process ended while it read a file."""
     result.outcomes["finding"] += 1
-    inputs = [path for path in folder.glob("*") if path.stem in ("input", "catalogue", "input.pth")]
+    inputs = [path for path in folder.glob("*") if path.stem in ("input", "entry", "input.pth")]
     kept = "no file"
     if inputs:
         named = folder / f"{result.name}-{seed}-{number}{inputs[0].suffix}"

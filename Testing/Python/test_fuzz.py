@@ -13,7 +13,7 @@ FILES = {
     "safetensors": 300,
     "checkpoint": 300,
     "conversion": 80,
-    "catalogue": 800,
+    "entry": 800,
     "receipt": 1500,
     "channel": 500,
 }

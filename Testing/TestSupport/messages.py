@@ -9,7 +9,8 @@ import numpy as np
 from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
-from SAMSegmentLib.weights.catalogue import model_entry
+from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
+from SAMSegmentLib.weights.model_json import Structure
 from SAMSegmentLib.weights.transfer import Transfer
 from SAMSegmentLib.worker.protocol.events import DeviceInfo, Progress, Ready, WorkerInfo
 from SAMSegmentLib.worker.protocol.messages import (
@@ -42,6 +43,21 @@ from SAMSegmentLib.worker.protocol.model_messages import (
 from SAMSegmentLib.worker.protocol.shared_array import Ticket
 
 MODEL = model_entry("litemedsam")
+AUTOMATIC = ModelEntry(
+    "organs",
+    "Organs",
+    "unet",
+    "automatic",
+    ("CT",),
+    "organs.safetensors",
+    402,
+    "a" * 64,
+    parameters={"channels": 32, "slope": 0.5, "residual": True, "norm": "instance"},
+    structures=(
+        Structure("liver", ("SCT", "1", "A"), ("SCT", "2", "B"), None, (1, 2, 3)),
+        Structure("air"),
+    ),
+)
 OBLIQUE = np.array(
     [[0.8, -0.6, 0.1, -7.25], [0.6, 0.8, 0, 1 / 3], [0, 0.2, 2.5, 1e-9], [0, 0, 0, 1]]
 )
@@ -80,7 +96,8 @@ TO_CHILD = (
     Ask(6, MODEL, IMAGE, Prompts(), GRID, None, None, 0, (), None),
     Cancel(5),
     Look(MODEL, IMAGE, (1.5, 2.5, 1e300), None),
-    Load(model_entry("sam-med3d-turbo")),
+    Load(model_entry("sam-med3d-turbo-int8")),
+    Load(AUTOMATIC),
     InstallModel(model_entry("sam-med3d-turbo")),
     InstallModel(MODEL, "/media/stick/a b"),
     VerifyModel(MODEL),

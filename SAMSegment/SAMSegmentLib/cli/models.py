@@ -10,7 +10,14 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from ..core.errors import Cancelled, InputError, SAMSegmentError
-from ..weights.catalogue import ModelEntry, catalogue, model_entry
+from ..weights.catalogue import (
+    INCLUDED,
+    PUBLISHED,
+    ModelEntry,
+    catalogue,
+    model_entry,
+    problems,
+)
 from ..weights.download import MIRROR, host_of
 from ..weights.folder import VARIABLE, folder_is_fixed, models_folder, set_models_folder
 from ..weights.locking import ignore
@@ -80,8 +87,8 @@ def list_models(options: argparse.Namespace) -> int:
     rows += [
         (
             entry.name,
-            ", ".join(entry.prompts),
-            f"{entry.parameters / 1e6:.1f} M",
+            ", ".join(entry.prompts) or _structures(entry),
+            _millions(entry),
             f"{entry.size / 1e6:.1f} MB",
             _licence(entry),
             _state_in_words(entry),
@@ -93,6 +100,8 @@ def list_models(options: argparse.Namespace) -> int:
         print_result(
             "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+    for problem in problems():
+        remark(problem)
     return DONE
 
 
@@ -153,7 +162,7 @@ def remove_model(options: argparse.Namespace) -> int:
     was_there = entry.is_installed or partial_bytes(entry) > 0
     remove(entry)
     mention(f"{entry.name}: {'removed' if was_there else 'was not installed'}")
-    others = [e.name for e in catalogue().values() if e.file == entry.file and e != entry]
+    others = [e.name for e in catalogue().values() if e.path == entry.path and e != entry]
     if was_there and others:
         remark(f"The same file was that of {', '.join(others)}.")
     return DONE
@@ -195,15 +204,23 @@ def _announcement(entry: ModelEntry, order: InstallModel) -> str:
 
 
 def _licence(entry: ModelEntry) -> str:
-    if entry.restriction:
-        return f"{entry.weights_licence} ({entry.restriction})"
-    return entry.weights_licence
+    licence = entry.weights_licence or "-"
+    return f"{licence} ({entry.restriction})" if entry.restriction else licence
+
+
+def _structures(entry: ModelEntry) -> str:
+    first, *others = entry.structures
+    return f"none: finds {first.name}" + (f" and {len(others)} more" if others else "")
+
+
+def _millions(entry: ModelEntry) -> str:
+    return f"{entry.parameter_count / 1e6:.1f} M" if entry.parameter_count else "-"
 
 
 def _state(entry: ModelEntry) -> str:
     if entry.is_installed:
-        return "included" if entry.embedded else "installed"
-    if entry.embedded:
+        return {INCLUDED: "included", PUBLISHED: "installed"}.get(entry.origin, "your own")
+    if not entry.is_installable:
         return "missing"
     return "partly downloaded" if partial_bytes(entry) else "not installed"
 
@@ -219,6 +236,10 @@ def _facts(entry: ModelEntry) -> dict:
     """All that is known of a model, for other programs."""
     return {
         **asdict(entry),
+        # As scripts know it since 0.1.0; what else model.json calls so has a name of its own here.
+        "parameters": entry.parameter_count,
+        "architecture_parameters": entry.parameters,
+        "embedded": entry.embedded,
         "path": str(entry.path),
         "state": _state(entry),
         "partial_bytes": partial_bytes(entry),
@@ -250,7 +271,7 @@ def _run(order: ModelOrder, quiet: bool = False) -> ModelDone:
 
 
 def _downloadable() -> list[ModelEntry]:
-    return [entry for entry in catalogue().values() if not entry.embedded]
+    return [entry for entry in catalogue().values() if entry.is_installable]
 
 
 def _by_file(entries: Iterable[ModelEntry]) -> list[list[ModelEntry]]:

@@ -10,21 +10,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputError, SAMSegmentError
-from ..weights.catalogue import ModelEntry
+from ..weights.catalogue import ARCHITECTURES, ModelEntry
 from .base import Engine
-
-GROUP = "samsegment.architectures"
-# Architectures that entries name by what is a parameter.
-_FORMER_NAMES = {
-    "sam-med3d": ("sammed3d", {}),
-    "sam-med3d-int8": ("sammed3d", {"numbers": "int8"}),
-}
 
 
 def architectures() -> tuple[str, ...]:
@@ -41,11 +33,10 @@ def engine_of(model: ModelEntry) -> tuple[type[Engine], dict[str, Any]]:
         InputError: if there is no such architecture, or it cannot do what the entry says.
         SAMSegmentError: if another package brings it, and it cannot be loaded.
     """
-    architecture, parameters = _FORMER_NAMES.get(model.architecture, (model.architecture, {}))
-    engine = _engine_class(architecture, model.title)
-    _check(model, engine, parameters)
+    engine = _engine_class(model.architecture, model.title)
+    _check(model, engine)
     choices = engine.capabilities.parameters
-    return engine, {name: choices[name][value] for name, value in parameters.items()}
+    return engine, {name: choices[name][value] for name, value in model.parameters.items()}
 
 
 def _own() -> dict[str, str]:
@@ -55,7 +46,7 @@ def _own() -> dict[str, str]:
 
 
 def _of_other_packages() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return {point.name: point for point in entry_points(group=ARCHITECTURES)}
 
 
 def _engine_class(architecture: str, title: str) -> type[Engine]:
@@ -96,13 +87,13 @@ def _loaded(point: EntryPoint) -> type[Engine]:
     return engine
 
 
-def _check(model: ModelEntry, engine: type[Engine], parameters: Mapping[str, Any]) -> None:
+def _check(model: ModelEntry, engine: type[Engine]) -> None:
     """Compares what an entry says with what its architecture can do."""
     able = engine.capabilities
     wrong = [f"takes {kind} as prompts" for kind in model.prompts if kind not in able.prompts]
     if model.single_slices and not able.single_slices:
         wrong.append("takes single slices")
-    for name, value in parameters.items():
+    for name, value in model.parameters.items():
         if value not in able.parameters.get(name, ()):
             wrong.append(f"computes with {name} = {value!r}")
     if wrong:

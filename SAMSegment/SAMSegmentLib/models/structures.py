@@ -20,8 +20,7 @@ Tensors = Mapping[str, torch.Tensor]
 NETWORKS: dict[str, Callable[[Tensors], torch.nn.Module]] = {
     "litemedsam": lambda tensors: LiteMedSAM(),
     "samsegment3d": lambda tensors: SAMSegment3D(**sizes_of(tensors)),
-    "sam-med3d": SAMMed3D.empty,
-    "sam-med3d-int8": SAMMed3D.empty,
+    "sammed3d": SAMMed3D.empty,
 }
 
 

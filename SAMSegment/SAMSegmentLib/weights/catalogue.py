@@ -1,312 +1,187 @@
-"""The models that SAMSegment knows: Resources/Models/catalogue.json, read and checked."""
+"""The models that SAMSegment knows: those that come with it, and those in the user's folder.
+
+Each is a folder with model.json (see `model_json`) and a card: of Resources/Models, and in the same
+form of the user's models folder, for what the user has trained or brought. What is wrong with one
+of the user's is told in a sentence (`problems`), and takes nothing from the others.
+"""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import os
 import re
+import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import NoReturn
 
 from ..core import arguments
 from ..core.errors import InputError, WeightsError
-from ..core.geometry import Geometry
-from ..core.prompts import Prompts
-from ..core.voxel_prompts import VoxelPrompts
-from . import installed
-from .schema import problems
+from .entry import INCLUDED, LIBRARY, MODELS_FOLDER, OWN, PUBLISHED, ModelEntry
+from .entry import file_sha256 as file_sha256
+from .folder import models_folder
+from .model_json import MODEL_NAME, parse
 
-_LIBRARY = Path(__file__).parents[1]
-# Within the library if that was installed by pip, else beside it.
-_RESOURCES = _LIBRARY / "Resources"
-MODELS_FOLDER = (_RESOURCES if _RESOURCES.is_dir() else _LIBRARY.parent / "Resources") / "Models"
-SCHEMA = MODELS_FOLDER / "catalogue.schema.json"
 DEFAULT_MODEL = "litemedsam"
+JSON = "model.json"
+#: Entry points by which other Python packages bring architectures, see `models.registry`.
+ARCHITECTURES = "samsegment.architectures"
 
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\.", re.IGNORECASE)
-# What reading a damaged catalogue raises, and from LookupError on, a damaged schema.
-_DAMAGE = (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, re.error)
+_LARGEST_JSON = 1 << 20
+_MOST_MODELS = 500
 
 
-@dataclass(frozen=True)
-class Timing:
-    """How long something took once, as an idea of what to expect.
+def catalogue() -> dict[str, ModelEntry]:
+    """All models by name; the user's own come last.
 
-    Attributes:
-        what: was done, such as "next click".
-        computer: on which.
+    Raises:
+        WeightsError: if one that comes with SAMSegment is not what it should be.
     """
-
-    what: str
-    seconds: float
-    computer: str
+    return _models()[0]
 
 
-@dataclass(frozen=True)
-class ModelEntry:
-    """One model of the catalogue.
+def problems() -> tuple[str, ...]:
+    """What is wrong with folders in the user's models folder, in a sentence each."""
+    return _models()[1]
 
-    Attributes:
-        name: how scripts and the shell call it.
-        title: how people call it.
-        architecture: which engine runs it.
-        prompts: the kinds of prompt that it takes: "roi", "points", "line".
-        single_slices: whether it takes images of one slice, such as X-rays, too.
-        parameters: number of trained values.
-        file: name of the weights file.
-        size: bytes of the weights file; if it is not embedded, what its source states, rounded.
-        sha256: of the weights file.
-        embedded: whether the weights come with the extension; if not, the user gets them.
-        restriction: what the weights' licence forbids, for a user; "" if nothing unusual.
-        source: where the weights come from; if they are not embedded, a page about them.
-        downloads: addresses of the file itself, to try in turn; none if the weights are embedded.
-        converted_sha256: of what conversion to safetensors makes of the file, which is the same
-            everywhere; "" if nobody has told it yet.
-    """
 
-    name: str
-    title: str
-    architecture: str
-    prompts: tuple[str, ...]
-    modalities: tuple[str, ...]
-    single_slices: bool
-    parameters: int
-    file: str
-    size: int
-    sha256: str
-    embedded: bool
-    code_licence: str
-    weights_licence: str
-    restriction: str
-    source: str
-    downloads: tuple[str, ...]
-    timings: tuple[Timing, ...]
-    citation: str
-    converted_sha256: str = ""
+def _models() -> tuple[dict[str, ModelEntry], tuple[str, ...]]:
+    folder = models_folder()
+    return _joined(_included(), str(folder), tuple(_stamps(folder)))
 
-    @property
-    def path(self) -> Path:
-        """Where the weights lie once installed: as published, or converted; see `installed`."""
-        if self.embedded:
-            return MODELS_FOLDER / self.file
-        converted, original = installed.converted_path(self), installed.original_path(self)
-        for _ in range(2):  # another process may convert it between two looks
-            if _is_plain_file(converted) and installed.read_receipt(self) is not None:
-                return converted
-            if _is_plain_file(original):
-                break
-        return original
 
-    @property
-    def is_installed(self) -> bool:
-        """Whether a file lies where the weights should; its content is not looked at."""
-        return _is_plain_file(self.path)
-
-    def check_installed(self) -> None:
-        """Finds out at once, without reading a large file, whether the weights are there.
-
-        Raises:
-            WeightsError: if not; it says how to get them.
-        """
-        path = self.path
-        if _is_plain_file(path):
-            return
-        if self.embedded:
-            raise WeightsError(
-                f"The weights of {self.title} are missing ({path}): reinstall SAMSegment."
-            )
-        if os.path.lexists(path):
-            is_link, is_folder = os.path.islink(path), os.path.isdir(path)
-            what = "a symbolic link" if is_link else "a folder" if is_folder else "no plain file"
-            raise WeightsError(
-                f"The weights of {self.title} cannot be read: {path} is {what}. Remove it; then "
-                f"{self._get_it}."
-            )
-        raise WeightsError(f"{self.title} is not installed: {self._get_it}.")
-
-    def verified_path(self) -> Path:
-        """The weights file, after its SHA-256 was checked (once per file and process).
-
-        Reads the whole file: not for Slicer's main thread, unless the weights are embedded and
-        therefore small.
-
-        Raises:
-            WeightsError: if it is missing or not the one that the catalogue means.
-        """
-        self.check_installed()
-        path = self.path
+def _stamps(folder: Path) -> Iterable[tuple[str, int, int]]:
+    """Folders with a model.json, by name; changes with the file."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:  # not there yet, or not to be read: then there is nothing
+        return
+    for name in names:
         try:
-            is_right = file_sha256(path) == self.sha256_of(path)
-        except FileNotFoundError:
-            # Another process has just converted it: the other file is there now.
-            self.check_installed()
-            path = self.path
-            is_right = path.is_file() and file_sha256(path) == self.sha256_of(path)
-        except OSError as error:
-            raise self.unreadable(path, error) from error
-        if not is_right:
-            self.raise_damaged(path)
-        return path
-
-    def sha256_of(self, path: Path) -> str | None:
-        """What the SHA-256 of the installed file at `path` must be; None if that is not known."""
-        if self.embedded or path == installed.original_path(self):
-            return self.sha256
-        receipt = installed.read_receipt(self)
-        return receipt and receipt.sha256
-
-    def is_as_published(self, path: Path) -> bool:
-        """Whether `sha256_of` is the catalogue's for the installed file at `path`.
-
-        If not, it was noted when the file was converted: it then proves that the file has not
-        changed since, and that it was made of the published one is only what its receipt says.
-        """
-        return path != installed.converted_path(self) or bool(self.converted_sha256)
-
-    def unreadable(self, path: Path, error: OSError) -> WeightsError:
-        """What to raise about an installed file that cannot be read."""
-        return WeightsError(
-            f"The weights of {self.title} ({path}) cannot be read: {error.strerror}. Check its "
-            "place and its access rights."
-        )
-
-    def raise_damaged(self, path: Path) -> NoReturn:
-        """Raises the WeightsError about an installed file that is not what it should be."""
-        if self.embedded:
-            raise WeightsError(
-                f"The weights of {self.title} ({path}) are damaged: their SHA-256 is not "
-                "that of the catalogue. Reinstall SAMSegment."
-            )
-        wanted = "that of the catalogue"
-        if not self.is_as_published(path):
-            wanted = "the one noted when they were converted"
-        raise WeightsError(
-            f"The weights of {self.title} ({path}) are damaged or another model's: their "
-            f"SHA-256 is not {wanted}. Remove them, then {self._get_it}."
-        )
-
-    @property
-    def _get_it(self) -> str:
-        return (
-            f"install it ({self.size / 1e6:.0f} MB, licence {self.weights_licence}) with the "
-            "button Download where the model is chosen, in Slicer's Python console with "
-            f'SAMSegmentLogic.installModel("{self.name}"), or in the shell with '
-            f"python -m SAMSegmentLib models install {self.name}"
-        )
-
-    def check_grid(self, geometry: Geometry) -> None:
-        """Finds out, before any work, whether the model takes such an image.
-
-        Raises:
-            InputError: if it is a single slice, and the model is for volumes.
-        """
-        if geometry.slice_axis is not None and not self.single_slices:
-            raise InputError(
-                f"{self.title} is for volumes, and this image is a single slice: choose another "
-                "model (LiteMedSAM takes it), or load the whole series as one volume."
-            )
-
-    def check_prompts(self, prompts: Prompts, voxels: VoxelPrompts | None = None) -> None:
-        """Finds out, before any work, whether the model takes these prompts.
-
-        Args:
-            voxels: what the segment holds is a prompt by itself.
-
-        Raises:
-            InputError: if there are none, or of a kind that the model does not take.
-        """
-        wanted = _either(_PROMPT_NAMES[kind] for kind in self.prompts)
-        has_content = (
-            voxels is not None and voxels.content is not None and voxels.content.values.any()
-        )
-        if not prompts.kinds and not has_content:
-            raise InputError(f"{self.title} needs {wanted} to find the object: none was given.")
-        if refused := sorted(prompts.kinds - set(self.prompts)):
-            given = " and ".join(_PROMPT_NAMES[kind] for kind in refused)
-            remove = " and ".join(_PLAIN_NAMES[kind] for kind in refused)
-            raise InputError(
-                f"{self.title} does not take {given}, only {wanted}: "
-                + (
-                    f"remove {remove}."
-                    if prompts.kinds & set(self.prompts)
-                    else "draw an ROI around the object."
-                )
-            )
+            status = os.lstat(folder / name / JSON)
+        except (OSError, ValueError):
+            continue
+        yield name, status.st_mtime_ns, status.st_size
 
 
-_PROMPT_NAMES = {"roi": "an ROI", "points": "points", "line": "a line"}
-_PLAIN_NAMES = {"roi": "the ROI", "points": "the points", "line": "the line"}
+@lru_cache(maxsize=4)
+def _joined(
+    included: tuple[ModelEntry, ...], folder: str, stamps: tuple[tuple[str, int, int], ...]
+) -> tuple[dict[str, ModelEntry], tuple[str, ...]]:
+    """What comes with SAMSegment and what is right in the user's folder; what is wrong there."""
+    entries = {entry.name: entry for entry in included}
+    taken, wrong, own = set(entries), [], []
+    for name, *_ in stamps[:_MOST_MODELS]:
+        try:
+            own.append(_own_entry(Path(folder), name, taken))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            reason = " ".join(str(reason).split())[:500]
+            wrong.append(f"The folder {name!a} in {folder} cannot be used as a model: {reason}.")
+    if len(stamps) > _MOST_MODELS:
+        wrong.append(f"Of the {len(stamps)} models in {folder}, only {_MOST_MODELS} are read.")
+    entries |= {entry.name: entry for entry in sorted(own, key=_place)}
+    return entries, tuple(wrong)
 
 
-def _is_plain_file(path: Path) -> bool:
-    return os.path.isfile(path) and not os.path.islink(path)
+def _place(entry: ModelEntry) -> tuple[int, str]:
+    return entry.order, entry.name
 
 
-def _either(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
+def _own_entry(folder: Path, name: str, taken: set[str]) -> ModelEntry:
+    """The model in a folder of the user's; `taken`: names that it cannot have.
+
+    Raises:
+        OSError, ValueError: if it is none.
+    """
+    if not re.fullmatch(MODEL_NAME, name):
+        raise ValueError("its name should be of small letters, digits, points and hyphens")
+    if name in taken:
+        raise ValueError("a model that comes with SAMSegment has this name, so give it another")
+    real = os.path.join(os.path.realpath(folder), name)
+    if os.path.normcase(os.path.realpath(folder / name)) != os.path.normcase(real):
+        raise ValueError("it is a link to another place, so move the folder itself here")
+    entry = read_entry(folder / name, OWN)
+    if os.path.islink(entry.weights_folder / entry.file):
+        raise ValueError(f"{entry.file} is a symbolic link, so put the file itself there")
+    return entry
 
 
 @lru_cache(maxsize=1)
-def catalogue() -> dict[str, ModelEntry]:
-    """All models by name.
+def _included() -> tuple[ModelEntry, ...]:
+    return included_models(MODELS_FOLDER)
+
+
+def included_models(folder: Path) -> tuple[ModelEntry, ...]:
+    """The models of a folder like Resources/Models, in their order.
 
     Raises:
-        WeightsError: if the catalogue is missing, or is not what it should be.
+        WeightsError: if one of them is not what it should be; it names the place.
     """
-    return read_catalogue(MODELS_FOLDER / "catalogue.json")
-
-
-def read_catalogue(path: Path) -> dict[str, ModelEntry]:
-    """The models of a catalogue that fits its schema, catalogue.schema.json.
-
-    Raises:
-        WeightsError: if it does not; it names the place.
-    """
+    entries: list[ModelEntry] = []
     try:
-        said = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-        wrong = next(problems(said, _schema()), None)
-        entries = [] if wrong else [_entry(model) for model in said["models"]]
-        wrong = wrong or _contradiction(entries)
-    except _DAMAGE as error:
+        for path in sorted(folder.glob(f"*/{JSON}")):
+            place = path
+            entries.append(read_entry(path.parent, INCLUDED))
+        place = folder
+        wrong = _contradiction(entries) if entries else f"there is no {JSON}"
+    except (OSError, ValueError) as error:
         wrong = " ".join(str(error).split())
     if wrong:
         raise WeightsError(
-            f"The catalogue of models ({path}) was changed or damaged: {wrong}. Reinstall "
+            f"The catalogue of models ({place}) was changed or damaged: {wrong}. Reinstall "
             "SAMSegment."
         )
-    return {entry.name: entry for entry in entries}
+    return tuple(sorted(entries, key=_place))
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+def read_entry(folder: Path, origin: str) -> ModelEntry:
+    """The model in a folder.
+
+    Args:
+        origin: INCLUDED, which becomes PUBLISHED if its weights are to be downloaded; or OWN.
+
+    Raises:
+        OSError, ValueError: if there is none, or it is not what it should be.
+    """
+    values = parse(_text_of(folder / JSON))
+    if values["name"] != folder.name:
+        raise ValueError(f"its {JSON} has the name {values['name']!r}, which is not its folder's")
+    if not _is_known(values["architecture"]):
+        raise ValueError(f"its architecture {values['architecture']!r} is not known here")
+    if origin == INCLUDED and values.get("downloads"):
+        origin = PUBLISHED
+    return ModelEntry(**values, origin=origin)
 
 
-def _schema() -> dict:
-    return json.loads(SCHEMA.read_text(encoding="utf-8"))
+def _text_of(path: Path) -> str:
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode):  # a pipe might never come to an end
+        raise ValueError(f"its {path.name} is no plain file")
+    with path.open("rb") as file:
+        data = file.read(_LARGEST_JSON + 1)
+    if len(data) > _LARGEST_JSON:
+        raise ValueError(f"its {path.name} is too large")
+    return data.decode("utf-8")
 
 
-def _entry(model: dict) -> ModelEntry:
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in model.items()}
-    values["timings"] = tuple(Timing(**timing) for timing in values["timings"])
-    return ModelEntry(**values)
+def _is_known(architecture: str) -> bool:
+    """Whether there is code for it; it is not imported."""
+    if (LIBRARY / "models" / architecture / "engine.py").is_file():
+        return True
+    return architecture in _architectures_of_other_packages()
+
+
+@lru_cache(maxsize=1)
+def _architectures_of_other_packages() -> frozenset[str]:
+    return frozenset(entry_points(group=ARCHITECTURES).names)
 
 
 def _contradiction(entries: list[ModelEntry]) -> str | None:
-    """What no schema can say: what entries must not have in common, or must."""
-    names: set[str] = set()
+    """What entries whose files lie in one folder must not have in common, or must."""
     files: dict[str, ModelEntry] = {}
-    for entry in entries:
-        if entry.name in names:
-            return f"there are two models {entry.name}"
-        names.add(entry.name)
-        if _RESERVED.match(entry.file):
-            return f"{entry.file} is a name that Windows keeps for itself"
+    for entry in (one for one in entries if one.origin == PUBLISHED):
         for other in entries:
             # FILE.safetensors and the like are names of what is made of FILE.
             if other.file.lower().startswith(f"{entry.file.lower()}."):
@@ -324,20 +199,10 @@ def model_entry(name: str) -> ModelEntry:
     Raises:
         InputError: if there is none.
     """
-    if arguments.text(name, "model") not in catalogue():
-        near = difflib.get_close_matches(name, catalogue(), n=1)
-        guess = f"Did you mean {near[0]}? " if near else ""
-        raise InputError(f"There is no model {name!r}. {guess}There are {', '.join(catalogue())}.")
-    return catalogue()[name]
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal; read once, and again only when the file has changed."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=32)
-def _sha256(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    entries, wrong = catalogue(), problems()
+    if arguments.text(name, "model") in entries:
+        return entries[name]
+    near = difflib.get_close_matches(name, entries, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    reasons = "".join(f" {one}" for one in wrong if ascii(name) in one)
+    raise InputError(f"There is no model {name!r}. {guess}There are {', '.join(entries)}.{reasons}")

@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
 from ..core.outputs import write_atomically
-from .folder import models_folder
 
 if TYPE_CHECKING:
-    from .catalogue import ModelEntry
+    from .entry import ModelEntry
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -55,7 +54,7 @@ def original_path(entry: ModelEntry) -> Path:
     """
     if not _NAME.fullmatch(entry.file):
         raise InputError(f"{entry.file!r} is no name of a weights file. Nothing was done.")
-    return models_folder() / entry.file
+    return entry.weights_folder / entry.file
 
 
 def converted_path(entry: ModelEntry) -> Path:

@@ -13,7 +13,7 @@ from .installed import lock_path
 from .transfer import Report, Transfer
 
 if TYPE_CHECKING:
-    from .catalogue import ModelEntry
+    from .entry import ModelEntry
 
 PAUSE_S = 0.2
 WAITING = "Another program is working on these weights"

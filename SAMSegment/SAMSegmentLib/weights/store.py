@@ -34,7 +34,7 @@ def install(entry: ModelEntry, source: Path | None = None, report: Report = igno
         report: may raise Cancelled; what was downloaded is kept for the next time.
 
     Raises:
-        InputError: if the weights come with SAMSegment.
+        InputError: if the weights come with SAMSegment, or are the user's own.
         InstallError: if they could not be fetched or written.
         WeightsError: if what is at `source` is something else.
         MissingPackageError: without filelock or requests.
@@ -63,7 +63,7 @@ def verify(entry: ModelEntry, report: Report = ignore) -> Path:
     with contextlib.ExitStack() as held:
         # Windows lets nobody replace a file that is being read; who may not write will not either.
         with contextlib.suppress(InstallError, MissingPackageError):
-            if not entry.embedded:
+            if entry.is_installable:
                 held.enter_context(locked(entry, wait=False))
         return _verified(entry, report)
 
@@ -87,7 +87,7 @@ def remove(entry: ModelEntry) -> None:
     before: Windows does not remove a file in use.
 
     Raises:
-        InputError: if the weights come with SAMSegment.
+        InputError: if the weights come with SAMSegment, or are the user's own.
         InstallError: if they are in use, or must not be removed.
         MissingPackageError: without filelock.
     """
@@ -112,6 +112,11 @@ def _check_kind(entry: ModelEntry) -> None:
         raise InputError(
             f"The weights of {entry.title} come with SAMSegment: they are neither installed nor "
             "removed."
+        )
+    if not entry.is_installable:
+        raise InputError(
+            f"{entry.title} is your own, and lies in {entry.weights_folder}: to install or remove "
+            "it, copy or delete that folder yourself."
         )
 
 

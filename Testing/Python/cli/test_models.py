@@ -15,6 +15,7 @@ from SAMSegmentLib.__main__ import main
 from SAMSegmentLib.weights import catalogue as catalogue_module
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
 from SAMSegmentLib.weights.installed import partial_path
+from TestSupport.own_model import put_own_model
 from TestSupport.served_model import has_come, served_model
 from TestSupport.weights_server import WeightsServer, stall_after, status
 
@@ -98,12 +99,25 @@ class TestTheList:
         (line,) = [line for line in run()[1] if line.startswith(f"{NAME} ")]
         assert "Apache-2.0 (non-commercial use only)" in line
 
+    def test_has_the_models_of_the_users_own_folder_and_tells_what_is_wrong_there(
+        self, run, folder
+    ):
+        two = [{"name": "liver"}, {"name": "spleen"}]
+        put_own_model(folder)
+        put_own_model(folder, "organs", task="automatic", prompts=[], structures=two)
+        put_own_model(folder, "wrong", size=0)
+        status, out, (problem,) = run()
+        assert status == 0 and states(out)["mine"] == states(out)["organs"] == "your own"
+        assert "none: finds liver and 1 more" in out[-1] and "'wrong'" in problem
+
     def test_can_be_read_by_other_programs(self, run, folder):
         status, out, err = run("list", "--json")
         told = {model["name"]: model for model in json.loads("\n".join(out))}
         assert (status, err, list(told)) == (0, [], list(catalogue()))
         for name, entry in catalogue().items():
             facts = json.loads(json.dumps(dataclasses.asdict(entry)))
+            # As it was called before entries had parameters for their engine.
+            facts |= {"parameters": entry.parameter_count, "embedded": entry.embedded}
             assert {key: told[name][key] for key in facts} == facts
             assert told[name]["path"] == str(entry.path)
             assert told[name]["state"] == ("included" if entry.embedded else "not installed")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -17,13 +18,14 @@ from SAMSegmentLib.weights.catalogue import (
     DEFAULT_MODEL,
     MODELS_FOLDER,
     catalogue,
+    included_models,
     model_entry,
-    read_catalogue,
 )
 
 ROI = Roi.from_box((0, 0, 0), (10, 10, 10))
 POINT = Point((1, 2, 3))
 LINE = Line((1, 2, 3), (4, 2, 3))
+TURBO = "sam-med3d-turbo"
 
 
 @pytest.mark.parametrize("name", catalogue())
@@ -31,8 +33,9 @@ def test_an_entry_is_complete(name):
     entry = model_entry(name)
     assert entry.name == name
     assert re.fullmatch("[0-9a-f]{64}", entry.sha256)
-    assert entry.size > 0 and entry.parameters > 0
+    assert entry.size > 0 and entry.parameter_count > 0
     assert all((entry.title, entry.code_licence, entry.weights_licence, entry.source))
+    assert entry.citation and (MODELS_FOLDER / name / "card.md").is_file()
     assert set(entry.prompts) <= {"roi", "points", "line"} and entry.prompts
     # The embedded ones need no page to get them from.
     assert entry.embedded or entry.source.startswith("https://")
@@ -41,7 +44,7 @@ def test_an_entry_is_complete(name):
 @pytest.mark.parametrize("name", [n for n, entry in catalogue().items() if entry.embedded])
 def test_embedded_weights_are_the_ones_that_the_catalogue_means(name):
     entry = model_entry(name)
-    assert entry.verified_path() == MODELS_FOLDER / entry.file
+    assert entry.verified_path() == MODELS_FOLDER / name / entry.file
     assert entry.path.stat().st_size == entry.size
 
 
@@ -61,95 +64,58 @@ def test_an_unknown_model_is_refused_and_the_known_ones_are_named():
 
 @pytest.fixture
 def edited(tmp_path):
-    """`edited(change)`: reads the catalogue after a change to its list of models."""
-    said = json.loads((MODELS_FOLDER / "catalogue.json").read_text(encoding="utf-8"))
+    """`edited(name, change)`: reads the models after a change to what model.json says of one."""
+    for name in catalogue():
+        (tmp_path / name).mkdir()
+        shutil.copy(MODELS_FOLDER / name / "model.json", tmp_path / name)
 
-    def read(change):
-        change(said["models"])
-        (tmp_path / "catalogue.json").write_text(json.dumps(said))
-        return read_catalogue(tmp_path / "catalogue.json")
+    def read(name, change):
+        path = tmp_path / name / "model.json"
+        said = json.loads(path.read_text(encoding="utf-8"))
+        change(said)
+        path.write_text(json.dumps(said))
+        return included_models(tmp_path)
 
     return read
 
 
-def test_a_catalogue_that_fits_is_read(edited):
-    assert list(edited(lambda models: models.pop())) == list(catalogue())[:-1]
+def test_models_that_fit_are_read(edited):
+    assert edited("litemedsam", lambda model: None) == tuple(catalogue().values())
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("name", "change", "says"),
     [
-        (lambda models: models[1].update(sha256="0"), r"models\[1\]\.sha256 does not look like"),
-        (lambda models: models[1].pop("size"), r"models\[1\] lacks size"),
-        (lambda models: models.append(models[0]), "two models litemedsam"),
-        (lambda models: models[2].update(size=1), "mean different files by the same name"),
-        (lambda models: models[1].update(file="SAM_MED3D_TURBO.pth"), "different files"),
-        (lambda models: models[1].update(file="../../evil.pth"), r"\.file does not look like"),
-        (lambda models: models[1].update(file="..\\evil.pth"), r"\.file does not look like"),
-        (lambda models: models[1].update(file="C:evil.pth"), r"\.file does not look like"),
-        (lambda models: models[1].update(file="nul.pth"), "Windows keeps for itself"),
-        (lambda models: models[1].update(name="../evil"), r"\.name does not look like"),
-        (lambda models: models[1].update(downloads=["http://a.org/x.pth"]), "downloads"),
-        (lambda models: models[1].update(downloads=["file:///etc/passwd"]), "downloads"),
-        (lambda models: models[2].update(downloads=[]), "downloads has fewer than 1"),
-        (lambda models: models[0].update(downloads=["https://a.org/x.pth"]), "more than 0"),
-        (lambda models: models[0].update(licence="mine"), "'licence', which is not known"),
-        (lambda models: models[1].update(size=10**400), "size is above"),
-        (lambda models: models[1].update(title="a\x1b[31m"), "title does not look like"),
-        (lambda models: models[1].update(title="a\ud800"), "title does not look like"),
-        (lambda models: models[1].update(restriction="a\ud800"), "restriction does not look"),
-        (lambda models: models[1].update(citation="a\ud800"), "citation does not look like"),
-        (lambda models: models[1].update({"a\nb": 1}), r"has 'a\\nb', which is not known"),
-        (lambda models: models[0].update(file="sam_med3d_turbo.pth.safetensors"), "made of sam_"),
-        (lambda models: models.clear(), "models has fewer than 1"),
+        (TURBO, {"sha256": "0"}, "sha256 does not look like"),
+        (TURBO, {"name": "another"}, "the name 'another', which is not its folder's"),
+        (TURBO, {"size": 1}, "mean different files by the same name"),
+        (TURBO, {"architecture": "nothing"}, "architecture 'nothing' is not known here"),
+        (TURBO, {"architecture": "slicewise"}, "architecture 'slicewise' is not known here"),
+        ("samsegment3d", {"file": "sam_med3d_turbo.pth.safetensors"}, "made of sam_"),
+        (f"{TURBO}-int8", {"file": "SAM_MED3D_TURBO.pth"}, "different files"),
     ],
 )
-def test_an_edited_catalogue_is_refused_with_the_place(edited, change, says):
+def test_an_edited_catalogue_is_refused_with_the_place(edited, name, change, says):
     with pytest.raises(WeightsError, match=says) as raised:
-        edited(change)
+        edited(name, lambda model: model.update(change))
     assert str(raised.value).endswith("Reinstall SAMSegment.")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"version": 1}', "\x00"])
 def test_a_damaged_catalogue_is_refused(tmp_path, text):
-    (tmp_path / "catalogue.json").write_text(text)
+    (tmp_path / "litemedsam").mkdir()
+    (tmp_path / "litemedsam" / "model.json").write_text(text)
     with pytest.raises(WeightsError, match="changed or damaged"):
-        read_catalogue(tmp_path / "catalogue.json")
-
-
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_what_json_does_not_know_is_refused(tmp_path, number):
-    text = (MODELS_FOLDER / "catalogue.json").read_text().replace("15,", f"{number},", 1)
-    (tmp_path / "catalogue.json").write_text(text)
-    with pytest.raises(WeightsError, match=f"{number} is no number"):
-        read_catalogue(tmp_path / "catalogue.json")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[]",
-        "{}x",
-        "3",
-        '{"$ref": "#/nothing"}',
-        '{"type": "nothing"}',
-        '{"properties": {"models": {"items": {"properties": {"name": {"pattern": "("}}}}}}',
-    ],
-)
-def test_a_damaged_schema_is_told_likewise(tmp_path, monkeypatch, text):
-    (tmp_path / "schema.json").write_text(text)
-    monkeypatch.setattr("SAMSegmentLib.weights.catalogue.SCHEMA", tmp_path / "schema.json")
-    with pytest.raises(WeightsError, match="changed or damaged"):
-        read_catalogue(MODELS_FOLDER / "catalogue.json")
+        included_models(tmp_path)
 
 
 def test_a_missing_catalogue_is_told(tmp_path):
-    with pytest.raises(WeightsError, match="No such file"):
-        read_catalogue(tmp_path / "catalogue.json")
+    with pytest.raises(WeightsError, match=r"there is no model\.json"):
+        included_models(tmp_path / "nothing")
 
 
 def elsewhere(monkeypatch, folder):
-    monkeypatch.setattr("SAMSegmentLib.weights.catalogue.MODELS_FOLDER", folder)
+    monkeypatch.setattr("SAMSegmentLib.weights.entry.MODELS_FOLDER", folder)
     return model_entry(DEFAULT_MODEL)
 
 
@@ -160,7 +126,8 @@ def test_missing_weights_are_reported(monkeypatch, tmp_path):
 
 def test_damaged_weights_are_reported_even_if_they_were_good_before(monkeypatch, tmp_path):
     entry = elsewhere(monkeypatch, tmp_path)
-    file = tmp_path / entry.file
+    file = tmp_path / entry.name / entry.file
+    file.parent.mkdir()
     file.write_bytes(b"good")
     good = dataclasses.replace(entry, sha256=_sha256(b"good"))
     assert good.verified_path() == file
@@ -214,22 +181,23 @@ def test_without_them_the_user_learns_how_to_get_them(folder, name):
 def test_the_cvpr_weights_know_boxes():
     """Their two more point embeddings of 384 values."""
     more = model_entry("sam-med3d-cvpr-coreset")
-    assert more.parameters - model_entry("sam-med3d-turbo").parameters == 2 * 384
-    assert more.architecture == "sam-med3d"
+    assert more.parameter_count - model_entry(TURBO).parameter_count == 2 * 384
+    assert more.architecture == "sammed3d"
 
 
 def test_sam_med3d_turbo_takes_no_line_and_int8_is_the_same_file():
-    turbo, int8 = model_entry("sam-med3d-turbo"), model_entry("sam-med3d-turbo-int8")
-    assert turbo.sha256.startswith("899a46d04d3b70f7") and turbo.parameters == 100509232
+    turbo, int8 = model_entry(TURBO), model_entry("sam-med3d-turbo-int8")
+    assert turbo.sha256.startswith("899a46d04d3b70f7") and turbo.parameter_count == 100509232
     assert (int8.file, int8.sha256, int8.prompts) == (turbo.file, turbo.sha256, turbo.prompts)
-    assert int8.architecture != turbo.architecture
+    assert (int8.architecture, int8.parameters) == ("sammed3d", {"numbers": "int8"})
+    assert (turbo.architecture, turbo.parameters) == ("sammed3d", {})
     turbo.check_prompts(Prompts(ROI, (POINT,)))
     with pytest.raises(InputError, match=r"SAM-Med3D turbo does not take a line"):
         turbo.check_prompts(Prompts(line=LINE))
 
 
 def test_they_are_installed_once_the_file_is_there_and_verified_by_its_content(folder):
-    entry = dataclasses.replace(model_entry("sam-med3d-turbo"), sha256=_sha256(b"weights"))
+    entry = dataclasses.replace(model_entry(TURBO), sha256=_sha256(b"weights"))
     folder.mkdir()
     (folder / entry.file).write_bytes(b"weights")
     assert entry.is_installed
@@ -243,14 +211,14 @@ def test_they_are_installed_once_the_file_is_there_and_verified_by_its_content(f
 
 
 def test_finding_out_whether_they_are_there_reads_nothing(folder, monkeypatch):
-    entry = model_entry("sam-med3d-turbo")
+    entry = model_entry(TURBO)
     folder.mkdir()
     (folder / entry.file).write_bytes(b"")
 
     def read(*_):
         raise AssertionError("the file was read")
 
-    monkeypatch.setattr("SAMSegmentLib.weights.catalogue.file_sha256", read)
+    monkeypatch.setattr("SAMSegmentLib.weights.entry.file_sha256", read)
     entry.check_installed()
     assert entry.is_installed
 
@@ -272,7 +240,7 @@ def make_circle(path):
     [(make_folder, "is a folder"), (make_dangling_link, "link"), (make_circle, "link")],
 )
 def test_what_is_no_file_is_told_with_what_to_do(folder, make, says):
-    entry = model_entry("sam-med3d-turbo")
+    entry = model_entry(TURBO)
     folder.mkdir()
     make(entry.path)
     assert not entry.is_installed
@@ -281,7 +249,7 @@ def test_what_is_no_file_is_told_with_what_to_do(folder, make, says):
 
 
 def test_a_link_to_the_file_is_refused_too(folder, tmp_path):
-    entry = dataclasses.replace(model_entry("sam-med3d-turbo"), sha256=_sha256(b"weights"))
+    entry = dataclasses.replace(model_entry(TURBO), sha256=_sha256(b"weights"))
     folder.mkdir()
     (tmp_path / "elsewhere").write_bytes(b"weights")
     entry.path.symlink_to(tmp_path / "elsewhere")
@@ -290,14 +258,14 @@ def test_a_link_to_the_file_is_refused_too(folder, tmp_path):
 
 
 def test_a_file_that_may_not_be_read_is_told(folder, monkeypatch):
-    entry = model_entry("sam-med3d-turbo")
+    entry = model_entry(TURBO)
     folder.mkdir()
     entry.path.write_bytes(b"weights")
 
     def refuse(*_):
         raise PermissionError(13, "Permission denied", str(entry.path))
 
-    monkeypatch.setattr("SAMSegmentLib.weights.catalogue.file_sha256", refuse)
+    monkeypatch.setattr("SAMSegmentLib.weights.entry.file_sha256", refuse)
     message = problem(entry.verified_path)
     assert "cannot be read: Permission denied" in message and str(entry.path) in message
 
@@ -305,7 +273,7 @@ def test_a_file_that_may_not_be_read_is_told(folder, monkeypatch):
 @pytest.mark.skipif(os.name != "posix", reason="a name that Windows forbids")
 def test_a_folder_that_is_a_file_is_no_folder(folder):
     folder.write_bytes(b"")
-    entry = model_entry("sam-med3d-turbo")
+    entry = model_entry(TURBO)
     assert not entry.is_installed
     assert "not installed" in problem(entry.verified_path)
 

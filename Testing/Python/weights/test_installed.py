@@ -152,5 +152,5 @@ def test_a_file_that_another_process_converts_between_two_looks_is_found(folder,
         raise FileNotFoundError(2, "No such file", str(path))
 
     with monkeypatch.context() as another:
-        another.setattr("SAMSegmentLib.weights.catalogue.file_sha256", convert_first)
+        another.setattr("SAMSegmentLib.weights.entry.file_sha256", convert_first)
         assert ENTRY.verified_path() == installed.converted_path(ENTRY)

@@ -54,7 +54,7 @@ def prepared(entry: ModelEntry) -> Path:
 
 def _prepared(entry: ModelEntry) -> Path:
     path = entry.verified_path()
-    if entry.embedded:
+    if not entry.is_installable:  # nothing of the user's own is changed
         return path
     if path == converted_path(entry):
         _clear_up(entry)

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...core.errors import SAMSegmentError
-from ...weights.catalogue import ModelEntry, catalogue
+from ...weights.catalogue import ModelEntry, catalogue, problems
 from ...weights.folder import VARIABLE, folder_is_fixed, models_folder
 from ..common.connections import Connections
 from ..common.delay import Delay
@@ -59,7 +59,9 @@ class ModelList:
         self._folder_message = ""
         # Rows get their new height after the column has its new width.
         self._fit_soon = Delay(0, self._fit_height)
+        self._names: list[str] = []
         self._fill()
+        self._size_columns()
         self._connect()
         self.refresh()
         store.add(self)
@@ -75,6 +77,8 @@ class ModelList:
     def refresh(self) -> None:
         """Looks again at what is installed."""
         tree = self._ui.modelTree
+        if list(catalogue()) != self._names:
+            self._fill()
         for row, entry in enumerate(catalogue().values()):
             item = tree.topLevelItem(row)
             item.setText(MODEL, entry.title)
@@ -96,16 +100,22 @@ class ModelList:
         self.refresh()
 
     def _fill(self) -> None:
-        tree = self._ui.modelTree
-        for _entry in catalogue():
+        """Makes a row for each model; those of the user's own folder may come and go."""
+        tree, chosen = self._ui.modelTree, self._entry()
+        tree.clear()
+        self._names = list(catalogue())
+        for _name in self._names:
             tree.addTopLevelItem(qt.QTreeWidgetItem())
-        header = tree.header()
+        row = self._names.index(chosen.name) if chosen and chosen.name in self._names else 0
+        tree.setCurrentItem(tree.topLevelItem(row))
+
+    def _size_columns(self) -> None:
+        header = self._ui.modelTree.header()
         header.setStretchLastSection(False)
         header.setSectionsMovable(False)
         header.setSectionResizeMode(MODEL, qt.QHeaderView.Stretch)
         for column in (STATE, SIZE):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        tree.setCurrentItem(tree.topLevelItem(0))
 
     def _connect(self) -> None:
         ui, connect = self._ui, self._connections.connect
@@ -142,8 +152,8 @@ class ModelList:
     def _entry(self) -> ModelEntry | None:
         tree = self._ui.modelTree
         row = tree.indexOfTopLevelItem(tree.currentItem())
-        entries = list(catalogue().values())
-        return entries[row] if 0 <= row < len(entries) else None
+        name = self._names[row] if 0 <= row < len(self._names) else None
+        return catalogue().get(name)
 
     def _work(self) -> UnderWay | None:
         entry = self._entry()
@@ -190,7 +200,7 @@ class ModelList:
 
     def _show_buttons(self, entry: ModelEntry, state: ModelState) -> None:
         ui, message = self._ui, self._store.message(entry)
-        is_wanted = not entry.embedded and not state.is_usable
+        is_wanted = entry.is_installable and not state.is_usable
         has_failed = message is not None and message.kind == ERROR
         text = download_text(entry, state, has_failed)
         ui.modelDownloadButton.setText(with_size(text, entry, state))
@@ -213,8 +223,9 @@ class ModelList:
     def _show_folder(self) -> None:
         ui, folder = self._ui, models_folder()
         ui.modelFolderPath.setText(breakable(_("Folder: {path}").format(path=folder)))
-        show_status(ui.modelFolderMessage, breakable(self._folder_message), ERROR)
-        ui.modelFolderMessage.setVisible(bool(self._folder_message))
+        message = self._folder_message or " ".join(problems())
+        show_status(ui.modelFolderMessage, breakable(message), ERROR)
+        ui.modelFolderMessage.setVisible(bool(message))
         is_there = folder.is_dir()
         ui.modelShowFolderButton.setEnabled(is_there)
         ui.modelShowFolderButton.setToolTip(

@@ -6,13 +6,14 @@ import os
 from dataclasses import dataclass
 
 from ...core.errors import WeightsError
-from ...weights.catalogue import ModelEntry, catalogue
+from ...weights.catalogue import PUBLISHED, ModelEntry, catalogue
 from ...weights.store import partial_bytes
 
-#: With the extension; installed; half downloaded; not there; there, but of no use; gone, though it
-#: should come with the extension.
-INCLUDED, INSTALLED, PARTLY, MISSING, DAMAGED, GONE = (
+#: With the extension; in a folder of the user's own; installed; half downloaded; not there; there,
+#: but of no use; gone, though it should lie beside its model.json.
+INCLUDED, OWN, INSTALLED, PARTLY, MISSING, DAMAGED, GONE = (
     "included",
+    "own",
     "installed",
     "partly",
     "missing",
@@ -26,7 +27,7 @@ class ModelState:
     """One look at the files of a model.
 
     Attributes:
-        kind: INCLUDED, INSTALLED, PARTLY, MISSING, DAMAGED or GONE.
+        kind: INCLUDED, OWN, INSTALLED, PARTLY, MISSING, DAMAGED or GONE.
         partial: bytes of an unfinished download; 0 if there is none.
         reason: why the file is of no use, if that can be seen at once; else "".
     """
@@ -37,7 +38,7 @@ class ModelState:
 
     @property
     def is_usable(self) -> bool:
-        return self.kind in (INCLUDED, INSTALLED)
+        return self.kind in (INCLUDED, OWN, INSTALLED)
 
     @property
     def has_files(self) -> bool:
@@ -47,8 +48,10 @@ class ModelState:
 
 def state_of(entry: ModelEntry) -> ModelState:
     """Looks at the files of a model, not into them."""
-    if entry.embedded:
-        return ModelState(INCLUDED) if entry.is_installed else ModelState(GONE, 0, _reason(entry))
+    if not entry.is_installable:
+        if entry.is_installed:
+            return ModelState(INCLUDED if entry.embedded else OWN)
+        return ModelState(GONE, 0, _reason(entry))
     if entry.is_installed:
         return ModelState(INSTALLED)
     partial = partial_bytes(entry)
@@ -59,7 +62,13 @@ def state_of(entry: ModelEntry) -> ModelState:
 
 def same_file(one: ModelEntry, other: ModelEntry) -> bool:
     """Whether two models, which may be one, have the same weights."""
-    return (one.embedded, one.file, one.sha256) == (other.embedded, other.file, other.sha256)
+    return weights_key(one) == weights_key(other)
+
+
+def weights_key(entry: ModelEntry) -> tuple:
+    """Tells the weights of a model from those of others; the same for models that share a file."""
+    folder = "" if entry.origin == PUBLISHED else entry.name
+    return folder, entry.file, entry.sha256
 
 
 def sharing(entry: ModelEntry) -> tuple[str, ...]:

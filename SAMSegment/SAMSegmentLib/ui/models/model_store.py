@@ -25,7 +25,7 @@ from ...worker.protocol.model_messages import InstallModel, ModelDone, ModelOrde
 from ..common import worker_service
 from ..common.connections import Connections
 from ..common.status import ERROR, GOOD, HINT
-from .model_states import DAMAGED, ModelState, same_file, sharing, state_of
+from .model_states import DAMAGED, ModelState, same_file, sharing, state_of, weights_key
 
 INTERVAL_MS = 100
 
@@ -100,12 +100,12 @@ class ModelStore:
 
     def message(self, entry: ModelEntry) -> Message | None:
         """How the last work on the file of this model ended."""
-        return self._messages.get(_key(entry))
+        return self._messages.get(weights_key(entry))
 
     def state(self, entry: ModelEntry) -> ModelState:
         """How it stands with a model; looks at its files."""
         state = state_of(entry)
-        known = self._damaged.get(_key(entry))
+        known = self._damaged.get(weights_key(entry))
         if state.is_usable and known is not None and known == _fingerprint(entry):
             return ModelState(DAMAGED)
         return state
@@ -175,7 +175,7 @@ class ModelStore:
     def mark_damaged(self, entry: ModelEntry) -> None:
         """Somebody has read the file, and could not use it."""
         if not entry.embedded and self.state(entry).is_usable:
-            self._damaged[_key(entry)] = _fingerprint(entry)
+            self._damaged[weights_key(entry)] = _fingerprint(entry)
             self._changed()
 
     def close(self) -> None:
@@ -188,7 +188,7 @@ class ModelStore:
         if self._job is not None:
             return
         entry, is_install = order.model, isinstance(order, InstallModel)
-        self._messages.pop(_key(entry), None)
+        self._messages.pop(weights_key(entry), None)
         self._under_way = UnderWay(entry, is_install, Transfer(_("Starting")))
         self._job = self._make_job(order)
         self._job.start()
@@ -218,7 +218,7 @@ class ModelStore:
 
     def _on_done(self, work: UnderWay, done: ModelDone) -> None:
         entry = work.entry
-        self._damaged.pop(_key(entry), None)
+        self._damaged.pop(weights_key(entry), None)
         if not work.is_install:
             text = _("The file is as published: its SHA-256 is the catalogue's.")
             if not done.as_published:
@@ -236,7 +236,7 @@ class ModelStore:
         if details:
             logging.info("SAMSegment: %s", details)
         if isinstance(error, WeightsError) and not work.is_install:
-            self._damaged[_key(work.entry)] = _fingerprint(work.entry)
+            self._damaged[weights_key(work.entry)] = _fingerprint(work.entry)
         self._say(work.entry, str(error), ERROR)
 
     def _end(self) -> None:
@@ -249,7 +249,7 @@ class ModelStore:
     def _say(
         self, entry: ModelEntry, text: str, kind: str = HINT, names: tuple[str, ...] = ()
     ) -> None:
-        self._messages[_key(entry)] = Message(text, kind)
+        self._messages[weights_key(entry)] = Message(text, kind)
         self._changed(names)
 
     def _changed(self, names: tuple[str, ...] = ()) -> None:
@@ -261,10 +261,6 @@ class ModelStore:
                 what(listener)
             except Exception:
                 logging.exception("SAMSegment: a panel could not show its models")
-
-
-def _key(entry: ModelEntry) -> tuple:
-    return entry.embedded, entry.file, entry.sha256
 
 
 def _fingerprint(entry: ModelEntry) -> tuple | None:

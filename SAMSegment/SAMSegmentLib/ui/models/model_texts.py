@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from ...weights.catalogue import ModelEntry
 from ...weights.download import MIRROR, host_of
 from ...weights.transfer import Transfer, in_megabytes
-from .model_states import DAMAGED, GONE, INCLUDED, INSTALLED, PARTLY, ModelState
+from .model_states import DAMAGED, GONE, INCLUDED, INSTALLED, OWN, PARTLY, ModelState
 
 MB = 1e6
 
@@ -58,6 +58,7 @@ def state_text(entry: ModelEntry, state: ModelState) -> str:
         return amount(state.partial, entry.size)
     names = {
         INCLUDED: _("included"),
+        OWN: _("trained by you") if entry.trained else _("brought by you"),
         INSTALLED: _("installed"),
         DAMAGED: _("damaged"),
         GONE: _("missing"),
@@ -67,7 +68,7 @@ def state_text(entry: ModelEntry, state: ModelState) -> str:
 
 def facts_line(entry: ModelEntry) -> str:
     """What one wants to know before a download: how large, which licence, from where."""
-    facts = [megabytes(entry.size), entry.weights_licence]
+    facts = [megabytes(entry.size), *filter(None, [entry.weights_licence])]
     if hosts := hosts_of(entry):
         facts.append(_("from {host}").format(host=hosts[0]))
     return ", ".join(facts)
@@ -122,17 +123,18 @@ def details(entry: ModelEntry) -> str:
     """What the catalogue says of a model, as rich text."""
     kinds = {"roi": _("ROI"), "points": _("points"), "line": _("measured line")}
     prompts = ", ".join(kinds.get(kind, kind) for kind in entry.prompts)
-    millions = _("{count} million").format(count=f"{entry.parameters / 1e6:.1f}")
+    millions = _("{count} million").format(count=f"{entry.parameter_count / 1e6:.1f}")
     facts = [
         (_("Prompts:"), escape(prompts)),
+        (_("Finds:"), escape(", ".join(structure.name for structure in entry.structures))),
         (_("Images:"), escape(", ".join(entry.modalities))),
-        (_("Parameters:"), escape(millions)),
+        (_("Parameters:"), escape(millions) if entry.parameter_count else ""),
         (_("Licence:"), escape(_licences(entry))),
         (_("Source:"), _link(entry.source)),
         *((_("Measured:"), escape(timing)) for timing in _timings(entry)),
         (_("Cite:"), escape(entry.citation)),
     ]
-    return "<br>".join(f"<b>{escape(name)}</b> {value}" for name, value in facts)
+    return "<br>".join(f"<b>{escape(name)}</b> {value}" for name, value in facts if value)
 
 
 def breakable(text: str) -> str:
@@ -141,6 +143,8 @@ def breakable(text: str) -> str:
 
 
 def _licences(entry: ModelEntry) -> str:
+    if not (entry.code_licence and entry.weights_licence):
+        return entry.code_licence or entry.weights_licence
     if entry.code_licence == entry.weights_licence:
         return _("{licence} (code and weights)").format(licence=entry.code_licence)
     text = _("{code} (code), {weights} (weights)")

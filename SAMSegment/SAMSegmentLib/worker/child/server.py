@@ -201,7 +201,7 @@ class Predictor:
 
     def _engine(self, model: ModelEntry) -> Engine:
         weights = prepared(model)
-        key = ((model.architecture, model.parameters), weights)
+        key = ((model.architecture, *sorted(model.parameters.items())), weights)
         if key not in self._engines:
             # Of a file that was converted or removed since, nobody will ask again.
             self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}

@@ -217,12 +217,33 @@ def _load_matrix(value: Any) -> np.ndarray:
     return np.array([_load_float(number) for number in value]).reshape(4, 4)
 
 
+def _dump_parameters(value: Any) -> dict:
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise InputError(f"{value!r} is no dictionary of parameters.")
+    return {name: _codec(_kind_of_parameter(one)).dump(one) for name, one in value.items()}
+
+
+def _load_parameters(value: Any) -> dict:
+    return {
+        name: _codec(_kind_of_parameter(one)).load(one)
+        for name, one in _exactly(dict)(value).items()
+    }
+
+
+def _kind_of_parameter(value: Any) -> type:
+    if type(value) not in (str, int, float, bool):
+        raise InputError(f"{value!r} is no parameter.")
+    return type(value)
+
+
 _PLAIN: dict[type, _Codec] = {
     int: _Codec(_dump_int, _load_int),
     float: _Codec(_dump_float, _load_float),
     bool: _Codec(_dump_as(bool, (bool, np.bool_)), _exactly(bool)),
     str: _Codec(_dump_as(str, str), _exactly(str)),
     bytes: _Codec(_dump_bytes, _load_bytes),
+    # By name, what a model's engine is made with.
+    dict: _Codec(_dump_parameters, _load_parameters),
     # All arrays in messages are matrices; voxels travel in shared memory.
     np.ndarray: _Codec(_dump_matrix, _load_matrix),
 }

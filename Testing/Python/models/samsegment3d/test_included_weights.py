@@ -43,7 +43,7 @@ def test_they_are_small_finite_and_in_half_precision():
     entry = model_entry("samsegment3d")
     assert entry.embedded and entry.size <= MOST_BYTES
     tensors = load_tensors(entry.path)
-    assert sum(value.numel() for value in tensors.values()) == entry.parameters
+    assert sum(value.numel() for value in tensors.values()) == entry.parameter_count
     assert all(torch.isfinite(value).all() for value in tensors.values())
     assert {value.dtype for value in tensors.values()} == {torch.float16}
 

@@ -240,7 +240,7 @@ def test_a_damaged_file_is_told_once_when_it_is_needed_and_nothing_is_lost(
 
 def test_slicer_reads_no_large_file_itself(user, install, monkeypatch):
     from SAMSegmentLib.ui.module.diagnostics import diagnostics
-    from SAMSegmentLib.weights import catalogue as module
+    from SAMSegmentLib.weights import entry as module
 
     install()
     read = []

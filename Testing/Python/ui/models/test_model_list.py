@@ -12,6 +12,7 @@ from SAMSegmentLib.worker.client.model_jobs import JobFailed
 from SAMSegmentLib.worker.protocol.model_messages import ModelDone
 from TestSupport.downloading import plain_network
 from TestSupport.idle_service import IdleService
+from TestSupport.own_model import put_own_model
 from TestSupport.played_job import PlayedJobs
 from TestSupport.served_model import served_model
 from TestSupport.weights_server import WeightsServer
@@ -21,6 +22,7 @@ from TestSupport.weights_server import WeightsServer
 NAME, INT8, LIMITED = "sam-med3d-turbo", "sam-med3d-turbo-int8", "sam-med3d-cvpr-coreset"
 CONTENT = bytes(range(256)) * 800
 PATIENCE_S = 120.0
+TWO = [{"name": "liver"}, {"name": "spleen"}]
 
 
 @pytest.fixture(autouse=True)
@@ -114,12 +116,34 @@ def test_what_was_put_there_by_hand_is_found_when_the_panel_opens_again(panel):
 
 
 def test_weights_that_should_have_come_with_the_extension_are_missed(panel, monkeypatch, tmp_path):
-    from SAMSegmentLib.weights import catalogue as module
+    from SAMSegmentLib.weights import entry as module
 
     monkeypatch.setattr(module, "MODELS_FOLDER", tmp_path)
     panel.refresh()
     assert listed(panel)["LiteMedSAM"][0] == "missing"
     assert "reinstall SAMSegment" in panel.ui.modelMessage.text and shown(panel) == set()
+
+
+def test_a_model_of_the_users_own_is_listed_like_any_other(panel, folder):
+    put_own_model(folder, trained=True)
+    put_own_model(folder, "organs", title="Organs", task="automatic", prompts=[], structures=TWO)
+    panel.exit()
+    panel.enter()
+    assert listed(panel)["Mine"][0] == "trained by you"
+    assert listed(panel)["Organs"][0] == "brought by you"
+    select(panel, "organs")
+    assert "<b>Finds:</b> liver, spleen" in panel.ui.modelDetails.text
+    assert shown(panel) == {"Verify"} and not panel.ui.modelMessage.text
+
+
+def test_what_is_wrong_with_a_folder_of_the_users_is_told_below(panel, folder):
+    before = listed(panel)
+    put_own_model(folder, sha256="0")
+    panel.exit()
+    panel.enter()
+    assert listed(panel) == before
+    assert "'mine'" in panel.ui.modelFolderMessage.text
+    assert "sha256 does not look like" in panel.ui.modelFolderMessage.text
 
 
 def test_the_selected_model_is_described(panel):

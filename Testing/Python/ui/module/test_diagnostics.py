@@ -103,12 +103,13 @@ def test_the_chosen_device_is_told(diagnostics):
 
 @pytest.mark.parametrize(("content", "verdict"), [(None, "missing"), (b"wrong", "damaged")])
 def test_weights_that_are_not_right_are_told(diagnostics, tmp_path, monkeypatch, content, verdict):
-    from SAMSegmentLib.weights import catalogue
+    from SAMSegmentLib.weights.catalogue import model_entry
 
-    entry = catalogue.model_entry("litemedsam")
-    monkeypatch.setattr(catalogue, "MODELS_FOLDER", tmp_path)
+    entry = model_entry("litemedsam")
+    monkeypatch.setattr("SAMSegmentLib.weights.entry.MODELS_FOLDER", tmp_path)
     if content is not None:
-        (tmp_path / entry.file).write_bytes(content)
+        (tmp_path / entry.name).mkdir()
+        (tmp_path / entry.name / entry.file).write_bytes(content)
     assert f"Model litemedsam: {verdict}" in diagnostics()
 
 
@@ -143,12 +144,10 @@ def test_what_is_in_the_scene_is_not_told(application, diagnostics):
 
 
 def test_the_home_folder_and_with_it_the_users_name_is_not_told(diagnostics, monkeypatch, tmp_path):
-    from SAMSegmentLib.weights import catalogue
-
     home = tmp_path / "drsmith"
     home.mkdir()
     monkeypatch.setattr(Path, "home", lambda: home)
-    monkeypatch.setattr(catalogue, "MODELS_FOLDER", home / "models")
+    monkeypatch.setattr("SAMSegmentLib.weights.entry.MODELS_FOLDER", home / "models")
     error = traceback_of(FileNotFoundError(f"{home}/scans/{PATIENT}.nrrd"))
     text = diagnostics(worker_client(error), None)
     assert "drsmith" not in text

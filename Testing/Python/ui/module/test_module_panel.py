@@ -134,12 +134,11 @@ def test_a_worker_that_cannot_start_is_told(application, make_panel):
 
 def test_damaged_weights_are_told_before_anything_is_started(make_panel, monkeypatch, tmp_path):
     from SAMSegmentLib.ui.common.worker_service import WorkerService
-    from SAMSegmentLib.weights import catalogue
 
     started = []
     service = WorkerService(started.append)
     panel = make_panel(service)
-    monkeypatch.setattr(catalogue, "MODELS_FOLDER", tmp_path)
+    monkeypatch.setattr("SAMSegmentLib.weights.entry.MODELS_FOLDER", tmp_path)
     panel.ui.testButton.click()
     assert "missing" in panel.ui.setupMessage.text
     assert started == []

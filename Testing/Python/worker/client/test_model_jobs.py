@@ -227,7 +227,7 @@ class TestWithoutADownload:
 
     def test_a_model_that_comes_with_samsegment_is_not_installed(self, server):
         with pytest.raises(InputError, match="comes with SAMSegment"):
-            install_order(served_model(server, embedded=True))
+            install_order(served_model(server, origin="included"))
 
     def test_a_place_in_the_home_folder_is_found(self, server, monkeypatch, tmp_path):
         for variable in ("HOME", "USERPROFILE"):

@@ -12,9 +12,10 @@ import pytest
 from Fuzz.channel_targets import parts
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.worker.protocol.encoding import LARGEST_INT, MessageError, decode, encode
 from SAMSegmentLib.worker.protocol.message_lists import PREDICTION_MESSAGES
-from SAMSegmentLib.worker.protocol.messages import Cancel, Look, MakeRoom, Stopped
+from SAMSegmentLib.worker.protocol.messages import Cancel, Load, Look, MakeRoom, Stopped
 from SAMSegmentLib.worker.protocol.model_messages import MODEL_MESSAGES
 from TestSupport import messages
 from TestSupport.messages import GRID, IMAGE, MODEL
@@ -53,7 +54,9 @@ class TestMessages:
         _, sent = WAYS[way]
         made = {type(part) for message in sent for part in parts(message)}
         of_ours = {kind for kind in made if dataclasses.is_dataclass(kind)}
-        assert made - of_ours <= {int, float, bool, str, bytes, tuple, np.ndarray, type(None)}
+        assert made - of_ours <= {
+            *(int, float, bool, str, bytes, tuple, dict, np.ndarray, type(None))
+        }
         assert all(kind.__module__.startswith("SAMSegmentLib.") for kind in of_ours)
 
 
@@ -90,6 +93,15 @@ class TestAMessageThatIsNone:
     )
     def test_because_a_number_is_something_else(self, number):
         self.refused(["Stopped", [number]])
+
+    @pytest.mark.parametrize("value", [None, [], {"a": None}, {"a": [1]}, {"a": {}}, {"a": 2**70}])
+    def test_because_there_is_something_else_where_parameters_should_be(self, value):
+        sent = Load(model_entry("sam-med3d-turbo-int8"))
+        good = json.loads(encode(sent, TO_CHILD))
+        place = good[1][0].index({"numbers": "int8"})
+        assert decode(json.dumps(good).encode(), TO_CHILD) == sent
+        good[1][0][place] = value
+        self.refused(good, TO_CHILD)
 
     @pytest.mark.parametrize("matrix", ["text", None, [], [0.0] * 15, [0.0] * 16, [["a"] * 4] * 4])
     def test_because_there_is_something_else_where_an_array_should_be(self, matrix):

@@ -1,0 +1,287 @@
+"""What is known of one model, and where its weights lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+from ..core.errors import InputError, WeightsError
+from ..core.geometry import Geometry
+from ..core.prompts import Prompts
+from ..core.voxel_prompts import VoxelPrompts
+from . import installed
+from .folder import models_folder
+from .model_json import AUTOMATIC, Structure, Timing
+
+LIBRARY = Path(__file__).parents[1]
+# Within the library if that was installed by pip, else beside it.
+_RESOURCES = LIBRARY / "Resources"
+MODELS_FOLDER = (_RESOURCES if _RESOURCES.is_dir() else LIBRARY.parent / "Resources") / "Models"
+#: Where an entry comes from: with its weights in Resources/Models; from there too, with weights
+#: that are downloaded when the user asks for them; from the user's own folder.
+INCLUDED, PUBLISHED, OWN = "included", "published", "own"
+# Where the order of an entry is not given.
+_LAST = 1000
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What is known of one model.
+
+    Attributes:
+        name: how scripts and the shell call it.
+        title: how people call it.
+        architecture: which engine runs it, see `models.registry`.
+        parameters: what the engine is made with, such as {"numbers": "int8"}.
+        task: "interactive" if it follows prompts, "automatic" if it needs none.
+        prompts: the kinds of prompt that it takes: "roi", "points", "line".
+        structures: what an automatic one finds, in the order of its network's channels.
+        single_slices: whether it takes images of one slice, such as X-rays, too.
+        file: name of the weights file.
+        size: bytes of the weights file; if it is downloaded, what its source states, rounded.
+        sha256: of the weights file.
+        origin: INCLUDED, PUBLISHED or OWN.
+        parameter_count: trained values; 0 if that is not said.
+        restriction: what the weights' licence forbids, for a user; "" if nothing unusual.
+        source: where the weights come from; if they are downloaded, a page about them.
+        downloads: addresses of the file itself, to try in turn; none if it lies beside model.json.
+        converted_sha256: of what conversion to safetensors makes of the file, which is the same
+            everywhere; "" if nobody has told it yet.
+        trained: whether SAMSegment trained it on its user's own segments.
+        order: its place in lists.
+    """
+
+    name: str
+    title: str
+    architecture: str
+    task: str
+    modalities: tuple[str, ...]
+    file: str
+    size: int
+    sha256: str
+    origin: str = OWN
+    # A dict has no hash, and is never changed.
+    parameters: dict = field(default_factory=dict, hash=False)
+    prompts: tuple[str, ...] = ()
+    structures: tuple[Structure, ...] = ()
+    single_slices: bool = False
+    parameter_count: int = 0
+    code_licence: str = ""
+    weights_licence: str = ""
+    restriction: str = ""
+    source: str = ""
+    downloads: tuple[str, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    citation: str = ""
+    converted_sha256: str = ""
+    trained: bool = False
+    order: int = _LAST
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the weights come with the extension; if not, the user gets or has them."""
+        return self.origin == INCLUDED
+
+    @property
+    def is_installable(self) -> bool:
+        """Whether the weights are downloaded or brought, and can be removed again."""
+        return self.origin == PUBLISHED or bool(self.downloads)
+
+    @property
+    def weights_folder(self) -> Path:
+        """Where the weights lie, or will.
+
+        Those that are downloaded for a model of Resources/Models lie in the user's folder itself,
+        as since the first version; models that share a file share it there.
+        """
+        if self.origin == INCLUDED:
+            return MODELS_FOLDER / self.name
+        return models_folder() / self.name if self.origin == OWN else models_folder()
+
+    @property
+    def path(self) -> Path:
+        """Where the weights lie once installed: as published, or converted; see `installed`."""
+        converted, original = installed.converted_path(self), installed.original_path(self)
+        if not self.is_installable:
+            return original
+        for _ in range(2):  # another process may convert it between two looks
+            if _is_plain_file(converted) and installed.read_receipt(self) is not None:
+                return converted
+            if _is_plain_file(original):
+                break
+        return original
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether a file lies where the weights should; its content is not looked at."""
+        return _is_plain_file(self.path)
+
+    def check_installed(self) -> None:
+        """Finds out at once, without reading a large file, whether the weights are there.
+
+        Raises:
+            WeightsError: if not; it says how to get them.
+        """
+        path = self.path
+        if _is_plain_file(path):
+            return
+        if self.embedded:
+            raise WeightsError(
+                f"The weights of {self.title} are missing ({path}): reinstall SAMSegment."
+            )
+        if os.path.lexists(path):
+            is_link, is_folder = os.path.islink(path), os.path.isdir(path)
+            what = "a symbolic link" if is_link else "a folder" if is_folder else "no plain file"
+            raise WeightsError(
+                f"The weights of {self.title} cannot be read: {path} is {what}. Remove it; then "
+                f"{self._get_it}."
+            )
+        raise WeightsError(f"{self.title} is not installed: {self._get_it}.")
+
+    def verified_path(self) -> Path:
+        """The weights file, after its SHA-256 was checked (once per file and process).
+
+        Reads the whole file: not for Slicer's main thread, unless the weights are embedded and
+        therefore small.
+
+        Raises:
+            WeightsError: if it is missing or not the one that the catalogue means.
+        """
+        self.check_installed()
+        path = self.path
+        try:
+            is_right = file_sha256(path) == self.sha256_of(path)
+        except FileNotFoundError:
+            # Another process has just converted it: the other file is there now.
+            self.check_installed()
+            path = self.path
+            is_right = path.is_file() and file_sha256(path) == self.sha256_of(path)
+        except OSError as error:
+            raise self.unreadable(path, error) from error
+        if not is_right:
+            self.raise_damaged(path)
+        return path
+
+    def sha256_of(self, path: Path) -> str | None:
+        """What the SHA-256 of the installed file at `path` must be; None if that is not known."""
+        if self.embedded or path == installed.original_path(self):
+            return self.sha256
+        receipt = installed.read_receipt(self)
+        return receipt and receipt.sha256
+
+    def is_as_published(self, path: Path) -> bool:
+        """Whether `sha256_of` is the catalogue's for the installed file at `path`.
+
+        If not, it was noted when the file was converted: it then proves that the file has not
+        changed since, and that it was made of the published one is only what its receipt says.
+        """
+        return path != installed.converted_path(self) or bool(self.converted_sha256)
+
+    def unreadable(self, path: Path, error: OSError) -> WeightsError:
+        """What to raise about an installed file that cannot be read."""
+        return WeightsError(
+            f"The weights of {self.title} ({path}) cannot be read: {error.strerror}. Check its "
+            "place and its access rights."
+        )
+
+    def raise_damaged(self, path: Path) -> NoReturn:
+        """Raises the WeightsError about an installed file that is not what it should be."""
+        if self.embedded:
+            raise WeightsError(
+                f"The weights of {self.title} ({path}) are damaged: their SHA-256 is not "
+                "that of the catalogue. Reinstall SAMSegment."
+            )
+        wanted = "that of the catalogue"
+        if not self.is_as_published(path):
+            wanted = "the one noted when they were converted"
+        raise WeightsError(
+            f"The weights of {self.title} ({path}) are damaged or another model's: their "
+            f"SHA-256 is not {wanted}. Remove them, then {self._get_it}."
+        )
+
+    @property
+    def _get_it(self) -> str:
+        if not self.is_installable:
+            return f"put the file {self.file} into {self.weights_folder}"
+        return (
+            f"install it ({self.size / 1e6:.0f} MB, licence {self.weights_licence}) with the "
+            "button Download where the model is chosen, in Slicer's Python console with "
+            f'SAMSegmentLogic.installModel("{self.name}"), or in the shell with '
+            f"python -m SAMSegmentLib models install {self.name}"
+        )
+
+    def check_grid(self, geometry: Geometry) -> None:
+        """Finds out, before any work, whether the model takes such an image.
+
+        Raises:
+            InputError: if it is a single slice, and the model is for volumes.
+        """
+        if geometry.slice_axis is not None and not self.single_slices:
+            raise InputError(
+                f"{self.title} is for volumes, and this image is a single slice: choose another "
+                "model (LiteMedSAM takes it), or load the whole series as one volume."
+            )
+
+    def check_prompts(self, prompts: Prompts, voxels: VoxelPrompts | None = None) -> None:
+        """Finds out, before any work, whether the model takes these prompts.
+
+        Args:
+            voxels: what the segment holds is a prompt by itself.
+
+        Raises:
+            InputError: if there are none, or of a kind that the model does not take.
+        """
+        if self.task == AUTOMATIC:
+            if prompts.kinds:
+                raise InputError(
+                    f"{self.title} finds its structures by itself and takes no prompts: remove "
+                    f"{' and '.join(_PLAIN_NAMES[kind] for kind in sorted(prompts.kinds))}."
+                )
+            return
+        wanted = _either(_PROMPT_NAMES[kind] for kind in self.prompts)
+        has_content = (
+            voxels is not None and voxels.content is not None and voxels.content.values.any()
+        )
+        if not prompts.kinds and not has_content:
+            raise InputError(f"{self.title} needs {wanted} to find the object: none was given.")
+        if refused := sorted(prompts.kinds - set(self.prompts)):
+            given = " and ".join(_PROMPT_NAMES[kind] for kind in refused)
+            remove = " and ".join(_PLAIN_NAMES[kind] for kind in refused)
+            raise InputError(
+                f"{self.title} does not take {given}, only {wanted}: "
+                + (
+                    f"remove {remove}."
+                    if prompts.kinds & set(self.prompts)
+                    else "draw an ROI around the object."
+                )
+            )
+
+
+_PROMPT_NAMES = {"roi": "an ROI", "points": "points", "line": "a line"}
+_PLAIN_NAMES = {"roi": "the ROI", "points": "the points", "line": "the line"}
+
+
+def _is_plain_file(path: Path) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
+def _either(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal; read once, and again only when the file has changed."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
