@@ -16,7 +16,7 @@ from SAMSegmentLib.models.base import Engine
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.models.registry import engine_of
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
-from SAMSegmentLib.worker.child.devices import choose_device
+from SAMSegmentLib.worker.child.devices import find_device
 from SAMSegmentLib.worker.client.client import check_request
 
 PLAIN_RULE = "plain-rule"
@@ -50,11 +50,11 @@ def contenders(
     result = []
     if names is None or PLAIN_RULE in names:
         plain_entry = model_entry("litemedsam")
-        plain = PlainRule(plain_entry.verified_path(), choose_device(device), cache)
+        plain = PlainRule(plain_entry.verified_path(), find_device(device).device, cache)
         result.append(Contender(PLAIN_RULE, _asker(plain, plain_entry), (ROI_ALONE,)))
     if protocols:
         engine, options = engine_of(entry)
-        engine = engine(entry.verified_path(), choose_device(device), cache, **options)
+        engine = engine(entry.verified_path(), find_device(device).device, cache, **options)
         result.append(Contender(entry.name, _asker(engine, entry), protocols))
     return result
 

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import torch
 
-from SAMSegmentLib.worker.child import probe as probing
 from TestSupport.quick_engine import QuickEngine
 
 TITLE = "Pretended card"
@@ -22,7 +21,7 @@ PYTHON = (sys.executable, "-m", "TestSupport.fake_card")
 
 
 def plug_in(replace, titles=(TITLE,), free_bytes=lambda number: GIB) -> None:
-    """Lets PyTorch believe in CUDA cards on which the networks can run.
+    """Lets PyTorch believe in CUDA cards.
 
     Args:
         replace: sets an attribute: `setattr`, or pytest's monkeypatch.setattr.
@@ -37,7 +36,6 @@ def plug_in(replace, titles=(TITLE,), free_bytes=lambda number: GIB) -> None:
     replace(torch.cuda, "get_device_properties", properties)
     replace(torch.cuda, "get_device_capability", lambda device=None: (8, 0))
     replace(torch.cuda, "mem_get_info", lambda device: (free_bytes(device.index), GIB))
-    replace(probing, "probe", lambda device, dtype: None)
 
 
 class OnCard(QuickEngine):

@@ -6,22 +6,16 @@ import numpy as np
 
 from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.patch import Patch
-from SAMSegmentLib.models.base import Engine
 
-from .quick_engine import ANYTHING
+from .quick_engine import WithoutNetwork
 
 #: mm around the first point that are looked at.
 REACH_MM = 75.0
 BRIGHT = 120.0
 
 
-class LargeEngine(Engine):
+class LargeEngine(WithoutNetwork):
     """Takes what is bright around the first point; each further point takes or adds a ball."""
-
-    capabilities = ANYTHING
-
-    def __init__(self, weights, device, cache) -> None:
-        pass
 
     def predict(self, image, prompts, watch, intensity_range=None, voxels=None) -> Answer:
         """See Engine.predict."""
@@ -38,9 +32,3 @@ class LargeEngine(Engine):
             ball = tuple(slice(max(n - 6, 0), n + 7) for n in index)
             logits[ball] = 30 if point.positive else -30
         return Answer.of(Patch(logits, tuple(int(n) for n in low)), geometry)
-
-    def forget_answers(self) -> None:
-        """See Engine.forget_answers; nothing is kept."""
-
-    def prepare(self, image, ras, watch, intensity_range=None) -> None:
-        """See Engine.prepare."""

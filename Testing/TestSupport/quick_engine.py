@@ -28,18 +28,35 @@ POINT_MM = 5.0
 #: Modalities that make it misbehave.
 SLOW, DEAF, CRASHING, WITHOUT_MEMORY, FAILING = "SLOW", "DEAF", "CRASH", "MEMORY", "FAIL"
 FOREVER_S = 60.0
-ANYTHING = Capabilities(
-    prompts=frozenset({"roi", "points", "line"}), candidates=True, single_slices=True
-)
 
 
-class QuickEngine(Engine):
-    """Takes what is bright and connected to a positive point, or in the ROI."""
+class WithoutNetwork(Engine):
+    """What engines have in common that compute nothing on the device."""
 
-    capabilities = ANYTHING
+    capabilities = Capabilities(
+        prompts=frozenset({"roi", "points", "line"}), candidates=True, single_slices=True
+    )
+
+    @staticmethod
+    def self_check(device, dtype):
+        """See Engine.self_check; every device passes."""
+        import torch
+
+        return (torch.ones(2),)
 
     def __init__(self, weights, device, cache) -> None:
-        pass
+        self.forget_answers()
+
+    def forget_answers(self) -> None:
+        """See Engine.forget_answers; nothing is kept."""
+
+    def prepare(self, image, ras, watch, intensity_range=None) -> None:
+        """See Engine.prepare."""
+        watch.check()
+
+
+class QuickEngine(WithoutNetwork):
+    """Takes what is bright and connected to a positive point, or in the ROI."""
 
     def predict(self, image, prompts, watch, intensity_range=None, voxels=None) -> Answer:
         """See Engine.predict."""
@@ -60,13 +77,6 @@ class QuickEngine(Engine):
         candidates = [Patch(each, (0, 0, 0)) for each in (logits, logits - 12)]
         best = candidates.pop(prompts.reading % 2)
         return Answer.of(best, image.geometry, *candidates)
-
-    def forget_answers(self) -> None:
-        """See Engine.forget_answers; nothing is kept."""
-
-    def prepare(self, image, ras, watch, intensity_range=None) -> None:
-        """See Engine.prepare."""
-        watch.check()
 
 
 def _near(prompts, image, bright: np.ndarray, voxels) -> np.ndarray:

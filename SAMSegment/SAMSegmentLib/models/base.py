@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..core.image import Image
 from ..core.progress import Watch
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Window(Protocol):
@@ -69,6 +72,18 @@ class Engine(ABC):
     """
 
     capabilities: ClassVar[Capabilities]
+
+    @staticmethod
+    @abstractmethod
+    def self_check(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
+        """What a small network of this architecture, always with the same weights, computes.
+
+        It runs all that the engine lets a device do, in a fraction of a second; before an engine
+        is trusted with a device, this is compared with what the CPU computes (`models.self_check`).
+
+        Args:
+            dtype: in which a large transformer computes there, see `models.precision`.
+        """
 
     @abstractmethod
     def predict(

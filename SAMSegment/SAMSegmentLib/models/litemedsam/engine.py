@@ -40,6 +40,7 @@ from ..slicewise.slices import SliceStack, SliceWindow
 from ..slicewise.views import SURE_LOGIT, SliceMask
 from ..tensor_files.checkpoints import load_safetensors
 from .network import IMAGE_SIZE, LiteMedSAM
+from .self_check import self_check
 
 #: Answers that are kept, so that a further click only costs its own correction.
 KEPT_ANSWERS, KEPT_BYTES = 8, 2**30
@@ -59,6 +60,7 @@ class LiteMedSAMEngine(Engine):
     capabilities = Capabilities(
         prompts=frozenset({"roi", "points", "line"}), candidates=True, single_slices=True
     )
+    self_check = staticmethod(self_check)
 
     def __init__(self, weights: Path, device: torch.device, cache: EmbeddingCache) -> None:
         self._network = LiteMedSAM.build(load_safetensors(weights), device)

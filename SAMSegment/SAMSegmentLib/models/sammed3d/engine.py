@@ -29,6 +29,7 @@ from .cube_picture import CubeWindow, clip_of
 from .cube_session import CubeAnswer, CubePrompt, CubeSession
 from .cubes import Cube
 from .network import SAMMed3D
+from .self_check import self_check
 
 TITLE = "SAM-Med3D"
 # Of so many images, what their intensities are clipped to is kept.
@@ -52,6 +53,7 @@ class SAMMed3DEngine(InteractiveEngine[CubeAnswer]):
     capabilities = Capabilities(
         prompts=frozenset({"roi", "points"}), parameters={"numbers": {"int8": torch.int8}}
     )
+    self_check = staticmethod(self_check)
     NEEDS = (
         "SAM-Med3D needs a positive point on the object or an ROI around it: add one. (Negative "
         "points only correct a mask.)"

@@ -17,24 +17,34 @@ IMAGE_SIZE = 128
 PATCH_SIZE = 16
 GRID = IMAGE_SIZE // PATCH_SIZE
 EMBEDDING_CHANNELS = 384
-_WIDTH, _HEADS, _DEPTH = 768, 12, 12
 _WINDOW = 14
-_GLOBAL_BLOCKS = (2, 5, 8, 11)
 _EPSILON = 1e-6
 
 
 class SAMMed3DEncoder(nn.Module):
-    """Turns a volume into an embedding of one vector for 16^3 voxels."""
+    """Turns a volume into an embedding of one vector for 16^3 voxels.
 
-    def __init__(self):
+    Args:
+        width: channels of a token.
+        global_blocks: numbers of the blocks that the publication did not pad.
+    """
+
+    def __init__(
+        self,
+        width: int = 768,
+        heads: int = 12,
+        depth: int = 12,
+        global_blocks: tuple[int, ...] = (2, 5, 8, 11),
+    ):
         super().__init__()
-        self.patch_embed = PatchEmbedding()
-        self.pos_embed = nn.Parameter(torch.zeros(1, GRID, GRID, GRID, _WIDTH))
+        self.patch_embed = PatchEmbedding(width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, GRID, GRID, GRID, width))
         self.blocks = nn.ModuleList(
-            Block(GRID if index in _GLOBAL_BLOCKS else _WINDOW) for index in range(_DEPTH)
+            Block(width, heads, GRID if index in global_blocks else _WINDOW)
+            for index in range(depth)
         )
         self.neck = nn.Sequential(
-            nn.Conv3d(_WIDTH, EMBEDDING_CHANNELS, kernel_size=1, bias=False),
+            nn.Conv3d(width, EMBEDDING_CHANNELS, kernel_size=1, bias=False),
             ChannelNorm(EMBEDDING_CHANNELS),
             nn.Conv3d(EMBEDDING_CHANNELS, EMBEDDING_CHANNELS, kernel_size=3, padding=1, bias=False),
             ChannelNorm(EMBEDDING_CHANNELS),
@@ -59,12 +69,12 @@ class SAMMed3DEncoder(nn.Module):
 class PatchEmbedding(nn.Module):
     """A token for each cube of 16^3 voxels."""
 
-    def __init__(self):
+    def __init__(self, width: int):
         super().__init__()
-        self.proj = nn.Conv3d(1, _WIDTH, kernel_size=PATCH_SIZE, stride=PATCH_SIZE)
+        self.proj = nn.Conv3d(1, width, kernel_size=PATCH_SIZE, stride=PATCH_SIZE)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, 8^3, 768) of (B, 1, 128, 128, 128)."""
+        """Tokens (B, 8^3, width) of (B, 1, 128, 128, 128)."""
         # The kernel equals the stride: a plain matrix product, several times as fast as conv3d.
         cubes = images.view(-1, *(GRID, PATCH_SIZE) * 3).permute(0, 1, 3, 5, 2, 4, 6)
         cubes = cubes.reshape(len(images), GRID**3, PATCH_SIZE**3)
@@ -74,15 +84,15 @@ class PatchEmbedding(nn.Module):
 class Block(nn.Module):
     """Attention, then a perceptron; each adds to its normalised input."""
 
-    def __init__(self, window: int):
+    def __init__(self, width: int, heads: int, window: int):
         super().__init__()
-        self.norm1 = nn.LayerNorm(_WIDTH, eps=_EPSILON)
-        self.attn = CubeAttention(_WIDTH, _HEADS, GRID, window)
-        self.norm2 = nn.LayerNorm(_WIDTH, eps=_EPSILON)
-        self.mlp = GeluMlp(_WIDTH, 4 * _WIDTH)
+        self.norm1 = nn.LayerNorm(width, eps=_EPSILON)
+        self.attn = CubeAttention(width, heads, GRID, window)
+        self.norm2 = nn.LayerNorm(width, eps=_EPSILON)
+        self.mlp = GeluMlp(width, 4 * width)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, tokens, 768), same shape."""
+        """(B, tokens, width), same shape."""
         tokens = tokens + self.attn(self.norm1(tokens))
         return tokens + self.mlp(self.norm2(tokens))
 

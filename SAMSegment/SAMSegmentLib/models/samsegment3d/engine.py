@@ -29,6 +29,7 @@ from ..windowed.single_slice import gone_through
 from ..windowed.windows import Window3D
 from .picture import RANKED
 from .pictured_window import PicturedWindow
+from .self_check import self_check
 from .window_network import WindowNetwork, nbytes_of
 from .window_session import WindowPrompt, WindowSession
 
@@ -69,6 +70,7 @@ class SAMSegment3DEngine(InteractiveEngine[WindowCandidate]):
     capabilities = Capabilities(
         prompts=frozenset({"roi", "points"}), candidates=True, single_slices=True
     )
+    self_check = staticmethod(self_check)
     NEEDS = (
         "SAMSegment 3D needs a positive point on the object or an ROI around it: add one. "
         "(Negative points only correct a mask.)"

@@ -1,16 +1,20 @@
-"""The devices of this computer: which there are, which can be used, and which one is taken."""
+"""The devices of this computer: which there are, and which one is taken.
+
+Whether networks can run on one is tried when the first model is loaded there (`server`): to try it
+before would keep whoever waits for the worker waiting.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 
 from ...core.errors import InputError
-from ...models.precision import encoder_type
 from ..protocol.events import DeviceInfo
 from ..protocol.memory import total_bytes
-from . import probe
 from .device_troubles import first_line, is_out_of_memory
 
 CPU = "cpu"
@@ -26,8 +30,8 @@ class Choice:
 
     Attributes:
         device: what models run on.
-        devices: all that this computer has, the CPU last; what was tried on the way is told.
-        automatic: name of the one that "auto" stands for, as far as they were tried.
+        devices: all that this computer has, the CPU last.
+        automatic: name of the one that "auto" stands for.
         notice: why it is not the device that was asked for; "" if it is.
     """
 
@@ -42,39 +46,33 @@ def list_devices() -> tuple[DeviceInfo, ...]:
     return (*_cuda_cards(), *_apple(), DeviceInfo(CPU, "", total_bytes()))
 
 
-def find_device(name: str) -> Choice:
-    """Takes a device, after trying whether the networks can run there; else the next best.
+def find_device(name: str, failed: Mapping[str, str] = MappingProxyType({})) -> Choice:
+    """Takes a device, or the next best if that cannot be used.
 
     Args:
         name: "auto" for the CUDA card with the most free memory, else Apple's, else the CPU; "cpu",
             "mps", "cuda:1"; "cuda" for the first card. Where that cannot be used, it is the CPU.
+        failed: names of devices on which networks were tried in vain, the last one last, and why
+            they cannot be used.
 
     Raises:
         InputError: if this computer has no such device.
     """
     known = {info.name: info for info in list_devices()}
+    for each, reason in failed.items():
+        known[each] = replace(known[each], usable=False, reason=reason)
     wanted = _by_preference(known) if name == "auto" else [_named(name, known), CPU]
-    for taken in wanted:
-        known[taken] = _tried(known[taken])
-        if known[taken].usable:
-            break
+    taken = next(each for each in wanted if known[each].usable)
+    # What "auto" stands for is nobody's wish, but may have been shown.
+    missed = wanted[0] if name != "auto" else next(reversed(failed), CPU)
     notice = ""
-    if name != "auto" and taken != wanted[0]:
-        refused = known[wanted[0]]
+    if taken == CPU and missed != CPU:
+        refused = known[missed]
         notice = f"{refused.title} is not used. {refused.reason} The processor computes instead."
     automatic = taken
     if name != "auto":
         automatic = next(info.name for info in known.values() if info.usable)
     return Choice(torch.device(taken), tuple(known.values()), automatic, notice)
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that `find_device` takes.
-
-    Raises:
-        InputError: if this computer has no such device.
-    """
-    return find_device(name).device
 
 
 def _named(name: str, known: dict[str, DeviceInfo]) -> str:
@@ -96,27 +94,13 @@ def _by_preference(known: dict[str, DeviceInfo]) -> list[str]:
 def _free_bytes(name: str) -> int:
     try:
         return torch.cuda.mem_get_info(torch.device(name))[0]
-    except RuntimeError:  # trying it will tell
+    except RuntimeError:  # the first model there will tell
         return 0
 
 
-def _tried(info: DeviceInfo) -> DeviceInfo:
-    """Tries a device that nothing is known against."""
-    if info.name == CPU or not info.usable:
-        return info
-    device = torch.device(info.name)
-    try:
-        probe.probe(device, encoder_type(device))
-    except Exception as error:  # drivers have many ways to fail
-        return replace(info, usable=False, reason=_reason(error))
-    return info
-
-
-def _reason(error: Exception) -> str:
-    """In words for users."""
-    if is_out_of_memory(error) or (
-        error.__cause__ is not None and is_out_of_memory(error.__cause__)
-    ):
+def reason_of(error: Exception) -> str:
+    """Why a device cannot be used, in words for users, by what PyTorch says."""
+    if is_out_of_memory(error):
         return "It has too little free memory: close other programs that use it."
     line = first_line(error).rstrip(".")
     if "no kernel image" in line:
@@ -136,7 +120,7 @@ def _cuda_card(number: int) -> DeviceInfo:
     try:
         properties = torch.cuda.get_device_properties(number)
     except Exception as error:  # a card that is not well
-        return DeviceInfo(name, A_CARD, None, False, _reason(error))
+        return DeviceInfo(name, A_CARD, None, False, reason_of(error))
     return DeviceInfo(name, properties.name, properties.total_memory)
 
 

@@ -20,11 +20,12 @@ from ...core.voxel_prompts import VoxelPrompts
 from ...models.base import Engine
 from ...models.embedding_cache import EmbeddingCache
 from ...models.registry import engine_of
+from ...models.self_check import check_device, reference
 from ...models.tensor_files.conversion import prepared
 from ...weights.catalogue import ModelEntry
 from ..protocol.memory import share_of_memory
 from .device_troubles import first_line, has_failed, is_out_of_memory
-from .devices import CPU, find_device
+from .devices import CPU, find_device, reason_of
 
 # 128 slices of LiteMedSAM, some hundred cubes of SAM-Med3D, or 56 windows of SAMSegment 3D: an
 # organ can be prompted again without encoding it again. Less where there is little memory.
@@ -67,16 +68,23 @@ class Predictor:
     """
 
     def __init__(self, device: str = "auto", cache_bytes: int | None = None) -> None:
-        choice = find_device(device)
-        self.device, self.devices = choice.device, choice.devices
-        self.automatic, self.notice = choice.automatic, choice.notice
+        self._wanted = device
+        # Devices that failed a self-check, and why; what passed one.
+        self._failed: dict[str, str] = {}
+        self._checked: set[tuple[type[Engine], torch.device]] = set()
         self.on_new_device: Callable[[], None] = lambda: None
-        self._untold = choice.notice
+        self._choose_device()
         if cache_bytes is None:
             cache_bytes = share_of_memory(CACHE_SHARE, CACHE_BYTES)
         self.cache_bytes = cache_bytes
         self._cache = EmbeddingCache(cache_bytes)
         self._engines: dict[tuple[Hashable, Path], Engine] = {}
+
+    def _choose_device(self) -> None:
+        choice = find_device(self._wanted, self._failed)
+        self.device, self.devices = choice.device, choice.devices
+        self.automatic, self.notice = choice.automatic, choice.notice
+        self._pending_notice = choice.notice
 
     def load(self, model: ModelEntry) -> None:
         """Loads a model, if it is not loaded yet; verifies its weights before.
@@ -111,8 +119,8 @@ class Predictor:
             return engine.predict(image, prompts, watch, intensity_range, voxels)
 
         prediction = self._with_engine(model, work, watch)
-        untold, self._untold = self._untold, ""
-        return prediction.with_warnings(untold) if untold else prediction
+        notice, self._pending_notice = self._pending_notice, ""
+        return prediction.with_warnings(notice) if notice else prediction
 
     def prepare(
         self,
@@ -178,7 +186,7 @@ class Predictor:
     def _go_over_to_cpu(self, notice: str) -> None:
         """For good: what was too large once will be again."""
         card, self.device = self.device, torch.device(CPU)
-        self.notice = self._untold = notice
+        self.notice = self._pending_notice = notice
         self.automatic = CPU
         self.close()
         gc.collect()
@@ -206,8 +214,26 @@ class Predictor:
             # Of a file that was converted or removed since, nobody will ask again.
             self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}
             engine, options = engine_of(model)
+            self._check_device(engine)
             self._engines[key] = engine(weights, self.device, self._cache, **options)
         return self._engines[key]
+
+    def _check_device(self, engine: type[Engine]) -> None:
+        """Goes over to the next device until one computes what the CPU does; once for each."""
+        if self.device.type == CPU or (engine, self.device) in self._checked:
+            return
+        expected = reference(engine)
+        while self.device.type != CPU:
+            try:
+                check_device(engine, self.device, expected)
+            except Exception as error:  # drivers have many ways to fail
+                self._failed[str(self.device)] = reason_of(error)
+            else:
+                self._checked.add((engine, self.device))
+                return
+            self._choose_device()
+            self.close()
+            self.on_new_device()
 
 
 def _is_out_of_memory(error: Exception) -> bool:

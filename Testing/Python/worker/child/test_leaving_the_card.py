@@ -10,7 +10,6 @@ from SAMSegmentLib.core.errors import Cancelled, OutOfMemoryError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts
-from SAMSegmentLib.worker.child import probe as probing
 from SAMSegmentLib.worker.child import server
 from SAMSegmentLib.worker.client.process_client import Progress, Proposed, Ready, WorkerState
 from TestSupport import fake_card
@@ -195,17 +194,74 @@ def test_an_error_of_the_model_is_no_failure_of_the_card(predictor):
     assert str(used.device) == "cuda:0" and used.notice == ""
 
 
-def test_an_answer_in_place_of_a_card_that_failed_its_trial_warns(predictor, monkeypatch):
-    def probe(device, dtype):
-        raise RuntimeError("conv3d gives wrong numbers")
+class TestTheSelfCheck:
+    """A card computes what the processor does, or is not used."""
 
-    monkeypatch.setattr(probing, "probe", probe)
-    used = predictor(fake_card.OnCard, "cuda:0")
-    assert predict(used).warnings[0] == used.notice
-    assert used.notice.startswith(
-        "Pretended card is not used. PyTorch cannot compute on it: conv3d"
-    )
-    assert predict(used).warnings == ()
+    @pytest.fixture
+    def engine(self):
+        """An engine whose network is wrong on the devices that are added to `wrong`."""
+
+        class Engine(fake_card.OnCard):
+            wrong, checked = set(), []
+
+            @classmethod
+            def self_check(cls, device, dtype):
+                cls.checked.append((str(device), dtype))
+                return (torch.full((3,), 1.1 if str(device) in cls.wrong else 1.0),)
+
+        return Engine
+
+    def test_is_made_when_a_model_is_loaded_there_and_not_again(self, predictor, engine):
+        used = predictor(engine)
+        assert engine.checked == []
+        used.load(MODEL)
+        both = [("cpu", torch.float32), ("cuda:0", torch.bfloat16)]
+        assert engine.checked == both
+        used.close()
+        assert predict(used).warnings == () and str(used.device) == "cuda:0"
+        assert engine.checked == both
+
+    def test_is_not_made_on_the_processor(self, predictor, engine):
+        predict(predictor(engine, "cpu"))
+        assert engine.checked == []
+
+    @pytest.mark.parametrize("device", ["auto", "cuda:0"])
+    def test_warns_with_the_first_answer_where_the_processor_takes_over(
+        self, predictor, engine, device
+    ):
+        engine.wrong.add("cuda:0")
+        used = predictor(engine, device)
+        news = []
+        used.on_new_device = lambda: news.append(str(used.device))
+        used.load(MODEL)
+        assert news == ["cpu"] and not used.devices[0].usable
+        assert used.automatic == "cpu"
+        assert predict(used).warnings == (used.notice,)
+        assert used.notice == (
+            "Pretended card is not used. PyTorch cannot compute on it: a network gives wrong"
+            " numbers there. The processor computes instead."
+        )
+        assert predict(used).warnings == ()
+
+    def test_goes_on_with_the_next_card_where_any_will_do(self, monkeypatch, engine):
+        fake_card.plug_in(monkeypatch.setattr, ("Good", "Bad"), lambda number: 1 + number)
+        monkeypatch.setattr(server, "engine_of", lambda model: (engine, {}))
+        engine.wrong.add("cuda:1")
+        used = server.Predictor("auto")
+        assert str(used.device) == "cuda:1"
+        assert predict(used).warnings == ()
+        assert (str(used.device), used.automatic) == ("cuda:0", "cuda:0")
+        assert [info.usable for info in used.devices] == [True, False, True]
+
+    def test_fails_where_nothing_can_be_computed_at_all(self, predictor, engine, monkeypatch):
+        def fail(device, dtype):
+            if device.type == "cuda":
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+            return (torch.ones(3),)
+
+        monkeypatch.setattr(engine, "self_check", fail)
+        used = predictor(engine)
+        assert "It has too little free memory: close" in predict(used).warnings[0]
 
 
 class TestInAProcessOfItsOwn:
