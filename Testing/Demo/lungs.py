@@ -20,10 +20,10 @@ from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.evaluation.simulated_user import roi_around
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.scene_builder import segment_mask
 from TestSupport.cases import chest_ct_files
 from TestSupport.measure import peak_memory_mb
 from TestSupport.phantoms import dice
+from TestSupport.scene_answers import segment_mask
 
 OUTPUT = Path(__file__).parents[2] / "out" / "demo"
 # Label in the CT's own segmentation, colour for the picture.

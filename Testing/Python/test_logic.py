@@ -16,17 +16,10 @@ from SAMSegmentLib.scene.provenance import MODEL, PROMPTS, VERSION, WEIGHTS_SHA2
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene import EditorWidget
-from SlicerHost.scene_builder import (
-    PARENTS,
-    affine,
-    rotation,
-    segment_mask,
-    segments_of,
-    snapshot,
-    vtk_matrix,
-)
+from SlicerHost.scene_builder import PARENTS, affine, rotation, segments_of, snapshot, vtk_matrix
 from TestSupport.cases import chest_ct
 from TestSupport.phantoms import ct_with_ball, dice, grid
+from TestSupport.scene_answers import segment_mask
 
 pytestmark = pytest.mark.mrml
 

@@ -10,7 +10,7 @@ import pytest
 
 import develop
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 PROPERTY = """
 from hypothesis import given, settings, strategies as st
 from TestSupport.properties import examples

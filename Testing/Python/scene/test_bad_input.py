@@ -12,14 +12,8 @@ from SAMSegmentLib.scene.editors import slicer_editors
 from SAMSegmentLib.scene.modification import Modification
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import EditorWidget
-from SlicerHost.scene_builder import (
-    ball,
-    geometry_of,
-    segments_of,
-    snapshot,
-    world_of,
-    write_answer,
-)
+from SlicerHost.scene_builder import segments_of, snapshot, world_of
+from TestSupport.scene_answers import ball, geometry_of, write_answer
 
 pytestmark = pytest.mark.mrml
 

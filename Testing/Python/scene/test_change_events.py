@@ -8,8 +8,8 @@ import slicer
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.scene.prompt_store import StoredPrompts, store
 from SAMSegmentLib.scene.provenance import Provenance
-from SlicerHost.prompt_user import NODE, PromptUser
-from SlicerHost.user import User
+from TestSupport.editor_user import User
+from TestSupport.prompt_user import NODE, PromptUser
 
 pytestmark = pytest.mark.mrml
 PROMPTS = Prompts(points=tuple(Point((n, n, n)) for n in range(5)))

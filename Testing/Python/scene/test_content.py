@@ -19,22 +19,16 @@ from SAMSegmentLib.scene.proposal_limits import (
 from SAMSegmentLib.scene.steps import finish
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.scene_builder import (
-    GRIDS,
-    PARENTS,
-    SHAPE,
-    SceneBuilder,
-    affine,
+from SlicerHost.scene_builder import GRIDS, PARENTS, SHAPE, SceneBuilder, affine, snapshot, world_of
+from TestSupport.properties import examples
+from TestSupport.scene_answers import (
     ball,
     geometry_of,
     proposal_of,
     segment_array,
     segment_mask,
-    snapshot,
-    world_of,
     write_answer,
 )
-from TestSupport.properties import examples
 
 pytestmark = pytest.mark.mrml
 

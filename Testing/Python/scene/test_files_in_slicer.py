@@ -12,7 +12,8 @@ from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.files import read_image, write_labels, write_mask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import sitk_from_array
-from SlicerHost.scene_builder import GRIDS, geometry_of, world_positions
+from SlicerHost.scene_builder import GRIDS, world_positions
+from TestSupport.scene_answers import geometry_of
 
 pytestmark = pytest.mark.mrml
 

@@ -13,14 +13,8 @@ from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.scene_builder import (
-    PARENTS,
-    SceneBuilder,
-    ball,
-    segment_array,
-    segments_of,
-    write_answer,
-)
+from SlicerHost.scene_builder import PARENTS, SceneBuilder, segments_of
+from TestSupport.scene_answers import ball, segment_array, write_answer
 
 pytestmark = pytest.mark.mrml
 

@@ -8,7 +8,7 @@ import pytest
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Point
 from SAMSegmentLib.scene.markups import line_from_node, points_from, roi_from_node
-from SlicerHost.prompt_user import NODE, PromptUser
+from TestSupport.prompt_user import NODE, PromptUser
 
 pytestmark = pytest.mark.mrml
 BROKEN = [math.nan, math.inf, -math.inf]

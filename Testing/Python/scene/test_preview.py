@@ -22,13 +22,12 @@ from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
     affine,
-    ball,
-    proposal_of,
     snapshot,
     vtk_matrix,
     world_of,
     world_positions,
 )
+from TestSupport.scene_answers import ball, proposal_of
 
 pytestmark = pytest.mark.mrml
 

@@ -22,16 +22,14 @@ from SlicerHost.scene_builder import (
     PARENTS,
     SceneBuilder,
     affine,
-    ball,
-    geometry_of,
     rotation,
     world_of,
     world_positions,
-    write_answer,
 )
-from SlicerHost.user import save
+from TestSupport.editor_user import save
 from TestSupport.geometries import geometries, linear_transforms, rigid_transforms
 from TestSupport.properties import examples
+from TestSupport.scene_answers import ball, geometry_of, write_answer
 
 pytestmark = pytest.mark.mrml
 SHAPE = (12, 14, 16)

@@ -11,10 +11,11 @@ from SAMSegmentLib.scene.prompt_frame import PromptStatus
 from SAMSegmentLib.scene.prompt_store import StoredPrompts, restore, store
 from SAMSegmentLib.scene.segments import own_voxels
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.scene_builder import SceneBuilder, geometry_of, world_of, world_positions
-from SlicerHost.user import User
+from SlicerHost.scene_builder import SceneBuilder, world_of, world_positions
+from TestSupport.editor_user import User
 from TestSupport.geometries import linear_transforms
 from TestSupport.properties import examples
+from TestSupport.scene_answers import geometry_of
 
 pytestmark = pytest.mark.mrml
 #: Voxels (i, j, k) of the volume under the prompts.

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.scene.prompt_nodes import PromptNodes
-from SlicerHost.prompt_user import NODE, PROMPTS, PromptUser
 from SlicerHost.scene import HeadlessScene
 from SlicerHost.scene_builder import PARENTS, SceneBuilder, snapshot
+from TestSupport.prompt_user import NODE, PROMPTS, PromptUser
 
 pytestmark = pytest.mark.mrml
 

@@ -9,8 +9,8 @@ import vtk
 
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.prompts import Line, Prompts
-from SlicerHost.prompt_user import NODE, PROMPTS, PromptUser
 from SlicerHost.scene_builder import PARENTS, rotation, snapshot, vtk_matrix
+from TestSupport.prompt_user import NODE, PROMPTS, PromptUser
 
 pytestmark = pytest.mark.mrml
 

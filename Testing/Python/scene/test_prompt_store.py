@@ -15,7 +15,7 @@ from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.tags import tag_of
 from SAMSegmentLib.scene.time_point import TimePoint
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.user import User, save
+from TestSupport.editor_user import User, save
 
 pytestmark = pytest.mark.mrml
 

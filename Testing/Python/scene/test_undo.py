@@ -13,14 +13,9 @@ from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.scene import undo as undo_module
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.writer import SegmentationWriter
-from SlicerHost.scene_builder import (
-    ball,
-    segment_array,
-    segments_of,
-    world_positions,
-    write_answer,
-)
-from SlicerHost.user import User, save
+from SlicerHost.scene_builder import segments_of, world_positions
+from TestSupport.editor_user import User, save
+from TestSupport.scene_answers import ball, segment_array, write_answer
 
 pytestmark = pytest.mark.mrml
 

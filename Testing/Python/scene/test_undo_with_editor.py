@@ -4,7 +4,7 @@ import pytest
 
 from SAMSegmentLib.core.errors import InputError, WriteError
 from SlicerHost.scene import EditorWidget
-from SlicerHost.user import User, save
+from TestSupport.editor_user import User, save
 
 pytestmark = pytest.mark.mrml
 

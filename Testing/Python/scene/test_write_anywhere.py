@@ -9,18 +9,9 @@ from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import HeadlessScene
-from SlicerHost.scene_builder import (
-    SceneBuilder,
-    affine,
-    geometry_of,
-    mask_positions,
-    rotation,
-    segment_mask,
-    world_of,
-    world_positions,
-    write_answer,
-)
+from SlicerHost.scene_builder import SceneBuilder, affine, rotation, world_of, world_positions
 from TestSupport.properties import examples
+from TestSupport.scene_answers import geometry_of, mask_positions, segment_mask, write_answer
 
 pytestmark = pytest.mark.mrml
 

@@ -15,16 +15,12 @@ from SlicerHost.scene_builder import (
     PARENTS,
     SHEAR,
     affine,
-    ball,
-    geometry_of,
-    mask_positions,
     rotation,
-    segment_array,
     segments_of,
     world_of,
     world_positions,
-    write_answer,
 )
+from TestSupport.scene_answers import ball, geometry_of, mask_positions, segment_array, write_answer
 
 pytestmark = pytest.mark.mrml
 

@@ -14,14 +14,13 @@ from SlicerHost.scene_builder import (
     GRIDS,
     PARENTS,
     affine,
-    ball,
-    proposal_of,
     segments_of,
     vtk_matrix,
     world_of,
     world_positions,
 )
-from SlicerHost.user import User
+from TestSupport.editor_user import User
+from TestSupport.scene_answers import ball, proposal_of
 
 pytestmark = pytest.mark.mrml
 

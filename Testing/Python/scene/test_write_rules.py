@@ -12,18 +12,8 @@ from SAMSegmentLib.core.errors import InputError, WriteError
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.scene.writer import SegmentationWriter
 from SlicerHost.scene import EditorWidget
-from SlicerHost.scene_builder import (
-    GRIDS,
-    PARENTS,
-    affine,
-    ball,
-    geometry_of,
-    rotation,
-    segment_array,
-    snapshot,
-    world_positions,
-    write_answer,
-)
+from SlicerHost.scene_builder import GRIDS, PARENTS, affine, rotation, snapshot, world_positions
+from TestSupport.scene_answers import ball, geometry_of, segment_array, write_answer
 
 pytestmark = pytest.mark.mrml
 

@@ -13,18 +13,9 @@ from SAMSegmentLib.scene.grid import target_geometry
 from SAMSegmentLib.scene.modification import Modification
 from SAMSegmentLib.scene.provenance import Provenance
 from SAMSegmentLib.scene.tags import tag_of
-from SlicerHost.scene_builder import (
-    GRIDS,
-    PARENTS,
-    affine,
-    ball,
-    geometry_of,
-    mask_positions,
-    segment_array,
-    world_of,
-    world_positions,
-)
-from SlicerHost.user import User
+from SlicerHost.scene_builder import GRIDS, PARENTS, affine, world_of, world_positions
+from TestSupport.editor_user import User
+from TestSupport.scene_answers import ball, geometry_of, mask_positions, segment_array
 
 pytestmark = pytest.mark.mrml
 

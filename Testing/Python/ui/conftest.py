@@ -134,7 +134,7 @@ class EffectUser:
 
     def preview_mask(self):
         """The preview on the volume's grid: boolean (k, j, i); None if nothing is shown."""
-        from SlicerHost.scene_builder import segment_array
+        from TestSupport.scene_answers import segment_array
 
         node = self.preview
         if node is None or node.GetSegmentation().GetNumberOfSegments() == 0:
@@ -144,7 +144,7 @@ class EffectUser:
 
     def mask(self, segment_id=None):
         """A segment on the volume's grid: boolean (k, j, i)."""
-        from SlicerHost.scene_builder import segment_array
+        from TestSupport.scene_answers import segment_array
 
         return segment_array(self.segmentation, segment_id or self.first, self.volume) > 0
 

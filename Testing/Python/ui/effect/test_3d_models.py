@@ -15,9 +15,10 @@ from SAMSegmentLib import SAMSegmentLogic
 from SAMSegmentLib.__main__ import main
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.weights import catalogue
-from SlicerHost.scene_builder import SceneBuilder, segment_array
+from SlicerHost.scene_builder import SceneBuilder
 from TestSupport.phantoms import ct_with_ball, grid
 from TestSupport.sammed3d_weights import random_weights
+from TestSupport.scene_answers import segment_array
 
 from ..conftest import EFFECT, NAME
 

@@ -3,8 +3,9 @@
 import pytest
 
 from SAMSegmentLib import SAMSegmentLogic
-from SlicerHost.scene_builder import SceneBuilder, segment_array
+from SlicerHost.scene_builder import SceneBuilder
 from TestSupport.phantoms import ct_with_ball, dice, grid
+from TestSupport.scene_answers import segment_array
 
 from ..conftest import EFFECT, NAME
 

@@ -5,9 +5,10 @@ import pytest
 from scipy import ndimage
 
 from SAMSegmentLib.scene import provenance
-from SlicerHost.scene_builder import GRIDS, affine, geometry_of, rotation, vtk_matrix, world_of
+from SlicerHost.scene_builder import GRIDS, affine, rotation, vtk_matrix, world_of
 from TestSupport.phantoms import ball, dice
 from TestSupport.quick_engine import POINT_MM
+from TestSupport.scene_answers import geometry_of
 
 from ..conftest import BALL, GRID, RADIUS, SMALL
 from .test_rules import paint

@@ -233,7 +233,8 @@ def test_a_measured_line_is_a_prompt(user):
 @pytest.mark.parametrize("parent", ["none", "rotated", "sheared"])
 def test_wherever_the_volume_lies_the_mask_is_where_the_object_is(make_user, grid_name, parent):
     user = make_user(matrix=GRIDS[grid_name], parent=PARENTS[parent])
-    from SlicerHost.scene_builder import geometry_of, world_of
+    from SlicerHost.scene_builder import world_of
+    from TestSupport.scene_answers import geometry_of
 
     world = geometry_of(user.volume).transformed(world_of(user.volume))
     middle = np.argwhere(TRUTH).mean(0)[::-1]

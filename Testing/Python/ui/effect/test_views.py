@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from SlicerHost.scene_builder import GRIDS, geometry_of
+from SlicerHost.scene_builder import GRIDS
 from SlicerHost.views import SliceView, ThreeDView
 from TestSupport.phantoms import ball, dice
+from TestSupport.scene_answers import geometry_of
 
 from ..conftest import BALL, GRID, RADIUS
 

@@ -7,8 +7,7 @@ import vtk
 
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.scene.prompt_nodes import PromptNodes
-
-from .scene_builder import rotation
+from SlicerHost.scene_builder import rotation
 
 NODE = slicer.vtkMRMLMarkupsNode
 PROMPTS = Prompts(

@@ -6,9 +6,9 @@ import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 from SAMSegmentLib.scene.writer import SegmentationWriter
-
-from .scene import EditorWidget
-from .scene_builder import ball, segments_of, write_answer
+from SlicerHost.scene import EditorWidget
+from SlicerHost.scene_builder import segments_of
+from TestSupport.scene_answers import ball, write_answer
 
 
 class User:

@@ -1,0 +1,31 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from SlicerHost.fixtures import application, builder, scene  # noqa: F401
+from TestSupport import properties
+
+properties.register()
+
+# Several threads on fewer free cores wait for each other far longer than they compute. Set before
+# torch is imported, and inherited by the programs that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Started in the background of a script, programs do not hear Ctrl+C, and neither would those that
+# tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Programs that tests start find what the tests find.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [
+        *(str(REPOSITORY / folder) for folder in ("SAMSegment", "Testing", ".")),
+        os.environ.get("PYTHONPATH", ""),
+    ]
+)
