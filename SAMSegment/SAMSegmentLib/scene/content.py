@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..core.geometry import Geometry
@@ -13,12 +15,18 @@ from .segments import get_segment
 from .steps import Steps, blocks, slabs
 from .transforms import to_world
 
+if TYPE_CHECKING:
+    import slicer
+
 # Voxels along each axis from which the share that lies outside is estimated.
 SAMPLED = 64
 
 
 def content_steps(
-    segmentation_node, segment_id: str, geometry: Geometry, volume_to_world
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_id: str,
+    geometry: Geometry,
+    volume_to_world: np.ndarray,
 ) -> Steps[Patch | None]:
     """A segment on a volume's grid, in steps of a few milliseconds; None if nothing is there.
 

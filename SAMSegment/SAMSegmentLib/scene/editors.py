@@ -26,12 +26,14 @@ def slicer_editors() -> list[object]:
         return []
 
 
-def editors_showing(segmentation_node, open_editors: OpenEditors) -> list[object]:
+def editors_showing(
+    segmentation_node: slicer.vtkMRMLSegmentationNode, open_editors: OpenEditors
+) -> list[object]:
     """The editors that show a segmentation, visible or not: hidden ones keep a history, too."""
     return [editor for editor in open_editors() if editor.segmentationNode() is segmentation_node]
 
 
-def keeps_history(editor) -> bool:
+def keeps_history(editor: object) -> bool:
     """Whether an editor keeps undo states.
 
     "undoEnabled" says something else: whether the undo buttons can be seen. It is False for every

@@ -53,7 +53,7 @@ class SegmentationGrid:
         return image
 
 
-def reference_grid(segmentation_node) -> SegmentationGrid:
+def reference_grid(segmentation_node: slicer.vtkMRMLSegmentationNode) -> SegmentationGrid:
     """The grid on which the Segment Editor edits: reference geometry, grown to hold all segments.
 
     Raises:
@@ -74,7 +74,9 @@ def reference_grid(segmentation_node) -> SegmentationGrid:
     return _grid(array_from_matrix(matrix), extent)
 
 
-def target_geometry(segmentation_node, volume_to_world) -> Geometry:
+def target_geometry(
+    segmentation_node: slicer.vtkMRMLSegmentationNode, volume_to_world: np.ndarray
+) -> Geometry:
     """The reference grid of a segmentation, in the own RAS of a volume.
 
     Args:
@@ -86,7 +88,11 @@ def target_geometry(segmentation_node, volume_to_world) -> Geometry:
     return _in_volume(reference_grid(segmentation_node), segmentation_node, volume_to_world)
 
 
-def grid_under(proposal: Proposal, segmentation_node, volume_to_world) -> SegmentationGrid:
+def grid_under(
+    proposal: Proposal,
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    volume_to_world: np.ndarray,
+) -> SegmentationGrid:
     """The reference grid of a segmentation, for a proposal that was made on it.
 
     Args:
@@ -107,7 +113,7 @@ def grid_under(proposal: Proposal, segmentation_node, volume_to_world) -> Segmen
     return grid
 
 
-def grid_of(image) -> SegmentationGrid | None:
+def grid_of(image: slicer.vtkOrientedImageData) -> SegmentationGrid | None:
     """The grid of a vtkOrientedImageData; None if it has no voxels."""
     extent = image.GetExtent()
     if image.IsEmpty() or any(extent[2 * axis] > extent[2 * axis + 1] for axis in range(3)):
@@ -117,7 +123,7 @@ def grid_of(image) -> SegmentationGrid | None:
     return _grid(array_from_matrix(matrix), extent)
 
 
-def voxels_of(image) -> np.ndarray:
+def voxels_of(image: slicer.vtkOrientedImageData) -> np.ndarray:
     """The voxels (k, j, i) of a vtkOrientedImageData, without a copy."""
     scalars = image.GetPointData().GetScalars()
     return vtk_to_numpy(scalars).reshape(image.GetDimensions()[::-1])

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from .hierarchy import add_hidden_item
+
+if TYPE_CHECKING:
+    import slicer
 
 
 class HiddenNode:
@@ -13,7 +19,7 @@ class HiddenNode:
         display: its display node, likewise.
     """
 
-    def __init__(self, scene, class_name: str, name: str) -> None:
+    def __init__(self, scene: slicer.vtkMRMLScene, class_name: str, name: str) -> None:
         self._scene = scene
         # Hidden before it is in the scene: lists of nodes ask when it is added.
         node = scene.CreateNodeByClass(class_name)
@@ -58,7 +64,7 @@ def is_adding_markups() -> bool:
     return bool(_nodes_being_added)
 
 
-def add_markups(scene, class_name: str, name: str) -> HiddenNode:
+def add_markups(scene: slicer.vtkMRMLScene, class_name: str, name: str) -> HiddenNode:
     """A hidden markups node that does not change what the next click places."""
     selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
     if selection is None:
@@ -75,7 +81,11 @@ def add_markups(scene, class_name: str, name: str) -> HiddenNode:
     return hidden
 
 
-def set_colors(markups_display, color, active_color) -> None:
+def set_colors(
+    markups_display: slicer.vtkMRMLMarkupsDisplayNode,
+    color: Sequence[float],
+    active_color: Sequence[float],
+) -> None:
     """The colours of points and lines: as a rule, and under the mouse."""
     markups_display.SetColor(color)
     markups_display.SetSelectedColor(color)

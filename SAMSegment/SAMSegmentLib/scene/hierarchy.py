@@ -10,7 +10,7 @@ MARK = "SAMSegment"
 _EXCLUDE = slicer.vtkMRMLSubjectHierarchyConstants.GetSubjectHierarchyExcludeFromTreeAttributeName()
 
 
-def add_hidden_item(segmentation_node) -> None:
+def add_hidden_item(segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
     """Gives a hidden segmentation in a scene an item; to be called before anything in it changes.
 
     Slicer makes none for hidden nodes (qSlicerSubjectHierarchyPluginLogic::onNodeAdded), but looks
@@ -23,7 +23,7 @@ def add_hidden_item(segmentation_node) -> None:
     hierarchy.SetItemAttribute(item, MARK, "1")
 
 
-def remove_hidden_item(segmentation_node) -> None:
+def remove_hidden_item(segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
     """Removes the item and leaves the segments; nothing in them may change without it.
 
     Slicer's plugin would remove each segment with its item: it finds it by the item's attribute
@@ -38,7 +38,7 @@ def remove_hidden_item(segmentation_node) -> None:
     hierarchy.RemoveItem(item, False, False)
 
 
-def remove_orphans(scene) -> None:
+def remove_orphans(scene: slicer.vtkMRMLScene) -> None:
     """Removes hidden items whose node is gone: scenes and scene views keep them without it."""
     if scene.IsBatchProcessing():
         return

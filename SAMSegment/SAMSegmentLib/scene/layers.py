@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -15,6 +17,11 @@ from .grid import grid_of, voxels_of
 from .segments import LABELMAP
 from .steps import Steps, blocks, slabs
 from .transforms import describe
+
+if TYPE_CHECKING:
+    import slicer
+
+    from ..core.patch import Index
 
 # Interpolating a voxel costs as much as comparing a hundred.
 RESAMPLED_PER_STEP = 15_000
@@ -36,7 +43,7 @@ class Layer:
     geometry: Geometry
     time: int = 0
 
-    def mask(self, box) -> np.ndarray:
+    def mask(self, box: Box) -> np.ndarray:
         """Which voxels of a part lie in the segments, boolean."""
         part = self.voxels[box]
         if len(self.values) == 1:
@@ -44,7 +51,9 @@ class Layer:
         return np.isin(part, self.values)
 
 
-def layers_of(segmentation_node, segment_ids) -> list[Layer]:
+def layers_of(
+    segmentation_node: slicer.vtkMRMLSegmentationNode, segment_ids: Iterable[str]
+) -> list[Layer]:
     """The layers that hold segments; none for segments that are empty or do not exist.
 
     Raises:
@@ -101,7 +110,7 @@ def add_union(layers: list[Layer], target: Geometry, union: np.ndarray) -> Steps
             yield from _add_shifted(layer, shift, union)
 
 
-def cropped_mask(start, mask: np.ndarray) -> Steps[Patch | None]:
+def cropped_mask(start: Index, mask: np.ndarray) -> Steps[Patch | None]:
     """A mask on a box as a cropped patch, None if it is empty; in pieces."""
     box: Box | None = None
     for part in slabs(mask.shape):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,8 +11,11 @@ from ..core.errors import InputError
 from ..core.prompts import Line, Point, Prompts, Roi
 from .transforms import array_from_matrix, describe, require_class, to_world
 
+if TYPE_CHECKING:
+    import slicer
 
-def roi_from_node(roi_node) -> Roi:
+
+def roi_from_node(roi_node: slicer.vtkMRMLMarkupsROINode) -> Roi:
     """The box that Slicer draws for an ROI node, in world RAS, mm.
 
     Under a transform with shear Slicer straightens the box (`vtkMRMLMarkupsROINode::
@@ -47,13 +51,13 @@ def roi_from_node(roi_node) -> Roi:
     return Roi(object_to_world @ np.diag([*size, 1.0]))
 
 
-def is_drawn(markups_node) -> bool:
+def is_drawn(markups_node: slicer.vtkMRMLMarkupsNode) -> bool:
     """Whether an ROI or a line has all its points; what is being drawn lacks one."""
     defined = markups_node.GetNumberOfDefinedControlPoints()
     return defined >= max(1, markups_node.GetRequiredNumberOfControlPoints())
 
 
-def line_from_node(line_node) -> Line:
+def line_from_node(line_node: slicer.vtkMRMLMarkupsLineNode) -> Line:
     """A measured line, in world RAS, mm.
 
     Raises:
@@ -70,7 +74,9 @@ def line_from_node(line_node) -> Line:
     return Line(*ends)
 
 
-def points_from(points, positive: bool = True) -> tuple[Point, ...]:
+def points_from(
+    points: slicer.vtkMRMLMarkupsFiducialNode | Iterable[Sequence[float]], positive: bool = True
+) -> tuple[Point, ...]:
     """Points of a vtkMRMLMarkupsFiducialNode, or of an iterable of (R, A, S), in world RAS, mm.
 
     Control points that are not placed (the one that follows the mouse, skipped ones) are left out.
@@ -90,7 +96,12 @@ def points_from(points, positive: bool = True) -> tuple[Point, ...]:
     return tuple(Point(ras, positive) for ras in points)
 
 
-def prompts_from(roi=None, positive=None, negative=None, line=None) -> Prompts:
+def prompts_from(
+    roi: slicer.vtkMRMLMarkupsROINode | None = None,
+    positive: slicer.vtkMRMLMarkupsFiducialNode | Iterable[Sequence[float]] | None = None,
+    negative: slicer.vtkMRMLMarkupsFiducialNode | Iterable[Sequence[float]] | None = None,
+    line: slicer.vtkMRMLMarkupsLineNode | None = None,
+) -> Prompts:
     """Prompts in world RAS, mm.
 
     Args:

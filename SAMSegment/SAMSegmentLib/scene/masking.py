@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import slicer
@@ -11,6 +12,9 @@ import vtk
 from ..core.errors import InputError
 from .grid import SegmentationGrid, voxels_of
 from .transforms import array_from_matrix, describe, matrix_from_array, require_class
+
+if TYPE_CHECKING:
+    from ..core.patch import Index
 
 EVERYWHERE = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
 INSIDE_ONE = slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment
@@ -48,7 +52,7 @@ class EditRules:
         return self.mask_mode != EVERYWHERE or self.intensity_range is not None
 
 
-def rules_of(segment_editor_node=None) -> EditRules:
+def rules_of(segment_editor_node: slicer.vtkMRMLSegmentEditorNode | None = None) -> EditRules:
     """The rules of a vtkMRMLSegmentEditorNode, which is not touched.
 
     Without one: edit everywhere, overwrite no other segment; a script never damages what it does
@@ -98,7 +102,7 @@ class EditableArea:
 ANYWHERE = EditableArea()
 
 
-def editable_area_of(segment_editor_node) -> EditableArea:
+def editable_area_of(segment_editor_node: slicer.vtkMRMLSegmentEditorNode) -> EditableArea:
     """The editable area of a vtkMRMLSegmentEditorNode; everywhere without one."""
     if segment_editor_node is None:
         return ANYWHERE
@@ -107,7 +111,7 @@ def editable_area_of(segment_editor_node) -> EditableArea:
     return EditableArea(mode, node.GetMaskSegmentID() or "" if mode == INSIDE_ONE else "")
 
 
-def check_rules(rules: EditRules, segmentation_node) -> None:
+def check_rules(rules: EditRules, segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
     """Raises InputError for rules under which Slicer would silently write nothing."""
     segmentation = segmentation_node.GetSegmentation()
     if rules.mask_mode == INSIDE_ONE and segmentation.GetSegment(rules.mask_segment_id) is None:
@@ -131,7 +135,12 @@ def check_rules(rules: EditRules, segmentation_node) -> None:
 
 
 def editable_voxels(
-    segmentation_node, segment_id: str, rules: EditRules, grid: SegmentationGrid, start, shape
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_id: str,
+    rules: EditRules,
+    grid: SegmentationGrid,
+    start: Index,
+    shape: Index,
 ) -> np.ndarray:
     """Which voxels of a box of the grid may be edited: boolean, `shape` (k, j, i).
 

@@ -29,7 +29,12 @@ class Modification:
         self._logic.SetVerbose(True)
         self._logic.SetSegmentEditorNode(self._parameters)
 
-    def set(self, segmentation_node, segment_id: str, labelmap) -> None:
+    def set(
+        self,
+        segmentation_node: slicer.vtkMRMLSegmentationNode,
+        segment_id: str,
+        labelmap: slicer.vtkOrientedImageData,
+    ) -> None:
         """Replaces all voxels of a segment by those of a labelmap on the reference grid."""
         mode = slicer.vtkSlicerSegmentEditorLogic.ModificationModeSet
         observed = (self._logic, segmentation_node, segmentation_node.GetSegmentation())

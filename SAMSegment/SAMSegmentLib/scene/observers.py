@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import vtk
 
 
 class Observers:
@@ -20,7 +24,11 @@ class Observers:
         return len(self._observations)
 
     def add(
-        self, subject, events: Iterable[int], method: Callable[..., None], *arguments: str
+        self,
+        subject: vtk.vtkObject,
+        events: Iterable[int],
+        method: Callable[..., None],
+        *arguments: str,
     ) -> None:
         """Calls a bound method with these arguments at each of the events of a vtkObject."""
         weak_method = weakref.WeakMethod(method)
@@ -32,7 +40,7 @@ class Observers:
 
         self._observations += [(subject, subject.AddObserver(event, on_event)) for event in events]
 
-    def remove(self, subject) -> None:
+    def remove(self, subject: vtk.vtkObject) -> None:
         """Ends all observations of one object."""
         for observed, tag in self._observations:
             if observed is subject:

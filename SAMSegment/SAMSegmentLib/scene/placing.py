@@ -24,7 +24,7 @@ class Placing:
         stopped: called when placing ends otherwise than by `start` and `stop`.
     """
 
-    def __init__(self, scene, stopped: Callable[[], None]) -> None:
+    def __init__(self, scene: slicer.vtkMRMLScene, stopped: Callable[[], None]) -> None:
         self._scene = scene
         self._stopped = stopped
         self._observers = Observers()
@@ -43,7 +43,7 @@ class Placing:
             interaction.GetCurrentInteractionMode() == interaction.Place
         )
 
-    def start(self, markups_node, persistent: bool = True) -> None:
+    def start(self, markups_node: slicer.vtkMRMLMarkupsNode, persistent: bool = True) -> None:
         """The next click places a point of this node.
 
         Args:

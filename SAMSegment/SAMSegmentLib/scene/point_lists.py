@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ class PointList:
     removed control point to the next one.
     """
 
-    def __init__(self, scene, positive: bool) -> None:
+    def __init__(self, scene: slicer.vtkMRMLScene, positive: bool) -> None:
         self.positive, self.has_lost, self.in_use = positive, False, True
         self.hidden = add_markups(scene, POINT_LIST, STYLES[positive].name)
         self.node = self.hidden.node
@@ -113,7 +113,7 @@ class PointList:
         # What lies inside the proposal is not seen through it: it would seem to lie on it.
         display.SetOccludedVisibility(False)
 
-    def placed(self, numbers_in_use: set[int], new_number) -> list[PlacedPoint]:
+    def placed(self, numbers_in_use: set[int], new_number: Callable[[], int]) -> list[PlacedPoint]:
         """All defined points; those without a number of their own get one from `new_number`.
 
         A position with NaN or infinity (from a broken transform, or a script) is no position: of
@@ -148,7 +148,7 @@ class PointList:
                 self.node.RemoveNthControlPoint(index)
         return len(lost)
 
-    def add(self, number: int, ras) -> None:
+    def add(self, number: int, ras: Sequence[float]) -> None:
         """Adds a point, world RAS in mm."""
         index = self.node.AddControlPointWorld(vtk.vtkVector3d(*ras))
         self.node.SetNthControlPointDescription(index, str(number))

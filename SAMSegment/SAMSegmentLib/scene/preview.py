@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import slicer
 import vtk
@@ -35,7 +37,12 @@ class Preview:
     Its node is neither saved nor listed. If somebody deletes it, `show_steps` makes a new one.
     """
 
-    def __init__(self, scene, segmentation_node, opacity: float = FILL_OPACITY) -> None:
+    def __init__(
+        self,
+        scene: slicer.vtkMRMLScene,
+        segmentation_node: slicer.vtkMRMLSegmentationNode,
+        opacity: float = FILL_OPACITY,
+    ) -> None:
         """`opacity` (0 to 1) is that of the filling in slice views."""
         self._scene = scene
         self._segmentation_node = segmentation_node
@@ -95,7 +102,11 @@ class Preview:
         remove_hidden_item(self._hidden.node)
 
     def show_steps(
-        self, proposal: Proposal, volume_to_world, threshold: float = 0.5, segment_id=None
+        self,
+        proposal: Proposal,
+        volume_to_world: np.ndarray,
+        threshold: float = 0.5,
+        segment_id: str | None = None,
     ) -> Steps[None]:
         """Shows a proposal, in steps of about a millisecond; boxes may hold 1e7 voxels and more.
 
@@ -290,7 +301,7 @@ class Preview:
             self._segment().SetColor(self._color)
 
 
-def preview_color(color) -> tuple[float, float, float]:
+def preview_color(color: Sequence[float]) -> tuple[float, float, float]:
     """The colour (red, green, blue; 0 to 1) of the preview of a segment of that colour."""
     # Most of an image is dark: only what is almost white becomes darker.
     towards = 0.0 if min(color) > 0.6 else 1.0

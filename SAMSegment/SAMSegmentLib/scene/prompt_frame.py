@@ -15,6 +15,7 @@ import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from .layers import cropped_voxels, layers_of
 from .steps import finish
 from .transforms import to_world
 from .volumes import image_from_volume
+
+if TYPE_CHECKING:
+    import slicer
 
 # Contents whose digests are cached.
 MAX_CACHED = 64
@@ -115,7 +119,11 @@ class PromptFrame:
             ) from error
 
 
-def frame_of(segmentation_node, segment_id: str, volume_node=None) -> PromptFrame:
+def frame_of(
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_id: str,
+    volume_node: slicer.vtkMRMLScalarVolumeNode | None = None,
+) -> PromptFrame:
     """What prompts of a segment lie in now.
 
     Cheap, but for the first time after the segment's voxels have changed.
@@ -166,7 +174,9 @@ def is_in_place(before: PromptFrame, now: PromptFrame) -> bool:
     )
 
 
-def content_of(segmentation_node, segment_id: str) -> Content | None:
+def content_of(
+    segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str
+) -> Content | None:
     """What a segment holds; None if it is empty, or is not kept as voxels."""
     try:
         layers = layers_of(segmentation_node, [segment_id])

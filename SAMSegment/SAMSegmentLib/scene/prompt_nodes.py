@@ -40,7 +40,7 @@ class PromptNodes:
             still at work on the event then: nodes and points must not be removed before it is done.
     """
 
-    def __init__(self, scene, changed: Callable[[], None]) -> None:
+    def __init__(self, scene: slicer.vtkMRMLScene, changed: Callable[[], None]) -> None:
         self._scene = scene
         self._changed = changed
         self._observers = Observers()
@@ -99,7 +99,7 @@ class PromptNodes:
             self._follow(ROI, self._own_roi.node)
         return self._own_roi.node
 
-    def use_roi(self, roi_node) -> None:
+    def use_roi(self, roi_node: slicer.vtkMRMLMarkupsROINode | None) -> None:
         """Follows an ROI of the user's, as it is; None: no ROI. The own one is removed.
 
         Raises:
@@ -113,7 +113,7 @@ class PromptNodes:
                 self._own_roi.remove()
             self._own_roi = None
 
-    def use_line(self, line_node) -> None:
+    def use_line(self, line_node: slicer.vtkMRMLMarkupsLineNode | None) -> None:
         """Follows a line of the user's, as it is; None: no line.
 
         Raises:

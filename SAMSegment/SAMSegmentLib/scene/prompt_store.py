@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
 from ..core.prompts import DAMAGE, Prompts
@@ -17,6 +18,9 @@ from .provenance import SETTINGS, TIME_POINT, placed_prompts_of, placed_tags
 from .segments import get_segment
 from .tags import events_blocked, set_tags, tag_of
 from .time_point import TimePoint
+
+if TYPE_CHECKING:
+    import slicer
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,12 @@ class StoredPrompts:
     status: PromptStatus = PromptStatus.SAME
 
 
-def store(segmentation_node, segment_id: str, stored: StoredPrompts, volume=None) -> bool:
+def store(
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_id: str,
+    stored: StoredPrompts,
+    volume: slicer.vtkMRMLScalarVolumeNode | None = None,
+) -> bool:
     """Keeps prompts with a segment, as placed now; whether anything was different.
 
     This is no undo step, what can be redone stays so, and the voxels are not touched. What is equal
@@ -72,7 +81,11 @@ def store(segmentation_node, segment_id: str, stored: StoredPrompts, volume=None
     return changed
 
 
-def restore(segmentation_node, segment_id: str, volume=None) -> StoredPrompts | None:
+def restore(
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_id: str,
+    volume: slicer.vtkMRMLScalarVolumeNode | None = None,
+) -> StoredPrompts | None:
     """What was stored with a segment, where it lies now; None if nothing was.
 
     Args:

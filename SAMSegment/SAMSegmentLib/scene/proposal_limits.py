@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +19,14 @@ from .masking import ANYWHERE, EditableArea
 from .steps import Steps, slabs
 from .transforms import to_world
 
+if TYPE_CHECKING:
+    import slicer
+
 
 def visible_others(
-    segmentation_node, segment_id: str | None, area: EditableArea = ANYWHERE
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_id: str | None,
+    area: EditableArea = ANYWHERE,
 ) -> list[str]:
     """IDs of all visible segments that an object keeps out of.
 
@@ -42,7 +48,11 @@ def visible_others(
 
 
 def occupied_steps(
-    segmentation_node, segment_ids, geometry: Geometry, volume_to_world, box: Box | None = None
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_ids: Iterable[str],
+    geometry: Geometry,
+    volume_to_world: np.ndarray,
+    box: Box | None = None,
 ) -> Steps[Patch | None]:
     """The union of segments on a box of a volume's grid, in steps of a few milliseconds.
 
@@ -69,7 +79,10 @@ def occupied_steps(
 
 
 def without_segments_steps(
-    proposal: Proposal, segmentation_node, segment_ids, volume_to_world
+    proposal: Proposal,
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_ids: Iterable[str],
+    volume_to_world: np.ndarray,
 ) -> Steps[Proposal]:
     """A proposal that no threshold lets reach into other segments. In short steps.
 
@@ -99,9 +112,9 @@ def without_segments_steps(
 
 def without_holes_steps(
     proposal: Proposal,
-    segmentation_node,
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
     segment_id: str | None,
-    volume_to_world,
+    volume_to_world: np.ndarray,
     points: Iterable[Point],
     area: EditableArea = ANYWHERE,
 ) -> Steps[Proposal]:

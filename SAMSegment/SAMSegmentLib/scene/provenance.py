@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from ..core.prompts import Prompts
 from .prompt_frame import PromptFrame, frame_of
 from .tags import tag_of
 from .transforms import to_world
+
+if TYPE_CHECKING:
+    import slicer
 
 # No colon in a key: the segmentation file splits tags at the first one.
 PROMPTS = "SAMSegment.Prompts"
@@ -58,7 +62,9 @@ class Provenance:
     weights_sha256: str
     structure: str = ""
 
-    def tags(self, segmentation_node, segment_id: str) -> dict[str, str | None]:
+    def tags(
+        self, segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str
+    ) -> dict[str, str | None]:
         """The tags of the segment, once it holds the mask; None for those that it has no more."""
         made = {
             MODEL: self.model.replace("|", "/"),
@@ -71,7 +77,12 @@ class Provenance:
         return {**placed, APPLIED_PROMPTS: placed[PROMPTS], **made, STRUCTURE: None}
 
 
-def placed_tags(segmentation_node, segment_id: str, prompts: Prompts, volume) -> dict[str, str]:
+def placed_tags(
+    segmentation_node: slicer.vtkMRMLSegmentationNode,
+    segment_id: str,
+    prompts: Prompts,
+    volume: slicer.vtkMRMLScalarVolumeNode,
+) -> dict[str, str]:
     """The tags that keep prompts (world RAS) and what they lie in now.
 
     Raises:
@@ -111,7 +122,7 @@ class PlacedPrompts:
         return self.prompts if self.frame is None else _mapped(self.prompts, own_to_world @ motion)
 
 
-def placed_prompts_of(segment) -> PlacedPrompts | None:
+def placed_prompts_of(segment: slicer.vtkSegment) -> PlacedPrompts | None:
     """The prompts of a vtkSegment as they are now; None if it has none.
 
     Raises:

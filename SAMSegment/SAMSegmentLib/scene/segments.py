@@ -15,12 +15,12 @@ from .transforms import describe
 LABELMAP = slicer.vtkSegmentationConverter.GetBinaryLabelmapRepresentationName()
 
 
-def segment_ids(segmentation_node) -> list[str]:
+def segment_ids(segmentation_node: slicer.vtkMRMLSegmentationNode) -> list[str]:
     """IDs of the segments, in the order of the Segment Editor's list."""
     return list(segmentation_node.GetSegmentation().GetSegmentIDs())
 
 
-def get_segment(segmentation_node, segment_id: str):
+def get_segment(segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str):
     """The vtkSegment of an ID.
 
     Raises:
@@ -39,7 +39,7 @@ def get_segment(segmentation_node, segment_id: str):
     return segment
 
 
-def own_voxels(segmentation_node, segment_id: str) -> Patch | None:
+def own_voxels(segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str) -> Patch | None:
     """A segment's voxels, cropped, on the grid of its own labelmap; None if it is empty."""
     segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
     labelmap = segment.GetRepresentation(LABELMAP)
@@ -54,7 +54,9 @@ def own_voxels(segmentation_node, segment_id: str) -> Patch | None:
     return Patch(mask[box], tuple(part.start for part in box))
 
 
-def voxels_on(segmentation_node, segment_id: str, grid: SegmentationGrid) -> Patch | None:
+def voxels_on(
+    segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str, grid: SegmentationGrid
+) -> Patch | None:
     """A segment's voxels, cropped, on the reference grid of its segmentation; None if empty."""
     patch = own_voxels(segmentation_node, segment_id)
     if patch is None:
@@ -66,7 +68,7 @@ def voxels_on(segmentation_node, segment_id: str, grid: SegmentationGrid) -> Pat
     return place(Patch(logits, patch.start), layer, grid.geometry)
 
 
-def add_segment(segmentation_node) -> str:
+def add_segment(segmentation_node: slicer.vtkMRMLSegmentationNode) -> str:
     """Adds an empty segment with Slicer's own name ("Segment_1", ...) and colour; its ID.
 
     Not through vtkSlicerSegmentEditorLogic.AddEmptySegment, which saves an undo state of its own,
@@ -84,7 +86,9 @@ def add_segment(segmentation_node) -> str:
     return segment_id
 
 
-def own_layer_if_off_grid(segmentation_node, segment_id: str, grid: SegmentationGrid) -> None:
+def own_layer_if_off_grid(
+    segmentation_node: slicer.vtkMRMLSegmentationNode, segment_id: str, grid: SegmentationGrid
+) -> None:
     """Gives the segment an empty labelmap of its own if its present one is on another grid.
 
     `ModificationModeSet` stamps the modifier's grid on the segment's labelmap without resampling,

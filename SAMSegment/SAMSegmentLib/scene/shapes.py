@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from ..core.prompts import Line, Roi
 from .hidden_nodes import HiddenNode, add_markups, set_colors
 from .markups import is_drawn, line_from_node, roi_from_node
 from .transforms import matrix_from_array, require_class
+
+if TYPE_CHECKING:
+    import slicer
 
 ROI, LINE = "vtkMRMLMarkupsROINode", "vtkMRMLMarkupsLineNode"
 ROI_NAME, ROI_COLOR, ROI_ACTIVE_COLOR = "SAM Segment ROI", (1.0, 0.85, 0.2), (1.0, 0.95, 0.6)
@@ -33,7 +37,7 @@ class Shape:
         self._value: Roi | Line | None = None
         self._error: str | None = None
 
-    def follow(self, node) -> None:
+    def follow(self, node: slicer.vtkMRMLMarkupsNode | None) -> None:
         """Takes its value from a node from now on; None: from nowhere.
 
         Raises:
@@ -80,7 +84,7 @@ class Shape:
         return self._value
 
 
-def add_roi_node(scene) -> HiddenNode:
+def add_roi_node(scene: slicer.vtkMRMLScene) -> HiddenNode:
     """A hidden ROI node, not drawn yet."""
     hidden = add_markups(scene, ROI, ROI_NAME)
     set_colors(hidden.display, ROI_COLOR, ROI_ACTIVE_COLOR)
@@ -91,7 +95,7 @@ def add_roi_node(scene) -> HiddenNode:
     return hidden
 
 
-def draw_roi(roi_node, roi: Roi) -> None:
+def draw_roi(roi_node: slicer.vtkMRMLMarkupsROINode, roi: Roi) -> None:
     """Makes a node show an ROI in world RAS; a sheared one becomes the nearest box."""
     left, _, right = np.linalg.svd(roi.axes)
     axes = left @ right

@@ -10,20 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import vtk
+
+if TYPE_CHECKING:
+    import slicer
 
 # Before any other observer.
 FIRST = 1e9
 
 
-def tag_of(segment, name: str) -> str | None:
+def tag_of(segment: slicer.vtkSegment, name: str) -> str | None:
     """The value of a segment's tag; None if it has no such tag."""
     value = vtk.reference("")
     return str(value) if segment.GetTag(name, value) else None
 
 
-def set_tags(segment, tags: Mapping[str, str | None]) -> bool:
+def set_tags(segment: slicer.vtkSegment, tags: Mapping[str, str | None]) -> bool:
     """Sets tags of a vtkSegment, or removes them (None); whether that changed anything."""
     different = {name: value for name, value in tags.items() if tag_of(segment, name) != value}
     for name, value in different.items():
@@ -35,7 +39,7 @@ def set_tags(segment, tags: Mapping[str, str | None]) -> bool:
 
 
 @contextmanager
-def events_blocked(segment) -> Iterator[None]:
+def events_blocked(segment: slicer.vtkSegment) -> Iterator[None]:
     """Within it, changes of a vtkSegment reach no observer, nor its segmentation."""
     modified = vtk.vtkCommand.ModifiedEvent
 
@@ -50,7 +54,7 @@ def events_blocked(segment) -> Iterator[None]:
 
 
 @contextmanager
-def as_one_change(segment) -> Iterator[None]:
+def as_one_change(segment: slicer.vtkSegment) -> Iterator[None]:
     """Whatever is changed of a vtkSegment within it is one event, at the end."""
     before = segment.GetMTime()
     try:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
 from ..core.prompts import DAMAGE
+
+if TYPE_CHECKING:
+    import slicer
 
 BROWSER = "vtkMRMLSequenceBrowserNode"
 
@@ -59,7 +63,7 @@ class TimePoint:
             ) from error
 
 
-def time_point_of(volume_node) -> TimePoint | None:
+def time_point_of(volume_node: slicer.vtkMRMLScalarVolumeNode) -> TimePoint | None:
     """The time point that a volume shows; None if it belongs to no sequence.
 
     Found by class name: the Sequences module may be missing.

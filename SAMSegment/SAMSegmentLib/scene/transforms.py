@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import vtk
 
 from ..core.errors import InputError
 
+if TYPE_CHECKING:
+    import slicer
+
 # Below this, a transform squeezes space (nearly) flat and has no safe inverse.
 SMALLEST_DETERMINANT = 1e-9
 
 
-def to_world(node) -> np.ndarray:
+def to_world(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
     """4x4 from a transformable node's own RAS to world RAS, mm; identity without a transform.
 
     Raises:
@@ -37,7 +42,7 @@ def to_world(node) -> np.ndarray:
     return matrix
 
 
-def array_from_matrix(matrix) -> np.ndarray:
+def array_from_matrix(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
     """4x4 array of a vtkMatrix4x4."""
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
@@ -49,14 +54,14 @@ def matrix_from_array(array: np.ndarray):
     return matrix
 
 
-def describe(node) -> str:
+def describe(node: slicer.vtkMRMLNode) -> str:
     """How messages name a node."""
     kind = node.GetNodeTagName() if hasattr(node, "GetNodeTagName") else type(node).__name__
     name = node.GetName() if hasattr(node, "GetName") else None
     return f'{kind} "{name}"' if name else kind
 
 
-def require_class(node, class_name: str, what: str) -> None:
+def require_class(node: object, class_name: str, what: str) -> None:
     """Raises InputError unless `node` is a node of that MRML class that is in a scene."""
     if node is None:
         raise InputError(f"No {what} is given: select one.")

@@ -11,6 +11,7 @@ Prompts are not undone with the mask if the user has edited them since: they are
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import slicer
@@ -58,7 +59,9 @@ class SegmentationUndo:
         self._done: list[Step] = []
         self._undone: list[Step] = []
 
-    def begin(self, segmentation_node, editors) -> Step:
+    def begin(
+        self, segmentation_node: slicer.vtkMRMLSegmentationNode, editors: Iterable[object]
+    ) -> Step:
         """Saves the state of a segmentation, before a write, in the editors that show it."""
         self._forget_removed()
         editors = _save_in(editors)
@@ -91,7 +94,7 @@ class SegmentationUndo:
             step.holder.undo()
             self._rechain(step.segmentation_node, step.before)
 
-    def undo(self, segmentation_node=None) -> str:
+    def undo(self, segmentation_node: slicer.vtkMRMLSegmentationNode | None = None) -> str:
         """Takes the last write back (of a segmentation, if given); the ID of its (first) segment.
 
         Raises:
@@ -105,7 +108,7 @@ class SegmentationUndo:
         self._rechain(step.segmentation_node, step.before)
         return step.segment_ids[0]
 
-    def redo(self, segmentation_node=None) -> str:
+    def redo(self, segmentation_node: slicer.vtkMRMLSegmentationNode | None = None) -> str:
         """Writes again what the last `undo` took back; the ID of its (first) segment.
 
         Raises:
@@ -180,12 +183,12 @@ class SegmentationUndo:
 class History:
     """Slicer's own undo history, of one segmentation."""
 
-    def __init__(self, segmentation_node) -> None:
+    def __init__(self, segmentation_node: slicer.vtkMRMLSegmentationNode) -> None:
         self._node = segmentation_node
         self._history = slicer.vtkSegmentationHistory()
         self._history.SetSegmentation(segmentation_node.GetSegmentation())
 
-    def is_of(self, segmentation_node) -> bool:
+    def is_of(self, segmentation_node: slicer.vtkMRMLSegmentationNode) -> bool:
         """Whether the node still has the segmentation of this history."""
         return self._history.GetSegmentation() is segmentation_node.GetSegmentation()
 
@@ -216,7 +219,7 @@ class History:
         self._node.InvokeCustomModifiedEvent(slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent)
 
 
-def fingerprint(segmentation_node) -> tuple:
+def fingerprint(segmentation_node: slicer.vtkMRMLSegmentationNode) -> tuple:
     """Differs whenever what an undo would restore has changed: voxels, names, colours, tags.
 
     The prompts as they are edited do not count: see the module's description.
@@ -230,7 +233,7 @@ def fingerprint(segmentation_node) -> tuple:
     return (segmentation.__this__, *(_of_segment(segmentation, i) for i in _ids(segmentation)))
 
 
-def live_tags(segmentation) -> dict[str, tuple[str | None, ...]]:
+def live_tags(segmentation: slicer.vtkSegmentation) -> dict[str, tuple[str | None, ...]]:
     """The values of PROMPT_TAGS of all segments of a vtkSegmentation, by ID."""
     return {
         segment_id: tuple(tag_of(segmentation.GetSegment(segment_id), name) for name in PROMPT_TAGS)

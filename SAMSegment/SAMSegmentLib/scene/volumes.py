@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import vtk
 from vtk.util.numpy_support import vtk_to_numpy
 
@@ -10,8 +12,11 @@ from ..core.geometry import Geometry
 from ..core.image import Image
 from .transforms import array_from_matrix, describe, require_class, to_world
 
+if TYPE_CHECKING:
+    import slicer
 
-def image_from_volume(volume_node):
+
+def image_from_volume(volume_node: slicer.vtkMRMLScalarVolumeNode):
     """The voxels of a scalar volume node, without a copy, and where they are.
 
     The image lies in the volume's own RAS, without its parent transforms, so that moving the

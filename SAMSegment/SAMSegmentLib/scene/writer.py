@@ -82,7 +82,12 @@ class SegmentationWriter:
         self._open_editors = open_editors
         self._undo = SegmentationUndo(open_editors)
 
-    def check_writable(self, segmentationNode, segmentId=None, segmentEditorNode=None) -> None:
+    def check_writable(
+        self,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
+        segmentId: str | None = None,
+        segmentEditorNode: slicer.vtkMRMLSegmentEditorNode | None = None,
+    ) -> None:
         """Raises every InputError that `write` would, before the slow work begins.
 
         Raises:
@@ -93,13 +98,13 @@ class SegmentationWriter:
 
     def write(
         self,
-        segmentationNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
         proposal: Proposal,
         toWorld: np.ndarray,
         segmentId: str | None = None,
         name: str | None = None,
         terminology: str | None = None,
-        segmentEditorNode=None,
+        segmentEditorNode: slicer.vtkMRMLSegmentEditorNode | None = None,
         provenance: Provenance | None = None,
         threshold: float = 0.5,
     ) -> WriteResult:
@@ -138,10 +143,10 @@ class SegmentationWriter:
 
     def write_structures(
         self,
-        segmentationNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
         proposals: Sequence[Proposal],
         toWorld: np.ndarray,
-        segmentEditorNode=None,
+        segmentEditorNode: slicer.vtkMRMLSegmentEditorNode | None = None,
         provenance: Provenance | None = None,
         threshold: float = 0.5,
     ) -> WriteResult:
@@ -183,7 +188,7 @@ class SegmentationWriter:
         ids = self._write(segmentationNode, structures, rules, grid, editors)
         return WriteResult(ids, tuple(warnings))
 
-    def undo(self, segmentationNode=None) -> str:
+    def undo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
         """Takes the last write back (to a segmentation, if given); the ID of its segment.
 
         Raises:
@@ -192,7 +197,7 @@ class SegmentationWriter:
         """
         return self._undo.undo(segmentationNode)
 
-    def redo(self, segmentationNode=None) -> str:
+    def redo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
         """Writes again what `undo` took back; the ID of its segment.
 
         Raises:
