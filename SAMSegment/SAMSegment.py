@@ -1,4 +1,4 @@
-"""The Slicer module: what Slicer shows in its module list, and what it is told when it starts.
+"""The Slicer module: what Slicer shows in its module list, and what is registered at its start.
 
 The work is done in SAMSegmentLib. Nothing heavy is imported here, because Slicer loads this file
 every time it starts.

@@ -1,6 +1,6 @@
-"""What a bug report needs to say about the computer, and nothing of the patient: a text.
+"""A text about the computer for bug reports, with nothing of the patient in it.
 
-No node, file, image or prompt is looked at; see also `error_report`.
+No node, file, image or prompt is read; see also `error_report`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ def diagnostics(client: WorkerClient | None = None, last_error: str | None = Non
 
     Args:
         client: the worker's client, or None while there is none.
-        last_error: if it is kept elsewhere than in the client.
     """
     lines = ["SAM Segment diagnostics"]
     lines += [f"{name}: {value}" for name, value in _facts(client)]
-    error = last_error or getattr(client, "last_error", None)
+    error = getattr(client, "last_error", None)
     lines.append("Last error: " + (without_patient_data(error) if error else "none"))
     return _without_home("\n".join(lines))
 
@@ -81,19 +80,19 @@ def _worker(client) -> str:
 
 
 def _devices(client) -> str:
-    """What the worker found; what it did not try counts as usable."""
+    """What the worker found; a device that it did not try counts as usable."""
     info = None if client is None else client.info
     if info is None or not info.devices:
-        return "not told yet"
+        return "not reported yet"
     return "; ".join(_device(one, one.name == info.automatic) for one in info.devices)
 
 
 def _device(device, is_automatic: bool) -> str:
-    told = [f"{device.name} {device.title}".strip(), _gib(device.memory_bytes)]
-    told += ["automatic"] * is_automatic
+    parts = [f"{device.name} {device.title}".strip(), _gib(device.memory_bytes)]
+    parts += ["automatic"] * is_automatic
     if not device.usable:
-        told.append(f"not usable ({device.reason})")
-    return ", ".join(told)
+        parts.append(f"not usable ({device.reason})")
+    return ", ".join(parts)
 
 
 def _weights(entry) -> str:
@@ -107,7 +106,7 @@ def _weights(entry) -> str:
 
 
 def cpu_name() -> str:
-    """What its maker calls the processor, as far as the system tells."""
+    """The processor's name, if the system knows it."""
     try:
         if sys.platform.startswith("linux"):
             text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")

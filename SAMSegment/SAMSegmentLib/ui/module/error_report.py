@@ -1,7 +1,7 @@
-"""What may be told of an error: where it came from, and nothing of the patient.
+"""The part of an error that may be reported: where it came from, and nothing of the patient.
 
-An error's text may quote a node, a file or a position. So the text is kept only of errors that
-speak of packages, memory or hardware; of all others the type and the places in the code are.
+An error's text may quote a node, a file or a position. So the text is kept only of errors about
+packages, memory or hardware; of all others the type and the lines of code are kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...weights.folder import models_folder
 
-#: Errors whose text is about the computer. Paths in it are taken out all the same.
+#: Errors whose text is about the computer. Paths in it are removed all the same.
 SAFE_ERRORS = frozenset(
     (
         "MissingPackageError",
@@ -36,26 +36,26 @@ _HEADINGS = (
 )
 _PATH = re.compile(r"""(?:[A-Za-z]:)?[\\/][^\s:"'<>|,;()]*""")
 LEFT_OUT = "(text left out)"
-# Code is told from its package on; what lies before may be named after anybody.
+# Paths of code begin at its package; folders above it may hold anybody's name.
 _CODE_ROOTS = ("SAMSegmentLib", "site-packages")
 _STANDARD_LIBRARY = re.compile(r"/(?:lib/python3\.\d+|Python/Lib)/(?P<rest>.+)$")
 
 
 def without_patient_data(error: str) -> str:
-    """A traceback or a report on a process, with what may be told of it.
+    """The part of a traceback, or of a report on a process, that may be reported.
 
     Args:
         error: a traceback as Python prints it, what a process wrote when it ended, or one sentence
-            of ours.
+            of SAMSegment.
     """
     lines = error.strip().splitlines()
     if len(lines) == 1 and not _ERROR.match(lines[0]):
         return _without_paths(lines[0])
-    kept = [told for line in lines if (told := _told(line)) is not None]
+    kept = [safe for line in lines if (safe := _safe_line(line)) is not None]
     return "\n".join(kept) if kept else LEFT_OUT
 
 
-def _told(line: str) -> str | None:
+def _safe_line(line: str) -> str | None:
     frame = _FRAME.match(line)
     if frame:
         path = short_code_path(frame["path"])

@@ -1,4 +1,4 @@
-"""Runs a model once on a small volume in which everything is known, without blocking Slicer."""
+"""Runs a model once on a small volume with a known object, without blocking Slicer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROI_SIZE = 1.1
 
 
 class ModelCheck:
-    """One try of a model; asks the shared worker like a panel of the effect does.
+    """One trial run of a model; it uses the shared worker as a panel of the effect does.
 
     Attributes:
         status, status_kind: a line for the user, see panel_state.
@@ -44,7 +44,7 @@ class ModelCheck:
         self._phantom: Phantom | None = None
         self._entry: ModelEntry | None = None
         self._number: int | None = None
-        self._pressed = self._asked = 0.0
+        self._started = self._sent = 0.0
         self.status, self.status_kind = "", HINT
 
     @property
@@ -52,12 +52,12 @@ class ModelCheck:
         return self._phantom is not None
 
     def start(self, model: str = DEFAULT_MODEL) -> None:
-        """Starts the worker, if it is not there, and asks the model; returns at once."""
+        """Starts the worker, if it is not running, and requests a proposal; returns at once."""
         if self.is_running:
             return
         self._phantom = make_phantom()
-        self._pressed = time.monotonic()
-        self._asked = 0.0
+        self._started = time.monotonic()
+        self._sent = 0.0
         try:
             self._entry = model_entry(model)
             self._entry.check_installed()
@@ -69,11 +69,11 @@ class ModelCheck:
             return
         client = self._service.client
         if client is not None and client.info is not None:
-            self._asked = self._pressed  # it was running already
-        self._say(_("Starting the model ..."), BUSY)
+            self._sent = self._started  # it was running already
+        self._set_status(_("Starting the model ..."), BUSY)
 
     def stop(self) -> None:
-        """Gives the try up, if one is under way."""
+        """Cancels the run, if one is under way."""
         if self.is_running:
             self._end("", HINT)
 
@@ -82,13 +82,13 @@ class ModelCheck:
         if not self.is_running:
             return
         if isinstance(event, events.Ready):
-            self._asked = time.monotonic()
-            self._say(_("The model is at work ..."), BUSY)
+            self._sent = time.monotonic()
+            self._set_status(_("The model is at work ..."), BUSY)
         elif isinstance(event, events.Failed):
             stopped = isinstance(event.error, Cancelled)
             self._end(_("Stopped.") if stopped else str(event.error), HINT if stopped else ERROR)
         elif isinstance(event, events.Proposed) and event.number == self._number:
-            self._end(*self._verdict(event.proposals[0]))
+            self._end(*self._result_status(event.proposals[0]))
 
     def _request(self) -> events.PredictionRequest:
         phantom = self._phantom
@@ -97,7 +97,7 @@ class ModelCheck:
         roi = Roi.from_box(phantom.center, [2 * ROI_SIZE * phantom.radius] * 3)
         return events.PredictionRequest(self._entry, image, Prompts(roi=roi), geometry)
 
-    def _verdict(self, proposal) -> tuple[str, str]:
+    def _result_status(self, proposal) -> tuple[str, str]:
         now = time.monotonic()
         mask = np.zeros(self._phantom.sphere.shape, dtype=bool)
         patch = proposal.patch()
@@ -112,9 +112,9 @@ class ModelCheck:
             return text.format(model=self._entry.title, dice=dice), WARNING
         values = {
             "model": self._entry.title,
-            "seconds": now - (self._asked or self._pressed),
+            "seconds": now - (self._sent or self._started),
             "dice": dice,
-            "start": self._asked - self._pressed,
+            "start": self._sent - self._started,
         }
         if values["start"] > 0:
             text = _(
@@ -128,8 +128,8 @@ class ModelCheck:
     def _end(self, text: str, kind: str) -> None:
         self._phantom = self._number = None
         self._service.release(self)
-        self._say(text, kind)
+        self._set_status(text, kind)
 
-    def _say(self, text: str, kind: str) -> None:
+    def _set_status(self, text: str, kind: str) -> None:
         self.status, self.status_kind = text, kind
         self._changed()

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "SAMSegment.ui"
 EFFECT = "SAM Segment"
-# What the worker says is looked at this often while the panel is open.
-LOOK_INTERVAL_MS = 500
+# How often the worker's state is shown anew while the panel is open.
+REFRESH_INTERVAL_MS = 500
 
 CONSOLE_EXAMPLE = """\
 from SAMSegment import SAMSegmentLogic
@@ -68,7 +68,7 @@ class ModulePanel:
         self.widget = slicer.util.loadUI(str(UI_FILE))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self._timer = qt.QTimer()
-        self._timer.setInterval(LOOK_INTERVAL_MS)
+        self._timer.setInterval(REFRESH_INTERVAL_MS)
         self._fill()
         self._devices = DeviceSelector(self.ui.deviceSelector, self._on_device)
         self._models = ModelList(self.ui, store or shared_model_store())
@@ -85,7 +85,7 @@ class ModulePanel:
         self._timer.stop()
 
     def release(self) -> None:
-        """Lets go of everything."""
+        """Disconnects everything."""
         self._timer.stop()
         self._check.stop()
         self._models.release()
@@ -93,7 +93,7 @@ class ModulePanel:
         self._connections.disconnect()
 
     def refresh(self) -> None:
-        """Looks again at what is installed."""
+        """Shows anew what is installed."""
         ui = self.ui
         ui.versionLabel.setText(__version__)
         ui.slicerLabel.setText(slicer.app.applicationVersion)
@@ -120,7 +120,7 @@ class ModulePanel:
         lines = CONSOLE_EXAMPLE.count("\n") + 3
         example.setMinimumHeight(lines * example.fontMetrics().lineSpacing())
         for label in (ui.guideMessage, ui.setupMessage, ui.helpMessage):
-            _say(label, "")
+            _show_status(label, "")
 
     def _connect(self) -> None:
         ui, connect = self.ui, self._connections.connect
@@ -145,9 +145,9 @@ class ModulePanel:
         try:
             slicer.util.selectModule(module)
         except RuntimeError as error:  # no such module, or no main window
-            _say(self.ui.guideMessage, str(error), ERROR)
+            _show_status(self.ui.guideMessage, str(error), ERROR)
             return False
-        _say(self.ui.guideMessage, "")
+        _show_status(self.ui.guideMessage, "")
         return True
 
     def _install(self, checked=False) -> None:
@@ -163,7 +163,7 @@ class ModulePanel:
             text = _("The packages could not be installed: {error}").format(error=error)
             kind = ERROR
         self.refresh()
-        _say(self.ui.setupMessage, text, kind)
+        _show_status(self.ui.setupMessage, text, kind)
 
     def _on_device(self, name: str) -> None:
         device_settings.set_device(name)
@@ -181,7 +181,7 @@ class ModulePanel:
         check, ui = self._check, self.ui
         ui.testProgress.setVisible(check.is_running)
         ui.testButton.setText(_("Stop the test") if check.is_running else _("Test the model"))
-        _say(ui.setupMessage, check.status, check.status_kind)
+        _show_status(ui.setupMessage, check.status, check.status_kind)
         self._show_worker()
 
     def _show_worker(self) -> None:
@@ -193,11 +193,11 @@ class ModulePanel:
     def _copy_diagnostics(self, checked=False) -> None:
         slicer.app.clipboard().setText(diagnostics(self._service.client))
         text = _("Copied. Paste it into your report; it names no patient, file or image.")
-        _say(self.ui.helpMessage, text, GOOD)
+        _show_status(self.ui.helpMessage, text, GOOD)
 
 
 def worker_text(client: WorkerClient | None) -> str:
-    """What the process with the model says of itself."""
+    """The state of the process with the model."""
     if client is None:
         return _("not started; it starts with the effect, or with the test below")
     info = client.info
@@ -227,6 +227,6 @@ def _guide() -> str:
     return "<ol>{}</ol>".format("".join(f"<li>{step}</li>" for step in steps))
 
 
-def _say(label, text: str, kind: str = HINT) -> None:
+def _show_status(label, text: str, kind: str = HINT) -> None:
     show_status(label, text, kind)
     label.setVisible(bool(text))

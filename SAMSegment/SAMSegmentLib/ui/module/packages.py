@@ -25,12 +25,12 @@ NAME = "SAM Segment"
 
 
 def version_of(package: str) -> str | None:
-    """The version of an installed package, "" if it does not tell; None if it is not installed."""
+    """The version of an installed package, "" if it is unknown; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         pass
-    # What Slicer is built with may be there without telling pip.
+    # What Slicer is built with may be unknown to pip.
     try:
         if package in sys.modules or importlib.util.find_spec(package) is not None:
             return str(getattr(sys.modules.get(package), "__version__", ""))
@@ -50,7 +50,7 @@ def missing() -> list[str]:
 def install_missing() -> bool:
     """Installs all that is missing, after asking once; False if the user declines.
 
-    Blocks, for minutes if PyTorch is missing: neither of the two ways knows another.
+    Blocks, for minutes if PyTorch is missing: neither of the two ways can do otherwise.
 
     Raises:
         MissingPackageError: if the extension PyTorch is missing, or a package is still not there.
@@ -66,7 +66,7 @@ def install_missing() -> bool:
                 " PyTorch, restart Slicer, and press this button again."
             )
         )
-    if not slicer.util.confirmOkCancelDisplay(_question(wanted), NAME):
+    if not slicer.util.confirmOkCancelDisplay(_confirmation_text(wanted), NAME):
         return False
     before = _loaded_versions()
     if others := [requirement for requirement in wanted if requirement != f"torch{TORCH}"]:
@@ -98,15 +98,15 @@ def _packaging():
     return slicer.packaging
 
 
-def _question(wanted: list[str]) -> str:
+def _confirmation_text(wanted: list[str]) -> str:
     lines = [f"- {requirement}" for requirement in wanted]
     if f"torch{TORCH}" in wanted:
         lines[0] += _(
             " (PyTorch, by the extension PyTorch: a download of 0.2 GB, or up to 3 GB for a"
             " graphics card. It takes minutes, in which Slicer does not respond.)"
         )
-    asked = _("SAM Segment needs these Python packages, which will be installed into Slicer:")
-    return "\n".join([asked, "", *lines, "", _("Continue?")])
+    heading = _("SAM Segment needs these Python packages, which will be installed into Slicer:")
+    return "\n".join([heading, "", *lines, "", _("Continue?")])
 
 
 def _loaded_versions() -> dict[str, str]:

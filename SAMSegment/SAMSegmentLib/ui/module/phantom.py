@@ -1,4 +1,4 @@
-"""A small CT-like volume in which everything is known: for the self test and "Test the model"."""
+"""A small CT-like volume with a known object: for the self test and "Test the model"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Slicer is told of at its start: effect, sample data, what to hear. Each start pays it."""
+"""What is registered when Slicer starts: effect, sample data, observers; so it has to be fast."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ SAMPLES = (
 
 def register_effect() -> None:
     """Adds the effect to all Segment Editors; a second time nothing happens."""
-    # Noted in Slicer, not here: this file may be loaded anew while Slicer runs.
+    # Kept in Slicer, not here: this file may be loaded anew while Slicer runs.
     if getattr(slicer.modules, "samSegmentEffectIsRegistered", False):
         return
     import qSlicerSegmentationsEditorEffectsPythonQt as effects
 
     effect = effects.qSlicerSegmentEditorScriptedEffect(None)
-    # Slicer splits the path at forward slashes, and tells what is wrong by itself.
+    # Slicer splits the path at forward slashes, and logs what is wrong by itself.
     if effect.setPythonSource(EFFECT_FILE.as_posix()):
         effect.self().register()
         slicer.modules.samSegmentEffectIsRegistered = True
 
 
 def clean_loaded_scenes() -> None:
-    """From now on, takes out of loaded scenes what was left in them; see `scene.hierarchy`."""
+    """From now on, removes hidden items from loaded scenes; see `scene.hierarchy`."""
     if getattr(slicer.modules, "samSegmentCleansScenes", False):
         return
     scene = slicer.mrmlScene
@@ -88,6 +88,6 @@ def register_sample_data() -> None:
             fileNames=file,
             nodeNames=node,
             checksums=f"SHA256:{sha256}",
-            # Without one of ours, Slicer shows its own of the same data.
+            # Without one, Slicer shows its own of the same data.
             thumbnailFileName=str(thumbnail) if thumbnail.is_file() else None,
         )

@@ -26,13 +26,13 @@ from .registration import register_effect
 
 EFFECT = "SAM Segment"
 # A cold start of PyTorch on a slow computer, and the model after it.
-PATIENCE_S = 180.0
-LOG_PATIENCE_S = 10.0
+TIMEOUT_S = 180.0
+LOG_TIMEOUT_S = 10.0
 GOOD_DICE = 0.8
 
 
 class SAMSegmentTest(ScriptedLoadableModuleTest):
-    """Panel, switching effects, a radiologist's way, saving, and the same object from a script."""
+    """Panel, switching effects, from a click to a segment, saving, and the same from a script."""
 
     def setUp(self):
         slicer.mrmlScene.Clear()
@@ -86,7 +86,7 @@ class SAMSegmentTest(ScriptedLoadableModuleTest):
         self.assertEqual(log.errors(), [])
 
     def test_scene_saved_with_preview_open(self):
-        """A scene that is saved in the middle of the work is loaded without anything of ours."""
+        """A scene that is saved in the middle of the work is loaded without any hidden node."""
         log, user = Log(), User()
         try:
             user.editor.setActiveEffectByName(EFFECT)
@@ -113,12 +113,12 @@ class SAMSegmentTest(ScriptedLoadableModuleTest):
         """A click becomes a proposal, that a segment; undo takes it back; nothing is left over."""
         log, user = Log(), User()
         try:
-            self._walk_through(user)
+            self._click_apply_undo(user)
         finally:
             user.close()
         self.assertEqual(log.errors(), [])
 
-    def _walk_through(self, user) -> None:
+    def _click_apply_undo(self, user) -> None:
         phantom = user.phantom
         voxelsBefore = slicer.util.arrayFromVolume(user.volume).copy()
         nodesBefore = _nodeIds()
@@ -200,7 +200,7 @@ class SAMSegmentTest(ScriptedLoadableModuleTest):
 
     def _wait(self, condition, user) -> None:
         """Lets Slicer work until a condition holds."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + TIMEOUT_S
         while not condition():
             if time.monotonic() > end:
                 self.fail(f"Nothing came. The panel says: {user.child('statusLabel').text!r}")
@@ -238,7 +238,7 @@ class Log:
         """
         mark = f"SAMSegment self test, mark {uuid.uuid4()}"
         logging.info(mark)
-        end = time.monotonic() + LOG_PATIENCE_S
+        end = time.monotonic() + LOG_TIMEOUT_S
         while time.monotonic() < end:
             slicer.app.processEvents()  # the log is written by the event loop
             place = self._path.read_bytes().find(mark.encode())
@@ -311,7 +311,7 @@ def begin_to_predict() -> None:
     user.editor.setActiveEffectByName(EFFECT)
     slicer.app.processEvents()
     user.click(user.phantom.center)
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     while not user.child("cancelButton").enabled:
         if time.monotonic() > end:
             raise RuntimeError(f"Nothing began: {user.child('statusLabel').text!r}")

@@ -36,7 +36,7 @@ def impatient(monkeypatch):
     """`impatient(seconds)`: how long the self test waits for something; 30 s until then."""
 
     def set_patience(seconds: float) -> None:
-        monkeypatch.setattr("SAMSegmentLib.ui.module.self_test.PATIENCE_S", seconds)
+        monkeypatch.setattr("SAMSegmentLib.ui.module.self_test.TIMEOUT_S", seconds)
 
     set_patience(30.0)
     return set_patience
