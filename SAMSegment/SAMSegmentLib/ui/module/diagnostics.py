@@ -83,7 +83,7 @@ def _devices(client) -> str:
     """What the worker found; a device that it did not try counts as usable."""
     info = None if client is None else client.info
     if info is None or not info.devices:
-        return "not reported yet"
+        return "not told yet"
     return "; ".join(_device(one, one.name == info.automatic) for one in info.devices)
 
 

@@ -338,7 +338,9 @@ def test_long_messages_wrap(application, idle_panel):
     from SAMSegmentLib.ui.module import module_panel
 
     for label in ("guideMessage", "setupMessage", "helpMessage", "workerLabel"):
-        module_panel._show_status(getattr(idle_panel.ui, label), "Nothing was found in this place. " * 8)
+        module_panel._show_status(
+            getattr(idle_panel.ui, label), "Nothing was found in this place. " * 8
+        )
     application.wait(seconds=0.05)
     assert idle_panel.widget.width <= NARROW
     assert cut_widgets(idle_panel) == []

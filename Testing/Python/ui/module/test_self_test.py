@@ -83,7 +83,7 @@ def test_errors_of_before_and_warnings_are_no_errors_of_a_scenario(self_test):
 def test_a_log_that_takes_nothing_is_not_taken_for_silence(self_test, monkeypatch):
     from SAMSegmentLib.ui.module import self_test as scenarios
 
-    monkeypatch.setattr(scenarios, "LOG_PATIENCE_S", 0.1)
+    monkeypatch.setattr(scenarios, "LOG_TIMEOUT_S", 0.1)
     monkeypatch.setattr(logging, "info", lambda text: None)
     with pytest.raises(RuntimeError, match="nothing into its log"):
         scenarios.Log()
