@@ -383,7 +383,7 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>The next-best reading of the same prompts (key M): a point may mean a vessel or the organ around it</source>
+        <source>The next-best mask for the same prompts (key M): a point may mean a vessel or the organ around it</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

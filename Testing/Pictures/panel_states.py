@@ -40,7 +40,7 @@ def empty(user: User) -> None:
 
 
 def ready(user: User) -> None:
-    """A proposal for points and an ROI, with another reading."""
+    """A proposal for points and an ROI, with another candidate."""
     user.draw_roi(BALL, (40, 40, 30))
     user.await_proposal()
     user.place(BALL)

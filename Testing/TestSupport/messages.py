@@ -66,7 +66,7 @@ PROMPTS = Prompts(
     Roi.from_box((1, 2, 3), (10, 20, 1 / 3)),
     (Point((0.1, 0.2, 0.3)), Point((1e-17, -4, 5), positive=False)),
     Line((0, 0, 0), (1, 2, 3)),
-    reading=1,
+    candidate=1,
 )
 LABEL = Label("Body", "Tissue~SCT^1^Body", (0.5, 0.25, 1.0))
 IMAGE = SentImage(1, GRID, None)

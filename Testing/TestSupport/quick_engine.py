@@ -75,7 +75,7 @@ class QuickEngine(WithoutNetwork):
             logits[voxels.occupied.on_box((0, 0, 0), logits.shape)] = BACKGROUND_LOGIT
         watch.step(1, 2, "Done")
         candidates = [Patch(each, (0, 0, 0)) for each in (logits, logits - 12)]
-        best = candidates.pop(prompts.reading % 2)
+        best = candidates.pop(prompts.candidate % 2)
         return Answer.of(best, image.geometry, *candidates)
 
 

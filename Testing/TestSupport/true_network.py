@@ -32,18 +32,18 @@ class Truth:
     Attributes:
         asked: what was asked: (window, prompt, masks wanted).
         deaf: whether it heeds no click but the first.
-        readings: whether it offers others, too.
+        candidates: whether it offers others, too.
     """
 
     def __init__(
         self,
         *objects: Callable[[np.ndarray], np.ndarray],
         deaf: bool = False,
-        readings: bool = False,
+        candidates: bool = False,
     ) -> None:
         self.objects = objects
         self.asked: list[tuple[Window3D, WindowPrompt, int]] = []
-        self.deaf, self.readings = deaf, readings
+        self.deaf, self.candidates = deaf, candidates
 
     def __call__(self, window: Window3D, prompt: WindowPrompt, wanted: int) -> list[WindowMask]:
         self.asked.append((window, prompt, wanted))
@@ -62,7 +62,7 @@ class Truth:
         masks = [there[n] for n in sorted(chosen)]
         mask = np.any(masks, axis=0) if masks else np.zeros(window.shape, bool)
         found = [mask]
-        if self.readings and wanted > 1:
+        if self.candidates and wanted > 1:
             # The core of it, and something much larger.
             found.append(ndimage.binary_erosion(mask, iterations=2))
             found.append(ndimage.binary_dilation(mask, iterations=6))

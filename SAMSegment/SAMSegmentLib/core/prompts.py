@@ -202,17 +202,17 @@ class Prompts:
         roi: the region of interest around the object.
         points: in the order in which they were placed.
         line: the object's measured diameter.
-        reading: the candidate that the user chose for the first prompt, 0 being the most likely:
-            a point may mean a vessel or the organ around it. Further points correct that one.
+        candidate: which mask for the first prompt the user chose, 0 being the most likely: a point
+            may mean a vessel or the organ around it. Further points correct that one.
     """
 
     roi: Roi | None = None
     points: tuple[Point, ...] = field(default_factory=tuple)
     line: Line | None = None
-    reading: int = 0
+    candidate: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reading", arguments.whole_number(self.reading, "reading"))
+        object.__setattr__(self, "candidate", arguments.whole_number(self.candidate, "candidate"))
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -230,13 +230,13 @@ class Prompts:
             None if self.roi is None else self.roi.transformed(matrix),
             tuple(point.transformed(matrix) for point in self.points),
             None if self.line is None else self.line.transformed(matrix),
-            self.reading,
+            self.candidate,
         )
 
     def is_close(self, other: Prompts, tolerance_mm: float = 1e-6) -> bool:
         """Whether both are the same prompts at the same positions, to within rounding."""
         signs = [tuple(point.positive for point in each.points) for each in (self, other)]
-        if (signs[0], self.kinds, self.reading) != (signs[1], other.kinds, other.reading):
+        if (signs[0], self.kinds, self.candidate) != (signs[1], other.kinds, other.candidate):
             return False
         apart = np.abs(self._positions() - other._positions())
         return bool(apart.max(initial=0) <= tolerance_mm)
@@ -253,8 +253,8 @@ class Prompts:
         data = {"roi": roi, "points": points}
         if self.line is not None:
             data["line"] = [list(self.line.start), list(self.line.end)]
-        if self.reading:
-            data["reading"] = self.reading
+        if self.candidate:
+            data["reading"] = self.candidate  # the name in scenes of version 0.1.0
         return json.dumps(data, separators=(",", ":"))
 
     @classmethod
@@ -271,12 +271,12 @@ class Prompts:
             # Earlier versions stored no line and no candidate.
             ends = data.get("line")
             line = None if ends is None else _line_of(ends)
-            reading = int(data.get("reading", 0))
+            candidate = int(data.get("reading", 0))
         except InputError:
             raise
         except DAMAGE as error:
             raise InputError(f"These are not stored prompts: {error}.") from error
-        return cls(roi, points, line, reading)
+        return cls(roi, points, line, candidate)
 
 
 def _line_of(ends: list) -> Line:

@@ -296,14 +296,14 @@ class InteractiveEngine(Engine, Generic[Candidate]):
     def _candidates(self, request: Request, prompts: Prompts) -> tuple[Candidate | Content, ...]:
         """The answer to the first prompt, corrected by each further one; the latest are kept."""
         if not self.capabilities.candidates:
-            prompts = replace(prompts, reading=0)
+            prompts = replace(prompts, candidate=0)
         first, clicks = request.split(prompts, self.NEEDS)
 
         def begin() -> tuple[Candidate | Content, ...]:
-            if first.reading:
-                candidates = list(self._candidates(request, replace(first, reading=0)))
+            if first.candidate:
+                candidates = list(self._candidates(request, replace(first, candidate=0)))
                 # After the last comes the first.
-                chosen = candidates.pop(first.reading % len(candidates))
+                chosen = candidates.pop(first.candidate % len(candidates))
                 return (chosen, *candidates)
             if request.content is not None and not request.refine:
                 return (self.unrefined(request),)

@@ -173,10 +173,10 @@ def test_a_line_knows_its_middle_its_length_and_where_it_goes(start, step):
     assert np.allclose(line.middle + line.direction * line.length / 2, line.end)
 
 
-def test_the_reading_that_is_meant_is_kept_and_cannot_be_negative():
-    prompts = Prompts(points=(Point((1, 2, 3)),), reading=2)
+def test_the_candidate_that_is_meant_is_kept_and_cannot_be_negative():
+    prompts = Prompts(points=(Point((1, 2, 3)),), candidate=2)
     assert Prompts.from_json(prompts.to_json()) == prompts
-    assert prompts.transformed(np.eye(4)).reading == 2
-    assert Prompts.from_json('{"roi":null,"points":[]}').reading == 0
-    with pytest.raises(InputError, match="reading: a whole number"):
-        Prompts(reading=-1)
+    assert prompts.transformed(np.eye(4)).candidate == 2
+    assert Prompts.from_json('{"roi":null,"points":[]}').candidate == 0
+    with pytest.raises(InputError, match="candidate: a whole number"):
+        Prompts(candidate=-1)

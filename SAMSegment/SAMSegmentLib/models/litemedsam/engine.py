@@ -145,9 +145,9 @@ class LiteMedSAMEngine(Engine):
         first, clicks = request.split(prompts, NEEDS)
 
         def begin() -> tuple[Answer]:
-            if first.reading:
-                likeliest = self._answer(request, replace(first, reading=0))
-                return (likeliest.read_as(first.reading),)
+            if first.candidate:
+                likeliest = self._answer(request, replace(first, candidate=0))
+                return (likeliest.with_candidate(first.candidate),)
             return (self._first_answer(request, first).without(request.occupied),)
 
         def correct(answer: Answer, so_far: Prompts) -> Answer:

@@ -22,10 +22,10 @@ class Answer:
         """Memory that its masks take."""
         return sum(mask.values.nbytes for mask in (self.mask, *self.alternatives))
 
-    def read_as(self, reading: int) -> Answer:
-        """This answer with another of its readings as its mask; after the last comes the first."""
+    def with_candidate(self, candidate: int) -> Answer:
+        """This answer with another candidate as its mask; after the last comes the first."""
         masks = [self.mask, *self.alternatives]
-        mask = masks.pop(reading % len(masks))
+        mask = masks.pop(candidate % len(masks))
         return replace(self, mask=mask, alternatives=tuple(masks))
 
     def without(self, patch: Patch | None) -> Answer:

@@ -221,7 +221,7 @@ class PromptEditor:
             prompts = self._nodes.prompts()
             before = self._history.prompts
             if _first_prompts(prompts) == _first_prompts(before):
-                prompts = replace(prompts, reading=before.reading)
+                prompts = replace(prompts, candidate=before.candidate)
             if prompts != self._history.prompts:
                 self.show()
                 self._set_prompts(prompts)
@@ -235,9 +235,9 @@ class PromptEditor:
         self._changed()
 
     def choose_candidate(self, number: int) -> None:
-        """Chooses one of the masks that the first prompt may mean, see Prompts.reading."""
+        """Chooses one of the masks that the first prompt may mean, see Prompts.candidate."""
         if self._segment is not None:
-            self._set_prompts(replace(self._history.prompts, reading=number))
+            self._set_prompts(replace(self._history.prompts, candidate=number))
             self._changed()
 
     def clear(self) -> None:

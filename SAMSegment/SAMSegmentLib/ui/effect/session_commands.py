@@ -141,7 +141,7 @@ class SessionCommands:
             return
         shown = self._requester.shown
         count = shown.proposal.candidates
-        self._edit("choose_candidate", (shown.request.prompts.reading + 1) % count)
+        self._edit("choose_candidate", (shown.request.prompts.candidate + 1) % count)
 
     def set_parameter(self, name: str, value: object) -> None:
         """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""

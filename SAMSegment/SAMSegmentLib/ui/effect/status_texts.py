@@ -63,7 +63,7 @@ def proposal_status(proposal: Proposal, prompts: Prompts) -> Status:
         return _("The model found nothing here: add a positive point or change the ROI."), WARNING
     text, count = _("Correct with more points, or Apply."), proposal.candidates
     if count > 1:
-        number = prompts.reading % count + 1
+        number = prompts.candidate % count + 1
         which = _("Mask {number} of {count}.").format(number=number, count=count)
         text = f"{which} {text}"
     return text, GOOD

@@ -233,9 +233,9 @@ def test_the_reading_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypa
     views = first_answer.views
     monkeypatch.setattr(engine, "_first_answer", lambda *_: Answer(mask, views, (other,)))
     image, points = tissue(), (Point(CLICK),)
-    read = engine.predict(image, Prompts(points=points, reading=1), Watch())
+    read = engine.predict(image, Prompts(points=points, candidate=1), Watch())
     assert np.array_equal(read.logits, other.values)
     assert np.array_equal(read.alternatives[0].logits, mask.values)
     far = (CLICK[0] + 15, *CLICK[1:])
-    corrected = engine.predict(image, Prompts(points=(*points, Point(far)), reading=1), Watch())
+    corrected = engine.predict(image, Prompts(points=(*points, Point(far)), candidate=1), Watch())
     assert corrected.mask().sum() < first.mask().sum()

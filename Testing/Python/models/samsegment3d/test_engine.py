@@ -46,7 +46,7 @@ def predict(engine, image, *points, roi=None, watch=None, voxels=None, **more):
 
 @pytest.fixture
 def truth():
-    return Truth(ball_at(CENTER, 30), ball_at(OTHER_CENTER, 12), readings=True)
+    return Truth(ball_at(CENTER, 30), ball_at(OTHER_CENTER, 12), candidates=True)
 
 
 @pytest.fixture
@@ -160,10 +160,10 @@ def test_without_anything_positive_the_user_is_told_what_to_add(engine, points):
     assert engine.encoded == []
 
 
-# --- readings -------------------------------------------------------------------------------------
+# --- candidates -----------------------------------------------------------------------------------
 
 
-def test_one_click_has_further_readings_if_they_differ(engine):
+def test_one_click_has_further_candidates_if_they_differ(engine):
     prediction = predict(engine, IMAGE, ON_BALL)
     assert len(prediction.alternatives) == 2
     smaller, larger = sorted(other.mask().sum() for other in prediction.alternatives)
@@ -174,14 +174,14 @@ def test_one_click_has_further_readings_if_they_differ(engine):
 
 def test_another_reading_is_the_alternative_of_that_number_and_is_what_clicks_correct(engine):
     first = predict(engine, IMAGE, ON_BALL)
-    second = predict(engine, IMAGE, ON_BALL, reading=2)
+    second = predict(engine, IMAGE, ON_BALL, candidate=2)
     assert np.array_equal(second.mask(), first.alternatives[1].mask())
     assert np.array_equal(second.alternatives[0].mask(), first.mask())
-    again = predict(engine, IMAGE, ON_BALL, reading=3)
+    again = predict(engine, IMAGE, ON_BALL, candidate=3)
     assert np.array_equal(again.mask(), first.mask())
     before = engine.truth.asked[-1]
     larger = 1 + int(np.argmax([other.mask().sum() for other in first.alternatives]))
-    predict(engine, IMAGE, ON_BALL, near(3, 0, 0), reading=larger)
+    predict(engine, IMAGE, ON_BALL, near(3, 0, 0), candidate=larger)
     assert engine.truth.asked[-1] is not before
     window, told, _ = engine.truth.asked[-1]
     told_mm3 = 8 * (told.before > 0).sum() * window.spacing**3

@@ -75,6 +75,6 @@ def test_as_a_prediction_it_lies_where_it_lies(field):
 def test_another_reading_changes_places_with_the_first():
     fields = [Patch(np.full((1, 1, 1), n, np.float32), (0, 0, 0)) for n in range(3)]
     answer = Answer(fields[0], (), tuple(fields[1:]))
-    other = answer.read_as(1)
+    other = answer.with_candidate(1)
     assert other.mask is fields[1] and other.alternatives == (fields[0], fields[2])
-    assert answer.read_as(3).mask is fields[0]
+    assert answer.with_candidate(3).mask is fields[0]

@@ -157,7 +157,7 @@ def test_other_mask_is_always_there_and_says_why_there_is_none(user):
     assert button.visible and not button.isEnabled()
     assert "place a point" in button.toolTip
     user.propose(BALL)
-    assert button.isEnabled() and "next-best reading" in button.toolTip != tip
+    assert button.isEnabled() and "next-best mask" in button.toolTip != tip
     user.place((33, 30, 27))
     user.wait(lambda: user.is_busy)
     assert not button.isEnabled() and "still at work" in button.toolTip
@@ -192,7 +192,7 @@ def test_another_first_prompt_has_its_likeliest_reading(user):
     user.proposal()
     user.list(True).SetNthControlPointPositionWorld(0, *SMALL)
     assert user.proposal()[ball(GRID, SMALL, 3)].all()
-    assert user.session._prompts.prompts.reading == 0
+    assert user.session._prompts.prompts.candidate == 0
 
 
 def test_an_roi_of_the_users_own_is_followed_and_not_changed(user):
