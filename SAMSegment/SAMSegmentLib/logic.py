@@ -22,9 +22,8 @@ from .scene.steps import finish
 from .scene.volumes import image_from_volume
 from .scene.writer import SegmentationWriter
 from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
-from .weights.locking import ignore
+from .weights.progress import Transfer, no_report
 from .weights.store import remove
-from .weights.transfer import Transfer
 from .worker.client.client import check_request
 from .worker.client.model_jobs import install_order, run_job
 from .worker.client.waiting import WaitingClient, WaitingInProcess
@@ -265,7 +264,7 @@ def _run(
     def report(look: Transfer) -> None:
         progress(look.done, look.total, look.message)
 
-    return run_job(order, ignore if progress is None else report, cancel)
+    return run_job(order, no_report if progress is None else report, cancel)
 
 
 def _pathOf(done: ModelDone) -> str:

@@ -11,8 +11,8 @@ from random import Random
 
 from SAMSegmentLib.weights.catalogue import MODELS_FOLDER, OWN, ModelEntry, model_entry
 from SAMSegmentLib.weights.folder import VARIABLE, models_folder
-from SAMSegmentLib.weights.installed import Receipt, original_path, read_receipt, receipt_path
 from SAMSegmentLib.weights.model_json import parse
+from SAMSegmentLib.weights.weights_files import Receipt
 from SAMSegmentLib.worker.protocol.encoding import decode, encode
 from SAMSegmentLib.worker.protocol.messages import Load
 
@@ -34,7 +34,7 @@ def _judge_entry(path: Path) -> tuple[str, str]:
         return REFUSED, reason
     entry, folder = ModelEntry(**values, origin=OWN), models_folder()
     assert entry.weights_folder.parent == folder, f"{entry.weights_folder} is outside of {folder}"
-    for place in (entry.path, original_path(entry), receipt_path(entry)):
+    for place in (entry.path, entry.files.original, entry.files.receipt):
         assert place.parent == entry.weights_folder, f"{place} lies outside of its folder"
     for said in (entry.title, entry.restriction, entry.weights_licence, entry.citation):
         said.encode()  # it can be shown
@@ -49,7 +49,7 @@ def _judge_receipt(path: Path) -> tuple[str, str]:
     entry = dataclasses.replace(
         model_entry("sam-med3d-turbo"), file=path.name.removesuffix(".json"), sha256="a" * 64
     )
-    receipt = read_receipt(entry)
+    receipt = entry.files.read_receipt()
     if receipt is None:
         return REFUSED, "no receipt"
     assert receipt.source_sha256 == entry.sha256, "the receipt of another model"

@@ -17,7 +17,6 @@ from SAMSegmentLib.models.tensor_files.checkpoints import load_tensors
 from SAMSegmentLib.models.tensor_files.conversion import prepared
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.weights.folder import VARIABLE, models_folder
-from SAMSegmentLib.weights.installed import converted_path, original_path, receipt_path
 
 from . import seeds
 from .header_mutations import change_safetensors
@@ -53,18 +52,18 @@ def _judge_conversion(path: Path) -> tuple[str, str]:
     entry = dataclasses.replace(
         model_entry("sam-med3d-turbo"), sha256=hashlib.sha256(data).hexdigest()
     )
-    for old in (original_path(entry), converted_path(entry), receipt_path(entry)):
+    for old in (entry.files.original, entry.files.converted, entry.files.receipt):
         old.unlink(missing_ok=True)
     models_folder().mkdir(exist_ok=True)
-    original_path(entry).write_bytes(data)
+    entry.files.original.write_bytes(data)
     try:
         found = prepared(entry)
     except WeightsError as error:
-        assert original_path(entry).read_bytes() == data, "the refused file is not as it was"
+        assert entry.files.original.read_bytes() == data, "the refused file is not as it was"
         assert not entry.path.name.endswith(".safetensors"), "a refused file was converted"
-        return REFUSED, reason_of(error, original_path(entry))
+        return REFUSED, reason_of(error, entry.files.original)
     if not data_is_zip(path):
-        assert found == original_path(entry), "another file than a checkpoint was converted"
+        assert found == entry.files.original, "another file than a checkpoint was converted"
         return _judge_tensors(found)
     _check_converted(entry, found, path)
     return READ, ""
@@ -72,8 +71,8 @@ def _judge_conversion(path: Path) -> tuple[str, str]:
 
 def _check_converted(entry: ModelEntry, found: Path, path: Path) -> None:
     wanted = load_tensors(path)
-    assert found == converted_path(entry), "a good checkpoint was not converted"
-    assert not original_path(entry).exists(), "the checkpoint is still there"
+    assert found == entry.files.converted, "a good checkpoint was not converted"
+    assert not entry.files.original.exists(), "the checkpoint is still there"
     tensors = load_tensors(found)
     assert tensors.keys() == wanted.keys(), "other names"
     for name, value in wanted.items():

@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from SAMSegmentLib.core.errors import InstallError, WeightsError
-from SAMSegmentLib.weights import installed
 from SAMSegmentLib.weights.catalogue import ModelEntry, catalogue, model_entry
 from SAMSegmentLib.weights.folder import VARIABLE
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.client.model_jobs import JobFailed
 from SAMSegmentLib.worker.protocol.model_messages import ModelDone
 from TestSupport.played_job import PlayedJobs
@@ -66,7 +65,7 @@ class Shelf:
     def partly(self) -> str:
         """A download was cancelled."""
         self.store.install(USUAL)
-        _fill(installed.partial_path(model_entry(USUAL)), PART)
+        _fill(model_entry(USUAL).files.partial, PART)
         self.store.cancel()
         return USUAL
 

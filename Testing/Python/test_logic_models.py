@@ -9,7 +9,6 @@ import pytest
 from SAMSegmentLib import SAMSegmentLogic
 from SAMSegmentLib.core.errors import Cancelled, InputError, InstallError, WeightsError
 from SAMSegmentLib.weights import catalogue as catalogue_module
-from SAMSegmentLib.weights.installed import partial_path
 from SlicerHost.scene_builder import segments_of
 from TestSupport.served_model import served_model
 from TestSupport.weights_server import WeightsServer, stall_after
@@ -118,12 +117,12 @@ def test_removing_ends_this_logics_process_first_for_windows_deletes_no_file_in_
     entry = use(served_model(server))
     entry.path.parent.mkdir()
     entry.path.write_bytes(CONTENT)
-    partial_path(entry).write_bytes(CONTENT[:10])
+    entry.files.partial.write_bytes(CONTENT[:10])
     was_there = []
     monkeypatch.setattr(logic._client, "close", lambda: was_there.append(entry.is_installed))
     logic.removeModel(NAME)
     assert was_there == [True]
-    assert not entry.is_installed and not partial_path(entry).exists()
+    assert not entry.is_installed and not entry.files.partial.exists()
 
 
 def test_models_that_come_with_samsegment_cannot_be_removed(logic):

@@ -13,15 +13,16 @@ import numpy as np
 
 from SAMSegmentLib.core.errors import InstallError
 from SAMSegmentLib.weights import download as download_module
-from SAMSegmentLib.weights.download import Patience, download
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.download import download
+from SAMSegmentLib.weights.fetching import RetryPolicy
+from SAMSegmentLib.weights.progress import Transfer
 
 #: Of a file that is larger than what a socket holds.
 CONTENT = np.random.default_rng(6).bytes(300_007)
 #: Waits long for a slow computer, and hardly between tries.
-QUICK = Patience(connect_s=10.0, read_s=10.0, tries=3, pauses_s=(0.01,), longest_wait_s=0.05)
+QUICK = RetryPolicy(connect_s=10.0, read_s=10.0, tries=3, pauses_s=(0.01,), longest_wait_s=0.05)
 #: Does not wait for a server that has stalled.
-HASTY = Patience(connect_s=10.0, read_s=0.25, tries=3, pauses_s=(0.01,), longest_wait_s=0.05)
+HASTY = RetryPolicy(connect_s=10.0, read_s=0.25, tries=3, pauses_s=(0.01,), longest_wait_s=0.05)
 _SETTINGS = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -66,7 +67,7 @@ class Fetch:
     def run(
         self,
         *places: str,
-        patience: Patience = QUICK,
+        policy: RetryPolicy = QUICK,
         report=None,
         size: int | None = None,
     ) -> None:
@@ -77,7 +78,7 @@ class Fetch:
             len(self.content) if size is None else size,
             sha256_of(self.content),
             report or self.told.append,
-            patience,
+            policy,
         )
         assert self.partial.read_bytes() == self.content
 

@@ -12,7 +12,7 @@ from SAMSegmentLib.core.errors import SAMSegmentError
 from SAMSegmentLib.weights import store as install_module
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.weights.download import download
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 
 from .downloading import QUICK, sha256_of
 
@@ -33,7 +33,7 @@ def entry_of(content: bytes, *places: str, **changes: object) -> ModelEntry:
 
 def with_little_patience(setattr_=setattr) -> None:
     """Lets downloads of installations wait hardly between tries."""
-    setattr_(install_module, "download", partial(download, patience=QUICK))
+    setattr_(install_module, "download", partial(download, policy=QUICK))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     except SAMSegmentError as trouble:
         error = str(trouble)
     ended = {"error": error, "is_installed": entry.is_installed}
-    print(json.dumps({**ended, "kept": install_module.partial_bytes(entry)}))
+    print(json.dumps({**ended, "kept": entry.files.partial_bytes}))
 
 
 if __name__ == "__main__":

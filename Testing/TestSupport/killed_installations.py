@@ -15,9 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from SAMSegmentLib.core.errors import WeightsError
-from SAMSegmentLib.weights import installed
 from SAMSegmentLib.weights import store as installing
-from SAMSegmentLib.weights.installed import Receipt, write_receipt
+from SAMSegmentLib.weights.weights_files import Receipt
 
 from .small_model import CONTENT, sha256, small_model
 
@@ -29,16 +28,16 @@ ENDED = 86
 
 
 def _original(content: bytes = CONTENT) -> None:
-    installed.original_path(ENTRY).write_bytes(content)
+    ENTRY.files.original.write_bytes(content)
 
 
 def _conversion(content: bytes = CONVERTED) -> None:
-    installed.converted_path(ENTRY).write_bytes(content)
-    write_receipt(ENTRY, Receipt(ENTRY.sha256, sha256(CONVERTED), len(CONVERTED)))
+    ENTRY.files.converted.write_bytes(content)
+    ENTRY.files.write_receipt(Receipt(ENTRY.sha256, sha256(CONVERTED), len(CONVERTED)))
 
 
 def _partial() -> None:
-    installed.partial_path(ENTRY).write_bytes(CONTENT[:99])
+    ENTRY.files.partial.write_bytes(CONTENT[:99])
 
 
 def _nothing() -> None: ...
@@ -107,9 +106,9 @@ def state() -> str:
 
 def left_over(folder: Path) -> list[str]:
     """Files that should not be there in the end."""
-    paths = (installed.original_path, installed.converted_path, installed.receipt_path)
-    known = {path(ENTRY).name for path in (*paths, installed.lock_path)}
-    return sorted(set(os.listdir(folder)) - known)
+    files = ENTRY.files
+    known = (files.original, files.converted, files.receipt, files.lock)
+    return sorted(set(os.listdir(folder)) - {path.name for path in known})
 
 
 def _end_before(number: int, folder: str) -> None:

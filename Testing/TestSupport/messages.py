@@ -11,7 +11,7 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.weights.model_json import Structure
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.protocol.events import DeviceInfo, Progress, Ready, WorkerInfo
 from SAMSegmentLib.worker.protocol.messages import (
     Ask,

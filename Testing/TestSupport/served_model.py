@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
-from SAMSegmentLib.weights.store import partial_bytes
 
 from .weights_server import WeightsServer
 
@@ -23,4 +22,4 @@ def served_model(server: WeightsServer, **changes) -> ModelEntry:
 
 def has_come(entry: ModelEntry, count: int) -> bool:
     """Whether so many bytes of an unfinished download are on this computer."""
-    return partial_bytes(entry) >= count
+    return entry.files.partial_bytes >= count

@@ -20,8 +20,8 @@ from ..weights.catalogue import (
 )
 from ..weights.download import MIRROR, host_of
 from ..weights.folder import VARIABLE, folder_is_fixed, models_folder, set_models_folder
-from ..weights.locking import ignore
-from ..weights.store import partial_bytes, remove
+from ..weights.progress import no_report
+from ..weights.store import remove
 from ..worker.client.model_jobs import cancelled, install_order, run_job
 from ..worker.protocol.model_messages import InstallModel, ModelDone, ModelOrder, VerifyModel
 from .console import mention, print_result, remark
@@ -159,7 +159,7 @@ def remove_model(options: argparse.Namespace) -> int:
         InstallError: if they cannot be deleted.
     """
     entry = model_entry(options.name)
-    was_there = entry.is_installed or partial_bytes(entry) > 0
+    was_there = entry.is_installed or entry.files.partial_bytes > 0
     remove(entry)
     mention(f"{entry.name}: {'removed' if was_there else 'was not installed'}")
     others = [e.name for e in catalogue().values() if e.path == entry.path and e != entry]
@@ -222,13 +222,13 @@ def _state(entry: ModelEntry) -> str:
         return {INCLUDED: "included", PUBLISHED: "installed"}.get(entry.origin, "your own")
     if not entry.is_installable:
         return "missing"
-    return "partly downloaded" if partial_bytes(entry) else "not installed"
+    return "partly downloaded" if entry.files.partial_bytes else "not installed"
 
 
 def _state_in_words(entry: ModelEntry) -> str:
     state = _state(entry)
     if state == "partly downloaded":
-        return f"{state} ({megabytes(partial_bytes(entry))})"
+        return f"{state} ({megabytes(entry.files.partial_bytes)})"
     return state
 
 
@@ -242,7 +242,7 @@ def _facts(entry: ModelEntry) -> dict:
         "embedded": entry.embedded,
         "path": str(entry.path),
         "state": _state(entry),
-        "partial_bytes": partial_bytes(entry),
+        "partial_bytes": entry.files.partial_bytes,
     }
 
 
@@ -263,7 +263,7 @@ def _names(entries: list[ModelEntry]) -> str:
 def _run(order: ModelOrder, quiet: bool = False) -> ModelDone:
     try:
         with TransferLine(sys.stderr) as line:
-            return run_job(order, ignore if quiet else line)
+            return run_job(order, no_report if quiet else line)
     except KeyboardInterrupt:
         again = isinstance(order, InstallModel) and order.source is None
         carries_on = ": the same command carries on." if again else "."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..weights.transfer import Transfer, in_megabytes
+from ..weights.progress import Transfer, in_megabytes
 from .console import StatusLine
 
 

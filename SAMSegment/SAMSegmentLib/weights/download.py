@@ -1,4 +1,4 @@
-"""Fetches a file from the web: resumes what broke, tries several places, believes only its SHA-256.
+"""Fetches a file from the web: resumes, tries several addresses, believes only its SHA-256.
 
 The only part of SAMSegment that opens a connection to another computer. Nothing about the user or
 the images is sent: a request holds the file's address, the part that is wanted and the name and
@@ -26,16 +26,19 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from .. import __version__
 from ..core.errors import InstallError, MissingPackageError
-from .answers import PlaceFailed, TryAgain, megabytes
-from .fetching import PATIENCE, Fetching, Patience, Wanted
-from .partial_file import BLOCK_BYTES, PartialFile
-from .speed import Telling
-from .transfer import Report
+from .fetching import (
+    RETRY_POLICY,
+    WHOLE_SHARE,
+    Fetching,
+    RetryableError,
+    RetryPolicy,
+    ServerError,
+)
+from .files import BLOCK_BYTES, PartialFile
+from .progress import ProgressReporter, Report, megabytes
 
 if TYPE_CHECKING:
     import requests
-
-__all__ = ["MIRROR", "Patience", "download", "host_of"]
 
 #: Environment variable with the address of a mirror of the user's own.
 MIRROR = "SAMSEGMENT_MIRROR"
@@ -55,42 +58,43 @@ SYSTEM_CERTIFICATES = (
 
 
 def download(
-    places: Sequence[str],
+    addresses: Sequence[str],
     partial: Path,
     size: int,
     sha256: str,
     report: Report,
-    patience: Patience = PATIENCE,
+    policy: RetryPolicy = RETRY_POLICY,
 ) -> None:
     """Fetches a file; afterwards `partial` is whole, on the disk, and has that SHA-256.
 
     What `partial` holds before is gone on with. Not for Slicer's main thread.
 
     Args:
-        places: addresses of the file, http or https, tried in turn.
+        addresses: of the file, http or https, tried in turn.
         size: bytes of the file, roughly: other files are refused, and endless ones stopped.
-        report: is told some times a second; may raise Cancelled, which ends the download.
+        report: is called some times a second; may raise Cancelled, which ends the download.
 
     Raises:
-        InstallError: if no place gave the file, or it could not be written. What was fetched is
+        InstallError: if no address gave the file, or it could not be written. What was fetched is
             kept for the next time, unless its bytes are wrong.
         MissingPackageError: if the package requests is not installed.
         Cancelled: what was fetched is kept as well.
     """
-    wanted, telling = Wanted(PartialFile(partial), size, sha256), Telling(report)
-    if wanted.is_there(telling):
+    file, reporter = PartialFile(partial), ProgressReporter(report)
+    if file.length >= WHOLE_SHARE * size and file.sha256(reporter) == sha256:
         return
     failures = []
-    with _session() as session, _no_empty_file(wanted.file):
-        web = _Web(session, patience)
-        for place in _all_places(places):
+    with _session() as session, _no_empty_file(file):
+        web = _Web(session, policy)
+        for address in _with_mirror(addresses):
+            host = host_of(address)
             try:
-                Fetching(web, place, host_of(place), wanted, telling, patience).run()
+                Fetching(web.ask, address, host, file, size, sha256, reporter, policy).run()
                 return
-            except PlaceFailed as failure:
+            except ServerError as failure:
                 end = "" if str(failure).endswith("?") else "."
-                failures.append(f"{host_of(place)} {failure}{end}")
-    raise InstallError(_words(places, failures, wanted.file.length))
+                failures.append(f"{host} {failure}{end}")
+    raise InstallError(_words(addresses, failures, file.length))
 
 
 def host_of(address: str) -> str:
@@ -103,11 +107,17 @@ def host_of(address: str) -> str:
     return f"{host}:{port}" if port else host or "an address without a computer"
 
 
-def _all_places(places: Sequence[str]) -> list[str]:
+def hosts_of(addresses: Sequence[str]) -> list[str]:
+    """The computers that a download asks, in their order; none without addresses."""
+    asked = [os.environ.get(MIRROR, "").strip(), *addresses] if addresses else []
+    return list(dict.fromkeys(host_of(address) for address in asked if address))
+
+
+def _with_mirror(addresses: Sequence[str]) -> list[str]:
     base = os.environ.get(MIRROR, "").strip()
-    if not base or not places:
-        return list(places)
-    return [f"{base.rstrip('/')}/{_file_name(places[0])}", *places]
+    if not base or not addresses:
+        return list(addresses)
+    return [f"{base.rstrip('/')}/{_file_name(addresses[0])}", *addresses]
 
 
 def _file_name(address: str) -> str:
@@ -124,11 +134,11 @@ def _next_address(address: str, target: str) -> str:
         following = urljoin(address, target)
         host = host_of(following)
     except ValueError as error:
-        raise PlaceFailed("sends on to an address that cannot be read") from error
+        raise ServerError("sends on to an address that cannot be read") from error
     if not _is_web_address(following):
-        raise PlaceFailed("sends on to an address that is neither http nor https")
+        raise ServerError("sends on to an address that is neither http nor https")
     if address.lower().startswith("https://") and not following.lower().startswith("https://"):
-        raise PlaceFailed(f"sends on to an unprotected address (http at {host})")
+        raise ServerError(f"sends on to an unprotected address (http at {host})")
     return following
 
 
@@ -143,8 +153,8 @@ def _no_empty_file(file: PartialFile) -> Iterator[None]:
                 file.remove()
 
 
-def _words(places: Sequence[str], failures: Sequence[str], kept: int) -> str:
-    name = unquote(_file_name(places[0])) if places else "The file"
+def _words(addresses: Sequence[str], failures: Sequence[str], kept: int) -> str:
+    name = unquote(_file_name(addresses[0])) if addresses else "The file"
     reasons = " ".join(failures) or "No place is known to get it from."
     later = f": the {megabytes(kept)} that were fetched are kept" if kept else ""
     return (
@@ -158,36 +168,36 @@ def _words(places: Sequence[str], failures: Sequence[str], kept: int) -> str:
 
 
 class _Web:
-    """Asks places; see `fetching.Web`."""
+    """Asks servers for a file; see `Fetching`."""
 
-    def __init__(self, session: requests.Session, patience: Patience) -> None:
+    def __init__(self, session: requests.Session, policy: RetryPolicy) -> None:
         self._session = session
-        self._timeouts = (patience.connect_s, patience.read_s)
+        self._timeouts = (policy.connect_s, policy.read_s)
 
     @contextmanager
-    def ask(self, place: str, offset: int) -> Iterator[_Reply]:
-        """The answer behind all redirections."""
-        address = place
+    def ask(self, first: str, offset: int) -> Iterator[_Reply]:
+        """The answer behind all redirections from the address `first`."""
+        address = first
         if not _is_web_address(address):
-            raise PlaceFailed("has an address that is neither http nor https")
+            raise ServerError("has an address that is neither http nor https")
         for _ in range(LONGEST_CHAIN):
-            response = self._get(address, place, offset)
+            response = self._get(address, first, offset)
             try:
-                with _network_errors(place, address):
+                with _network_errors(first, address):
                     target = self._session.target_of(response)
                 if target is None:
-                    yield _Reply(response, place)
+                    yield _Reply(response, first)
                     return
             finally:
                 response.close()
             address = _next_address(address, target)
-        raise PlaceFailed("sends on from address to address without an end")
+        raise ServerError("sends on from address to address without an end")
 
-    def _get(self, address: str, place: str, offset: int) -> requests.Response:
-        with _network_errors(place, address):
+    def _get(self, address: str, first: str, offset: int) -> requests.Response:
+        with _network_errors(first, address):
             return self._session.get(
                 address,
-                auth=_credentials(place, address),
+                auth=_credentials(first, address),
                 headers={"Range": f"bytes={offset}-"} if offset else {},
                 timeout=self._timeouts,
                 stream=True,
@@ -195,33 +205,37 @@ class _Web:
             )
 
 
-def _credentials(place: str, address: str) -> Callable:
-    """What signs a request: the password in a place's own address, for its own server alone.
+def _credentials(first: str, address: str) -> Callable:
+    """What signs a request: the password in the first address, for its own server alone.
 
     Without this, requests would look for one in ~/.netrc, and in addresses that are sent on to.
     """
     from requests.auth import HTTPBasicAuth
     from requests.utils import get_auth_from_url
 
-    ours, other = urlsplit(place), urlsplit(address)
-    name, password = get_auth_from_url(place)
-    is_same = (ours.scheme, ours.hostname, ours.port) == (other.scheme, other.hostname, other.port)
+    asked, other = urlsplit(first), urlsplit(address)
+    name, password = get_auth_from_url(first)
+    is_same = (asked.scheme, asked.hostname, asked.port) == (
+        other.scheme,
+        other.hostname,
+        other.port,
+    )
     if is_same and (name or password):
         return HTTPBasicAuth(name, password)
     return lambda request: request
 
 
 class _Reply:
-    """See `fetching.Reply`."""
+    """See `Fetching`."""
 
-    def __init__(self, response: requests.Response, place: str) -> None:
+    def __init__(self, response: requests.Response, first: str) -> None:
         self.status, self.headers = response.status_code, response.headers
-        self._response, self._place = response, place
+        self._response, self._first = response, first
 
     def read(self) -> bytes:
         # Read as it comes: when the connection breaks, nothing that arrived is lost.
         read1 = getattr(self._response.raw, "read1", None)
-        with _network_errors(self._place, self._response.url):
+        with _network_errors(self._first, self._response.url):
             if read1 is not None:
                 return read1(BLOCK_BYTES, decode_content=False)
             return self._response.raw.read(SMALL_BLOCK_BYTES, decode_content=False)
@@ -251,7 +265,7 @@ def _session() -> requests.Session:
                 kwargs["proxy_ssl_context"] = trust
             return super().proxy_manager_for(proxy, ssl_context=trust, **kwargs)
 
-    class OwnWaySession(requests.Session):
+    class NoRedirectSession(requests.Session):
         """Leaves redirections to us: requests would read the whole body of each into memory."""
 
         def get_redirect_target(self, resp):
@@ -260,7 +274,7 @@ def _session() -> requests.Session:
         def target_of(self, response):
             return super().get_redirect_target(response)
 
-    session = OwnWaySession()
+    session = NoRedirectSession()
     session.mount("https://", TrustingAdapter())
     session.mount("http://", TrustingAdapter())
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -284,26 +298,26 @@ def _trust() -> ssl.SSLContext:
 
 
 @contextmanager
-def _network_errors(place: str, address: str) -> Iterator[None]:
+def _network_errors(first: str, address: str) -> Iterator[None]:
     """Sorts what can go wrong in a network by whether it is worth trying again.
 
     Raises:
-        PlaceFailed, TryAgain: in words of our own: those of requests may hold a password.
+        ServerError, RetryableError: in words of our own: those of requests may hold a password.
     """
     from http.client import HTTPException
 
     from requests import exceptions
     from urllib3.exceptions import HTTPError
 
-    # What stands behind a place often is another computer.
-    where = "" if host_of(address) == host_of(place) else f" (at {host_of(address)})"
+    # What stands behind an address often is another computer.
+    where = "" if host_of(address) == host_of(first) else f" (at {host_of(address)})"
     try:
         yield
     except (exceptions.RequestException, HTTPError, HTTPException, ValueError, OSError) as error:
         raise _sorted(error, where) from error
 
 
-def _sorted(error: Exception, where: str) -> PlaceFailed | TryAgain:
+def _sorted(error: Exception, where: str) -> ServerError | RetryableError:
     from requests import exceptions
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -313,25 +327,25 @@ def _sorted(error: Exception, where: str) -> PlaceFailed | TryAgain:
         return any(isinstance(link, kinds) for link in chain)
 
     if holds(ssl.SSLCertVerificationError):
-        return PlaceFailed(
+        return ServerError(
             f"shows a certificate that is not trusted{where}: if your network looks into encrypted "
             "connections, let REQUESTS_CA_BUNDLE name a file with its certificate"
         )
     if "TLS CA certificate bundle" in str(error):
-        return PlaceFailed("cannot be asked: there is no file that REQUESTS_CA_BUNDLE names")
+        return ServerError("cannot be asked: there is no file that REQUESTS_CA_BUNDLE names")
     if holds(exceptions.ProxyError):
-        return TryAgain("cannot be reached: the proxy does not answer, or refuses")
+        return RetryableError("cannot be reached: the proxy does not answer, or refuses")
     if holds(exceptions.Timeout, ReadTimeoutError, TimeoutError):
-        return TryAgain(f"does not answer{where}: no byte came for too long")
+        return RetryableError(f"does not answer{where}: no byte came for too long")
     if holds(socket.gaierror):
-        return TryAgain(f"cannot be found{where}: is this computer online?")
+        return RetryableError(f"cannot be found{where}: is this computer online?")
     if holds(ConnectionRefusedError):
-        return TryAgain(f"refuses the connection{where}")
+        return RetryableError(f"refuses the connection{where}")
     if holds(ssl.SSLError):
-        return TryAgain(f"fails to make a protected connection{where}")
+        return RetryableError(f"fails to make a protected connection{where}")
     if isinstance(error, ValueError) and not isinstance(error, HTTPError):
-        return PlaceFailed(f"cannot be asked: its address or the proxy settings are wrong{where}")
-    return TryAgain(f"broke the connection{where}")
+        return ServerError(f"cannot be asked: its address or the proxy settings are wrong{where}")
+    return RetryableError(f"broke the connection{where}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

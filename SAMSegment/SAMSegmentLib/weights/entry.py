@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
 
 from ..core.errors import InputError, WeightsError
 from ..core.geometry import Geometry
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
-from . import installed
+from .files import file_sha256, kind_of
 from .folder import models_folder
 from .model_json import AUTOMATIC, Structure, Timing
+from .progress import megabytes
+from .weights_files import WeightsFiles, is_plain_file
 
 LIBRARY = Path(__file__).parents[1]
 # Within the library if that was installed by pip, else beside it.
@@ -104,22 +103,21 @@ class ModelEntry:
         return models_folder() / self.name if self.origin == OWN else models_folder()
 
     @property
+    def files(self) -> WeightsFiles:
+        """The names of the weights' files on this computer."""
+        return WeightsFiles(
+            self.weights_folder, self.file, self.sha256, self.converted_sha256, self.is_installable
+        )
+
+    @property
     def path(self) -> Path:
-        """Where the weights lie once installed: as published, or converted; see `installed`."""
-        converted, original = installed.converted_path(self), installed.original_path(self)
-        if not self.is_installable:
-            return original
-        for _ in range(2):  # another process may convert it between two looks
-            if _is_plain_file(converted) and installed.read_receipt(self) is not None:
-                return converted
-            if _is_plain_file(original):
-                break
-        return original
+        """Where the weights lie once installed: as published, or converted."""
+        return self.files.current
 
     @property
     def is_installed(self) -> bool:
         """Whether a file lies where the weights should; its content is not looked at."""
-        return _is_plain_file(self.path)
+        return is_plain_file(self.path)
 
     def check_installed(self) -> None:
         """Finds out at once, without reading a large file, whether the weights are there.
@@ -128,80 +126,65 @@ class ModelEntry:
             WeightsError: if not; it says how to get them.
         """
         path = self.path
-        if _is_plain_file(path):
+        if is_plain_file(path):
             return
         if self.embedded:
             raise WeightsError(
                 f"The weights of {self.title} are missing ({path}): reinstall SAMSegment."
             )
         if os.path.lexists(path):
-            is_link, is_folder = os.path.islink(path), os.path.isdir(path)
-            what = "a symbolic link" if is_link else "a folder" if is_folder else "no plain file"
             raise WeightsError(
-                f"The weights of {self.title} cannot be read: {path} is {what}. Remove it; then "
-                f"{self._get_it}."
+                f"The weights of {self.title} cannot be read: {path} is {kind_of(path)}. Remove "
+                f"it; then {self._get_it}."
             )
         raise WeightsError(f"{self.title} is not installed: {self._get_it}.")
 
-    def verified_path(self) -> Path:
+    def verified_path(self, hash_of: Callable[[Path], str] | None = None) -> Path:
         """The weights file, after its SHA-256 was checked (once per file and process).
 
         Reads the whole file: not for Slicer's main thread, unless the weights are embedded and
         therefore small.
 
+        Args:
+            hash_of: what reads the file for its SHA-256, to see how far that is.
+
         Raises:
-            WeightsError: if it is missing or not the one that the catalogue means.
+            WeightsError: if it is missing or not the one that the entry means.
         """
+
+        def is_right(path: Path) -> bool:
+            return (hash_of or file_sha256)(path) == self.files.expected_sha256(path)
+
         self.check_installed()
         path = self.path
         try:
-            is_right = file_sha256(path) == self.sha256_of(path)
+            is_good = is_right(path)
         except FileNotFoundError:
             # Another process has just converted it: the other file is there now.
             self.check_installed()
             path = self.path
-            is_right = path.is_file() and file_sha256(path) == self.sha256_of(path)
+            is_good = path.is_file() and is_right(path)
         except OSError as error:
-            raise self.unreadable(path, error) from error
-        if not is_right:
-            self.raise_damaged(path)
+            raise WeightsError(
+                f"The weights of {self.title} ({path}) cannot be read: {error.strerror}. Check "
+                "its place and its access rights."
+            ) from error
+        if not is_good:
+            raise WeightsError(self._damage(path))
         return path
 
-    def sha256_of(self, path: Path) -> str | None:
-        """What the SHA-256 of the installed file at `path` must be; None if that is not known."""
-        if self.embedded or path == installed.original_path(self):
-            return self.sha256
-        receipt = installed.read_receipt(self)
-        return receipt and receipt.sha256
-
-    def is_as_published(self, path: Path) -> bool:
-        """Whether `sha256_of` is the catalogue's for the installed file at `path`.
-
-        If not, it was noted when the file was converted: it then proves that the file has not
-        changed since, and that it was made of the published one is only what its receipt says.
-        """
-        return path != installed.converted_path(self) or bool(self.converted_sha256)
-
-    def unreadable(self, path: Path, error: OSError) -> WeightsError:
-        """What to raise about an installed file that cannot be read."""
-        return WeightsError(
-            f"The weights of {self.title} ({path}) cannot be read: {error.strerror}. Check its "
-            "place and its access rights."
-        )
-
-    def raise_damaged(self, path: Path) -> NoReturn:
-        """Raises the WeightsError about an installed file that is not what it should be."""
+    def _damage(self, path: Path) -> str:
+        """What to say about an installed file that is not what it should be."""
+        where = f"The weights of {self.title} ({path}) are damaged"
         if self.embedded:
-            raise WeightsError(
-                f"The weights of {self.title} ({path}) are damaged: their SHA-256 is not "
-                "that of the catalogue. Reinstall SAMSegment."
-            )
-        wanted = "that of the catalogue"
-        if not self.is_as_published(path):
-            wanted = "the one noted when they were converted"
-        raise WeightsError(
-            f"The weights of {self.title} ({path}) are damaged or another model's: their "
-            f"SHA-256 is not {wanted}. Remove them, then {self._get_it}."
+            return f"{where}: their SHA-256 is not that of the catalogue. Reinstall SAMSegment."
+        is_published = self.files.is_published_hash(path)
+        wanted = (
+            "that of the catalogue" if is_published else "the one noted when they were converted"
+        )
+        return (
+            f"{where} or another model's: their SHA-256 is not {wanted}. Remove them, then "
+            f"{self._get_it}."
         )
 
     @property
@@ -209,7 +192,7 @@ class ModelEntry:
         if not self.is_installable:
             return f"put the file {self.file} into {self.weights_folder}"
         return (
-            f"install it ({self.size / 1e6:.0f} MB, licence {self.weights_licence}) with the "
+            f"install it ({megabytes(self.size)}, licence {self.weights_licence}) with the "
             "button Download where the model is chosen, in Slicer's Python console with "
             f'SAMSegmentLogic.installModel("{self.name}"), or in the shell with '
             f"python -m SAMSegmentLib models install {self.name}"
@@ -266,22 +249,6 @@ _PROMPT_NAMES = {"roi": "an ROI", "points": "points", "line": "a line"}
 _PLAIN_NAMES = {"roi": "the ROI", "points": "the points", "line": "the line"}
 
 
-def _is_plain_file(path: Path) -> bool:
-    return os.path.isfile(path) and not os.path.islink(path)
-
-
 def _either(names: Iterable[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal; read once, and again only when the file has changed."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=32)
-def _sha256(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,6 @@ import pytest
 from SAMSegmentLib.__main__ import main
 from SAMSegmentLib.weights import catalogue as catalogue_module
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
-from SAMSegmentLib.weights.installed import partial_path
 from TestSupport.own_model import put_own_model
 from TestSupport.served_model import has_come, served_model
 from TestSupport.weights_server import WeightsServer, stall_after, status
@@ -89,7 +88,7 @@ class TestTheList:
         nothing = {n: "included" if e.embedded else "not installed" for n, e in catalogue().items()}
         assert states(run()[1]) == nothing and not folder.exists()
         folder.mkdir()
-        partial_path(model_entry(NAME)).write_bytes(bytes(1_500_000))
+        model_entry(NAME).files.partial.write_bytes(bytes(1_500_000))
         assert states(run()[1])[NAME] == "partly downloaded (1.5 MB)"
         model_entry(NAME).path.write_bytes(b"anything")
         assert states(run()[1])[NAME] == "installed"
@@ -278,9 +277,9 @@ class TestRemove:
 
     def test_deletes_half_a_download_too(self, run, entry, folder):
         folder.mkdir()
-        partial_path(entry).write_bytes(CONTENT[:100])
+        entry.files.partial.write_bytes(CONTENT[:100])
         assert run("remove", NAME)[:2] == (0, [f"{NAME}: removed"])
-        assert not partial_path(entry).exists()
+        assert not entry.files.partial.exists()
 
     @pytest.mark.parametrize("name", ["litemedsam", "nonsense"])
     def test_of_what_cannot_be_removed_is_a_bad_argument(self, run, name):

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from SAMSegmentLib.cli.progress import TransferLine, duration, in_words, megabytes
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 
 
 class Terminal(io.StringIO):

@@ -96,7 +96,7 @@ STALLS = {"headers": (silence, None), "body": (stall_after(5000), 5000)}
 def test_who_stalls_is_left_and_asked_again(fetch, where):
     answer, offset = STALLS[where]
     with WeightsServer(CONTENT, [answer]) as server:
-        fetch.run(server.url, patience=replace(QUICK, read_s=1.0))
+        fetch.run(server.url, policy=replace(QUICK, read_s=1.0))
     assert server.offsets == [None, offset]
 
 
@@ -184,9 +184,9 @@ def test_what_lasts_is_tried_some_times_and_then_the_next_place(fetch, fault):
     answer, reason = LASTING[fault]
     with WeightsServer(CONTENT, otherwise=answer) as bad, WeightsServer(CONTENT) as good:
         with pytest.raises(InstallError, match="Try again later") as raised:
-            fetch.run(bad.url, patience=HASTY)
+            fetch.run(bad.url, policy=HASTY)
         assert reason in str(raised.value)
-        fetch.run(bad.url, good.url, patience=HASTY)
+        fetch.run(bad.url, good.url, policy=HASTY)
     assert len(bad.requests) == 2 * HASTY.tries
     assert good.offsets[0] is None
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from SAMSegmentLib.weights.answers import (
+from SAMSegmentLib.weights.fetching import (
     Body,
     NoPart,
-    PlaceFailed,
-    TryAgain,
+    RetryableError,
+    ServerError,
     megabytes,
     read_answer,
     retry_after_s,
@@ -43,7 +43,7 @@ def test_another_file_is_told_by_its_length(length, is_right):
     if is_right:
         assert read_answer(200, headers, 0, SIZE).total == length
     else:
-        with pytest.raises(PlaceFailed, match="another file"):
+        with pytest.raises(ServerError, match="another file"):
             read_answer(200, headers, 0, SIZE)
 
 
@@ -75,7 +75,7 @@ def test_how_long_to_wait_is_a_number_or_a_date(value, seconds):
 
 
 def test_a_busy_server_says_how_long_to_wait():
-    with pytest.raises(TryAgain) as raised:
+    with pytest.raises(RetryableError) as raised:
         read_answer(503, {"Retry-After": "7"}, 0, SIZE)
     assert raised.value.wait_s == 7
 
@@ -104,7 +104,7 @@ def test_a_busy_server_says_how_long_to_wait():
 def test_no_answer_is_beyond_us_and_what_is_taken_fits_the_question(status, offset, headers):
     try:
         answer = read_answer(status, CaseInsensitiveDict(headers), offset, SIZE, NOW)
-    except (PlaceFailed, TryAgain):
+    except (ServerError, RetryableError):
         return
     if isinstance(answer, NoPart):
         assert offset > 0
@@ -120,7 +120,7 @@ def test_no_answer_is_beyond_us_and_what_is_taken_fits_the_question(status, offs
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(402_000_000, "402 MB"), (10_000_000, "10 MB"), (9_990_000, "9.99 MB"), (1000, "0.001 MB")],
+    [(402_000_000, "402 MB"), (19_868_176, "19.9 MB"), (400_000, "0.4 MB"), (1000, "0.001 MB")],
 )
 def test_sizes_are_told_in_megabytes(count, text):
     assert megabytes(count) == text

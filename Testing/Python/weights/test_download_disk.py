@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from SAMSegmentLib.core.errors import InstallError
-from SAMSegmentLib.weights import partial_file as partial_file_module
+from SAMSegmentLib.weights import files as files_module
 from TestSupport.downloading import Fetch, plain_network, sha256_of
 from TestSupport.own_disks import command_with_own_disks
 from TestSupport.weights_server import WeightsServer, stall_after
@@ -83,7 +83,7 @@ class TestAFullDisk:
 
         with WeightsServer(CONTENT) as server:
             with monkeypatch.context() as patch, pytest.raises(InstallError, match="disk is full"):
-                patch.setattr(partial_file_module.os, "fsync", full)
+                patch.setattr(files_module.os, "fsync", full)
                 fetch.run(server.url)
             assert fetch.kept == CONTENT
             fetch.run(server.url)
@@ -174,7 +174,7 @@ class TestWhatLiesInTheFilesPlace:
                 fetch.partial.symlink_to(target)
             return really_open(path, *arguments)
 
-        monkeypatch.setattr(partial_file_module.os, "open", link_and_open)
+        monkeypatch.setattr(files_module.os, "open", link_and_open)
         with WeightsServer(CONTENT) as server, pytest.raises(InstallError, match="cannot be wri"):
             fetch.run(server.url)
         assert target.read_bytes() == CONTENT[:100]

@@ -8,16 +8,15 @@ import sys
 import pytest
 
 from SAMSegmentLib.core.errors import Cancelled, InstallError, MissingPackageError
-from SAMSegmentLib.weights.installed import lock_path
-from SAMSegmentLib.weights.locking import WAITING, locked
+from SAMSegmentLib.weights.weights_files import WAITING
 from TestSupport.small_model import small_model
 
 ENTRY = small_model()
 HOLD = """
 import sys
-from SAMSegmentLib.weights.locking import locked
 from TestSupport.small_model import small_model
-with locked(small_model()):
+ENTRY = small_model()
+with ENTRY.files.locked(ENTRY.title):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -46,7 +45,7 @@ def test_who_comes_second_waits_and_is_told_why(other_program):
             other_program.stdin.write("\n")
             other_program.stdin.flush()
 
-    with locked(ENTRY, report):
+    with ENTRY.files.locked(ENTRY.title, report):
         pass
     assert set(told) == {WAITING} and len(told) >= 2
 
@@ -55,31 +54,35 @@ def test_waiting_can_be_given_up(other_program):
     def report(look):
         raise Cancelled("Cancelled.")
 
-    with pytest.raises(Cancelled), locked(ENTRY, report):
+    with pytest.raises(Cancelled), ENTRY.files.locked(ENTRY.title, report):
         raise AssertionError("it was never ours")
 
 
 def test_who_does_not_want_to_wait_is_told(other_program):
-    with pytest.raises(InstallError, match="Another program"), locked(ENTRY, wait=False):
+    with (
+        pytest.raises(InstallError, match="Another program"),
+        ENTRY.files.locked(ENTRY.title, wait=False),
+    ):
         raise AssertionError("it was never ours")
 
 
 def test_a_program_that_is_killed_lets_go(other_program):
     other_program.kill()
     other_program.wait()
-    with locked(ENTRY, wait=False):
+    with ENTRY.files.locked(ENTRY.title, wait=False):
         pass
 
 
 def test_an_error_inside_lets_go(folder):
-    with pytest.raises(ZeroDivisionError), locked(ENTRY):
+    with pytest.raises(ZeroDivisionError), ENTRY.files.locked(ENTRY.title):
         raise ZeroDivisionError
-    with locked(ENTRY, wait=False):
+    with ENTRY.files.locked(ENTRY.title, wait=False):
         pass
 
 
 def test_another_model_is_another_lock(other_program):
-    with locked(small_model(file="other.pth"), wait=False):
+    other = small_model(file="other.pth")
+    with other.files.locked(other.title, wait=False):
         pass
 
 
@@ -87,8 +90,8 @@ def test_another_model_is_another_lock(other_program):
 def test_a_lock_that_is_a_link_is_refused_and_its_target_stays_as_it_is(folder, tmp_path):
     folder.mkdir()
     (tmp_path / "precious").write_bytes(b"precious")
-    lock_path(ENTRY).symlink_to(tmp_path / "precious")
-    with pytest.raises(InstallError, match="is no plain file"), locked(ENTRY):
+    ENTRY.files.lock.symlink_to(tmp_path / "precious")
+    with pytest.raises(InstallError, match="is no plain file"), ENTRY.files.locked(ENTRY.title):
         raise AssertionError("it was never ours")
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
@@ -100,17 +103,23 @@ def test_a_disk_that_knows_no_locks_is_told(folder, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(InstallError, match="No locks available"), locked(ENTRY):
+    with pytest.raises(InstallError, match="No locks available"), ENTRY.files.locked(ENTRY.title):
         raise AssertionError("it was never ours")
 
 
 def test_a_folder_that_cannot_be_made_is_told(folder):
     folder.write_bytes(b"a file where the folder should be")
-    with pytest.raises(InstallError, match=r"cannot be kept in the folder .*models"), locked(ENTRY):
+    with (
+        pytest.raises(InstallError, match=r"cannot be kept in the folder .*models"),
+        ENTRY.files.locked(ENTRY.title),
+    ):
         raise AssertionError("there is no folder")
 
 
 def test_without_filelock_the_user_learns_how_to_get_it(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "filelock", None)
-    with pytest.raises(MissingPackageError, match="Install what is missing"), locked(ENTRY):
+    with (
+        pytest.raises(MissingPackageError, match="Install what is missing"),
+        ENTRY.files.locked(ENTRY.title),
+    ):
         raise AssertionError("there is no lock")

@@ -9,11 +9,10 @@ import sys
 import pytest
 
 from SAMSegmentLib.core.errors import Cancelled, InputError, InstallError, WeightsError
-from SAMSegmentLib.weights import installed
 from SAMSegmentLib.weights import store as installing
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.weights.installed import Receipt, write_receipt
-from SAMSegmentLib.weights.store import install, partial_bytes, remove, verify
+from SAMSegmentLib.weights.store import install, remove, verify
+from SAMSegmentLib.weights.weights_files import Receipt, WeightsFiles
 from TestSupport.small_model import CONTENT, sha256, small_model
 
 ENTRY = small_model()
@@ -49,7 +48,7 @@ def names(folder):
 
 def test_a_model_is_fetched_into_the_users_folder(folder, fetched):
     assert install(ENTRY) == folder / ENTRY.file == ENTRY.verified_path()
-    partial = installed.partial_path(ENTRY)
+    partial = ENTRY.files.partial
     assert fetched == [(ENTRY.downloads, partial, ENTRY.size, ENTRY.sha256)]
     assert names(folder) == [ENTRY.file]
 
@@ -76,17 +75,17 @@ def test_what_is_damaged_is_replaced_only_by_what_is_whole(folder, fetched, monk
 
 def test_a_conversion_that_is_damaged_gives_way_to_the_new_file(folder, fetched):
     folder.mkdir()
-    installed.converted_path(ENTRY).write_bytes(b"damaged")
-    write_receipt(ENTRY, Receipt(ENTRY.sha256, sha256(b"converted"), 9))
+    ENTRY.files.converted.write_bytes(b"damaged")
+    ENTRY.files.write_receipt(Receipt(ENTRY.sha256, sha256(b"converted"), 9))
     assert install(ENTRY) == folder / ENTRY.file
     assert names(folder) == [ENTRY.file]
 
 
 def test_a_conversion_that_is_right_is_all_that_is_needed(folder, fetched):
     folder.mkdir()
-    installed.converted_path(ENTRY).write_bytes(b"converted")
-    write_receipt(ENTRY, Receipt(ENTRY.sha256, sha256(b"converted"), 9))
-    assert install(ENTRY) == installed.converted_path(ENTRY)
+    ENTRY.files.converted.write_bytes(b"converted")
+    ENTRY.files.write_receipt(Receipt(ENTRY.sha256, sha256(b"converted"), 9))
+    assert install(ENTRY) == ENTRY.files.converted
     assert fetched == []
 
 
@@ -112,7 +111,7 @@ def test_a_checkpoint_needs_room_for_its_conversion_and_half_a_download_less(
     free[0] = int(2.04 * ENTRY.size)
     with pytest.raises(InstallError, match="room"):
         install(checkpoint)
-    installed.partial_path(checkpoint).write_bytes(CONTENT[: ENTRY.size // 2])
+    checkpoint.files.partial.write_bytes(CONTENT[: ENTRY.size // 2])
     install(checkpoint)
 
 
@@ -124,13 +123,13 @@ def test_cancelling_leaves_what_was_there(folder, monkeypatch):
     monkeypatch.setattr(installing, "download", download)
     with pytest.raises(Cancelled):
         install(ENTRY)
-    assert not ENTRY.is_installed and partial_bytes(ENTRY) == 100
+    assert not ENTRY.is_installed and ENTRY.files.partial_bytes == 100
 
 
 def test_a_right_file_behind_a_damaged_conversion_is_not_fetched_again(folder, fetched):
     install(ENTRY)
-    installed.converted_path(ENTRY).write_bytes(b"damaged")
-    write_receipt(ENTRY, Receipt(ENTRY.sha256, sha256(b"converted"), 9))
+    ENTRY.files.converted.write_bytes(b"damaged")
+    ENTRY.files.write_receipt(Receipt(ENTRY.sha256, sha256(b"converted"), 9))
     assert install(ENTRY) == folder / ENTRY.file and len(fetched) == 1
     assert names(folder) == [ENTRY.file]
 
@@ -183,7 +182,7 @@ def test_a_folder_is_not_searched_without_end(folder, stick):
 
 def test_the_file_of_another_model_is_refused_by_name(folder, stick, monkeypatch):
     other = dataclasses.replace(model_entry("sam-med3d-turbo"), sha256=sha256(b"other"))
-    monkeypatch.setattr("SAMSegmentLib.weights.usb.catalogue", lambda: {"other": other})
+    monkeypatch.setattr("SAMSegmentLib.weights.store.catalogue", lambda: {"other": other})
     (stick / ENTRY.file).write_bytes(b"other")
     with pytest.raises(WeightsError, match="it is that of SAM-Med3D turbo"):
         install(ENTRY, stick / ENTRY.file)
@@ -231,7 +230,7 @@ def test_a_file_that_cannot_be_read_does_not_end_the_search(folder, stick, monke
             raise OSError(5, "Input/output error")
         return hash_of(path, report)
 
-    monkeypatch.setattr("SAMSegmentLib.weights.usb.hash_of", hash_some)
+    monkeypatch.setattr("SAMSegmentLib.weights.store.hash_of", hash_some)
     install(ENTRY, stick)
     assert ENTRY.is_installed
 
@@ -267,28 +266,26 @@ def test_a_file_that_changes_while_it_is_copied_is_not_installed(folder, stick, 
 
 def test_half_a_download_survives_a_copy_that_fails_and_goes_after_one_that_works(folder, stick):
     folder.mkdir()
-    installed.partial_path(ENTRY).write_bytes(CONTENT[:99])
+    ENTRY.files.partial.write_bytes(CONTENT[:99])
     (stick / "wrong.pth").write_bytes(b"wrong")
     with pytest.raises(WeightsError):
         install(ENTRY, stick / "wrong.pth")
-    assert partial_bytes(ENTRY) == 99
+    assert ENTRY.files.partial_bytes == 99
     (stick / "right.pth").write_bytes(CONTENT)
     install(ENTRY, stick / "right.pth")
-    assert partial_bytes(ENTRY) == 0 and names(folder) == [ENTRY.file]
+    assert ENTRY.files.partial_bytes == 0 and names(folder) == [ENTRY.file]
 
 
 # Where it goes
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
-@pytest.mark.parametrize(
-    "path", [installed.original_path, installed.partial_path, installed.copy_path]
-)
-def test_nothing_is_written_through_a_link(folder, stick, fetched, tmp_path, path):
+@pytest.mark.parametrize("name", ["original", "partial", "copy"])
+def test_nothing_is_written_through_a_link(folder, stick, fetched, tmp_path, name):
     folder.mkdir()
     (stick / ENTRY.file).write_bytes(CONTENT)
     (tmp_path / "precious").write_bytes(b"precious")
-    path(ENTRY).symlink_to(tmp_path / "precious")
+    getattr(ENTRY.files, name).symlink_to(tmp_path / "precious")
     for source in (None, stick):
         with pytest.raises(InstallError, match="symbolic link"):
             install(ENTRY, source)
@@ -336,9 +333,9 @@ def test_verifying_is_not_taken_in_by_a_file_of_the_same_size_and_time(folder, f
 
 def test_removing_takes_everything_of_the_model_and_nothing_else(folder, fetched):
     install(ENTRY)
-    for path in (installed.converted_path, installed.partial_path, installed.copy_path):
-        path(ENTRY).write_bytes(b"left over")
-    write_receipt(ENTRY, Receipt(ENTRY.sha256, sha256(b"left over"), 9))
+    for path in (ENTRY.files.converted, ENTRY.files.partial, ENTRY.files.copy):
+        path.write_bytes(b"left over")
+    ENTRY.files.write_receipt(Receipt(ENTRY.sha256, sha256(b"left over"), 9))
     (folder / f"{ENTRY.file}.json123.tmp").write_bytes(b"")
     (folder / "other.safetensors").write_bytes(b"other")
     remove(ENTRY)
@@ -355,19 +352,19 @@ def test_a_conversion_in_use_stays_installed_when_it_cannot_be_removed(
     folder, fetched, monkeypatch
 ):
     folder.mkdir()
-    installed.converted_path(ENTRY).write_bytes(b"converted")
-    write_receipt(ENTRY, Receipt(ENTRY.sha256, sha256(b"converted"), 9))
+    ENTRY.files.converted.write_bytes(b"converted")
+    ENTRY.files.write_receipt(Receipt(ENTRY.sha256, sha256(b"converted"), 9))
     unlink = type(folder).unlink
 
     def refuse(self, missing_ok=False):
-        if self == installed.converted_path(ENTRY):
+        if self == ENTRY.files.converted:
             raise PermissionError(13, "in use")
         unlink(self, missing_ok)
 
     monkeypatch.setattr(type(folder), "unlink", refuse)
     with pytest.raises(InstallError, match="could not be removed"):
         remove(ENTRY)
-    assert ENTRY.verified_path() == installed.converted_path(ENTRY)
+    assert ENTRY.verified_path() == ENTRY.files.converted
 
 
 def test_verifying_what_was_never_there_makes_no_folder(folder):
@@ -382,7 +379,7 @@ def test_verifying_needs_no_right_to_write(folder, fetched, monkeypatch):
     def refuse(*_, **__):
         raise InstallError("The folder is only for reading.")
 
-    monkeypatch.setattr(installing, "locked", refuse)
+    monkeypatch.setattr(WeightsFiles, "locked", refuse)
     assert verify(ENTRY) == ENTRY.path
 
 

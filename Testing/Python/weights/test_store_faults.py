@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from SAMSegmentLib.core.errors import Cancelled, InstallError, WeightsError
-from SAMSegmentLib.weights.installed import partial_path
-from SAMSegmentLib.weights.locking import WAITING
-from SAMSegmentLib.weights.store import install, partial_bytes, remove, verify
+from SAMSegmentLib.weights.store import install, remove, verify
+from SAMSegmentLib.weights.weights_files import WAITING
 from TestSupport.downloading import CONTENT, plain_network
 from TestSupport.installing import entry_of, with_little_patience
 from TestSupport.own_disks import command_with_own_disks
@@ -101,7 +100,7 @@ def test_what_failed_does_not_count_as_installed_and_can_be_repeated(fault):
     assert not entry.is_installed
     with pytest.raises(WeightsError, match="is not installed"):
         verify(entry)
-    kept = partial_bytes(entry)
+    kept = entry.files.partial_bytes
     assert kept == (200_000 if fault == "breaking" else 0)
     with WeightsServer(CONTENT) as good:
         install(entry_of(CONTENT, good.url))
@@ -129,8 +128,8 @@ def test_a_cancelled_installation_carries_on(folder):
         with pytest.raises(Cancelled):
             install(entry, report=cancel_at_half)
         assert not entry.is_installed
-        kept = partial_bytes(entry)
-        assert kept == len(partial_path(entry).read_bytes()) > 0
+        kept = entry.files.partial_bytes
+        assert kept == len(entry.files.partial.read_bytes()) > 0
         install(entry)
     assert server.offsets == [None, kept]
     assert verify(entry).read_bytes() == CONTENT
@@ -141,7 +140,7 @@ def test_removing_takes_an_unfinished_download_along(folder):
         entry = entry_of(CONTENT, server.url)
         with pytest.raises(InstallError):
             install(entry)
-    assert files(folder) == {partial_path(entry).name}
+    assert files(folder) == {entry.files.partial.name}
     remove(entry)
     assert files(folder) == set()
 
@@ -161,7 +160,7 @@ def test_a_link_where_the_download_would_go_is_refused(folder, tmp_path):
     with WeightsServer(CONTENT) as server:
         entry = entry_of(CONTENT, server.url)
         try:
-            partial_path(entry).symlink_to(precious)
+            entry.files.partial.symlink_to(precious)
         except OSError:
             pytest.skip("this user may not make symbolic links")
         with pytest.raises(InstallError, match="link"):
@@ -176,7 +175,7 @@ class TestAKilledProgram:
         with WeightsServer(CONTENT, [stall_after(100_000)]) as server:
             entry = entry_of(CONTENT, server.url)
             program = start(child(server))
-            wait_for(lambda: partial_bytes(entry) == 100_000)
+            wait_for(lambda: entry.files.partial_bytes == 100_000)
             program.send_signal(signal.SIGKILL)
             program.communicate(timeout=10)
             assert not entry.is_installed
@@ -189,7 +188,7 @@ class TestAKilledProgram:
         with WeightsServer(CONTENT, [stall_after(100_000)]) as server:
             entry = entry_of(CONTENT, server.url)
             first = start(child(server))
-            wait_for(lambda: partial_bytes(entry) == 100_000)
+            wait_for(lambda: entry.files.partial_bytes == 100_000)
             told = []
 
             def kill_the_first(transfer):
@@ -228,7 +227,7 @@ class TestTwoPrograms:
             first = start(child(server))
             entry = entry_of(CONTENT, server.url, file="other.pth")
             try:
-                wait_for(lambda: partial_bytes(entry_of(CONTENT, server.url)) == 5000)
+                wait_for(lambda: entry_of(CONTENT, server.url).files.partial_bytes == 5000)
                 install(entry)
             finally:
                 first.kill()

@@ -17,10 +17,9 @@ from pathlib import Path
 import torch
 
 from ...core.errors import InstallError, MissingPackageError, WeightsError
-from ...weights.catalogue import ModelEntry
+from ...weights.entry import ModelEntry
 from ...weights.files import replace
-from ...weights.installed import Receipt, converted_path, original_path, receipt_path, write_receipt
-from ...weights.locking import locked
+from ...weights.weights_files import Receipt
 from .checkpoints import is_checkpoint, load_safetensors, load_tensors
 from .safetensors_writer import bits, write_safetensors
 
@@ -56,7 +55,7 @@ def _prepared(entry: ModelEntry) -> Path:
     path = entry.verified_path()
     if not entry.is_installable:  # nothing of the user's own is changed
         return path
-    if path == converted_path(entry):
+    if path == entry.files.converted:
         _clear_up(entry)
         return path
     if not is_checkpoint(path):
@@ -68,7 +67,7 @@ def _prepared(entry: ModelEntry) -> Path:
 
 def _try_to_convert(entry: ModelEntry, path: Path) -> None:
     try:
-        with locked(entry, wait=False):
+        with entry.files.locked(entry.title, wait=False):
             # Another program may have done it since.
             if entry.verified_path() == path:
                 _attempt(entry, path)
@@ -98,7 +97,7 @@ def _state(path: Path) -> tuple[Path, int]:
 
 def _convert(entry: ModelEntry, source: Path) -> None:
     """Converts weights and removes the published file; the lock is held."""
-    target = converted_path(entry)
+    target = entry.files.converted
     temporary = target.with_name(f"{target.name}.tmp")
     _check_room(source)
     try:
@@ -108,10 +107,10 @@ def _convert(entry: ModelEntry, source: Path) -> None:
         # Windows replaces and removes no file that is mapped.
         gc.collect()
         # A receipt from before would call the new file damaged, or an old one good.
-        receipt_path(entry).unlink(missing_ok=True)
+        entry.files.receipt.unlink(missing_ok=True)
         replace(temporary, target)
         _settle(target.parent)
-        write_receipt(entry, receipt)
+        entry.files.write_receipt(receipt)
         _settle(target.parent)
     finally:
         with contextlib.suppress(OSError):
@@ -177,13 +176,13 @@ def _settle(folder: Path) -> None:
 
 def _clear_up(entry: ModelEntry) -> None:
     """Removes a published file that was in use when it was converted."""
-    if not os.path.lexists(original_path(entry)):
+    if not os.path.lexists(entry.files.original):
         return
-    with contextlib.suppress(Exception), locked(entry, wait=False):
-        if entry.verified_path() == converted_path(entry):
+    with contextlib.suppress(Exception), entry.files.locked(entry.title, wait=False):
+        if entry.verified_path() == entry.files.converted:
             _remove_original(entry)
 
 
 def _remove_original(entry: ModelEntry) -> None:
     with contextlib.suppress(OSError):
-        original_path(entry).unlink(missing_ok=True)
+        entry.files.original.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ...core.errors import WeightsError
 from ...weights.catalogue import PUBLISHED, ModelEntry, catalogue
-from ...weights.store import partial_bytes
 
 #: With the extension; in a folder of the user's own; installed; half downloaded; not there; there,
 #: but of no use; gone, though it should lie beside its model.json.
@@ -54,7 +53,7 @@ def state_of(entry: ModelEntry) -> ModelState:
         return ModelState(GONE, 0, _reason(entry))
     if entry.is_installed:
         return ModelState(INSTALLED)
-    partial = partial_bytes(entry)
+    partial = entry.files.partial_bytes
     if os.path.lexists(entry.path):
         return ModelState(DAMAGED, partial, _reason(entry))
     return ModelState(PARTLY if partial else MISSING, partial)

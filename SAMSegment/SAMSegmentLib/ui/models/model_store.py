@@ -19,7 +19,7 @@ from ...core.errors import SAMSegmentError, WeightsError
 from ...weights import store as weights
 from ...weights.catalogue import ModelEntry, catalogue, model_entry
 from ...weights.folder import models_folder, set_models_folder
-from ...weights.transfer import Transfer
+from ...weights.progress import Transfer
 from ...worker.client.model_jobs import JobFailed, ModelJob, install_order
 from ...worker.protocol.model_messages import InstallModel, ModelDone, ModelOrder, VerifyModel
 from ..common import worker_service
@@ -143,7 +143,7 @@ class ModelStore:
             return
         self._end()
         text = _("Cancelled.")
-        if work.is_install and weights.partial_bytes(work.entry):
+        if work.is_install and work.entry.files.partial_bytes:
             text = _("Cancelled. Download carries on from there.")
         self._say(work.entry, text)
 

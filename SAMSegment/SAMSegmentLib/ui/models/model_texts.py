@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from ...weights.catalogue import ModelEntry
 from ...weights.download import MIRROR, host_of
-from ...weights.transfer import Transfer, in_megabytes
+from ...weights.progress import Transfer, in_megabytes
 from .model_states import DAMAGED, GONE, INCLUDED, INSTALLED, OWN, PARTLY, ModelState
 
 MB = 1e6

@@ -15,8 +15,8 @@ from pathlib import Path
 from ...core.errors import SAMSegmentError, WeightsError
 from ...weights.catalogue import ModelEntry
 from ...weights.folder import VARIABLE, models_folder
+from ...weights.progress import Transfer
 from ...weights.store import install, remove, verify
-from ...weights.transfer import Transfer
 from ..protocol.channel import ChildChannel, ClosedError
 from ..protocol.messages import Trouble
 from ..protocol.model_messages import InstallModel, ModelDone, ModelFailed, ModelOrder, VerifyModel
@@ -80,7 +80,10 @@ class ModelDesk:
                 path = verify(model, self._report)
                 notes = _check_converted(model, path)
                 return ModelDone(
-                    str(path), notes, model.is_as_published(path), model.sha256_of(path) or ""
+                    str(path),
+                    notes,
+                    model.files.is_published_hash(path),
+                    model.files.expected_sha256(path) or "",
                 )
         raise TypeError(f"{type(order).__name__} is no order.")
 
@@ -126,7 +129,7 @@ def _check_converted(model: ModelEntry, path: Path) -> tuple[str, ...]:
     Raises:
         WeightsError: if they do not: they were never made of the published file.
     """
-    if model.is_as_published(path):
+    if model.files.is_published_hash(path):
         return ()
     try:
         structures = importlib.import_module("SAMSegmentLib.models.structures")

@@ -17,8 +17,7 @@ from ...core.errors import Cancelled, InputError, InstallError, SAMSegmentError
 from ...core.paths import absolute
 from ...core.progress import CancelFlag
 from ...weights.catalogue import ModelEntry
-from ...weights.locking import ignore
-from ...weights.transfer import Report, Transfer
+from ...weights.progress import Report, Transfer, no_report
 from ..protocol.channel import ClosedError
 from ..protocol.model_messages import (
     MODEL_MESSAGES,
@@ -160,7 +159,7 @@ class ModelJob:
 
 
 def run_job(
-    order: ModelOrder, report: Report = ignore, cancel: CancelFlag | None = None
+    order: ModelOrder, report: Report = no_report, cancel: CancelFlag | None = None
 ) -> ModelDone:
     """Carries an order out and waits for it.
 

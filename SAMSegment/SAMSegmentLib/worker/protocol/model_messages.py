@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...weights.catalogue import ModelEntry
-from ...weights.transfer import Transfer
+from ...weights.progress import Transfer
 from .encoding import MessageLists
 from .messages import Trouble
 
@@ -33,7 +33,7 @@ class VerifyModel:
 
 ModelOrder = InstallModel | VerifyModel
 
-# ---- From the child to the client (beside looks: weights.transfer.Transfer) --------------------
+# ---- From the child to the client (beside looks: weights.progress.Transfer) --------------------
 
 
 @dataclass(frozen=True)

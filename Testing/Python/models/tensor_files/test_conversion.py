@@ -22,15 +22,7 @@ from SAMSegmentLib.models.tensor_files.checkpoints import load_tensors
 from SAMSegmentLib.models.tensor_files.conversion import prepared
 from SAMSegmentLib.models.tensor_files.safetensors_writer import write_safetensors
 from SAMSegmentLib.weights.catalogue import file_sha256, model_entry
-from SAMSegmentLib.weights.installed import (
-    Receipt,
-    converted_path,
-    lock_path,
-    original_path,
-    read_receipt,
-    receipt_path,
-    write_receipt,
-)
+from SAMSegmentLib.weights.weights_files import Receipt
 
 BASE = torch.arange(12.0)
 TENSORS = {
@@ -75,7 +67,7 @@ def installed(folder):
 
     def install(content=None, data: bytes | None = None):
         entry = model_entry("sam-med3d-turbo")
-        path = original_path(entry)
+        path = entry.files.original
         if data is not None:
             path.write_bytes(data)
         else:
@@ -92,16 +84,16 @@ def files(folder: Path) -> list[str]:
 
 def is_converted(entry) -> bool:
     """Whether the converted file is what is used, good, and alone."""
-    path = converted_path(entry)
+    path = entry.files.converted
     return (
-        files(path.parent) == [receipt_path(entry).name, path.name]
+        files(path.parent) == [entry.files.receipt.name, path.name]
         and entry.verified_path() == path
         and same(load_tensors(path))
     )
 
 
 def is_as_published(entry, data: bytes) -> bool:
-    path = original_path(entry)
+    path = entry.files.original
     return (
         files(path.parent) == [path.name]
         and entry.verified_path() == path
@@ -114,16 +106,18 @@ def is_as_published(entry, data: bytes) -> bool:
 
 def test_a_checkpoint_becomes_safetensors_bit_by_bit_and_is_removed(installed):
     entry = installed()
-    assert prepared(entry) == converted_path(entry)
+    assert prepared(entry) == entry.files.converted
     assert is_converted(entry)
-    found = load_file(converted_path(entry))
+    found = load_file(entry.files.converted)
     assert same(found)
 
 
 def test_the_receipt_tells_what_was_made_of_what(installed):
     entry = installed()
     path = prepared(entry)
-    assert read_receipt(entry) == Receipt(entry.sha256, file_sha256(path), path.stat().st_size)
+    assert entry.files.read_receipt() == Receipt(
+        entry.sha256, file_sha256(path), path.stat().st_size
+    )
 
 
 def test_what_is_converted_is_not_touched_again(installed):
@@ -145,9 +139,9 @@ def test_weights_that_are_published_as_safetensors_stay_as_they_are(installed, f
     save_file({"w": torch.ones(3)}, tmp_path / "published")
     data = (tmp_path / "published").read_bytes()
     entry = installed(data=data)
-    assert prepared(entry) == original_path(entry)
+    assert prepared(entry) == entry.files.original
     assert is_as_published(entry, data)
-    assert not lock_path(entry).exists()
+    assert not entry.files.lock.exists()
 
 
 def test_embedded_weights_stay_where_they_are(folder):
@@ -189,7 +183,7 @@ def test_another_file_than_the_catalogues_is_refused_and_stays(installed):
     entry = dataclasses.replace(installed(), sha256="0" * 64)
     with pytest.raises(WeightsError, match="SHA-256"):
         prepared(entry)
-    assert files(original_path(entry).parent) == [original_path(entry).name]
+    assert files(entry.files.original.parent) == [entry.files.original.name]
 
 
 class RunsACommand:
@@ -203,7 +197,7 @@ class RunsACommand:
 def test_a_checkpoint_with_code_is_refused_stays_and_is_not_run(installed, tmp_path):
     trace = tmp_path / "ran"
     entry = installed({"model_state_dict": TENSORS, "args": RunsACommand(trace)})
-    data = original_path(entry).read_bytes()
+    data = entry.files.original.read_bytes()
     with pytest.raises(WeightsError, match="not run"):
         prepared(entry)
     assert is_as_published(entry, data) and not trace.exists()
@@ -214,11 +208,11 @@ def test_a_checkpoint_with_code_is_refused_stays_and_is_not_run(installed, tmp_p
 
 def test_while_another_program_works_on_the_file_it_is_used_as_it_is(installed):
     entry = installed()
-    data = original_path(entry).read_bytes()
-    with FileLock(lock_path(entry)):
-        assert prepared(entry) == original_path(entry)
+    data = entry.files.original.read_bytes()
+    with FileLock(entry.files.lock):
+        assert prepared(entry) == entry.files.original
         assert is_as_published(entry, data)
-    assert prepared(entry) == converted_path(entry)
+    assert prepared(entry) == entry.files.converted
 
 
 def fails(error: Exception):
@@ -233,19 +227,19 @@ def fails(error: Exception):
 )
 def test_what_fails_while_it_is_written_leaves_the_published_file(installed, monkeypatch, error):
     entry = installed()
-    data = original_path(entry).read_bytes()
+    data = entry.files.original.read_bytes()
     monkeypatch.setattr(conversion, "write_safetensors", fails(error))
-    assert prepared(entry) == original_path(entry)
+    assert prepared(entry) == entry.files.original
     assert is_as_published(entry, data)
 
 
 def test_without_room_for_a_second_copy_nothing_is_written(installed, monkeypatch):
     entry = installed()
-    data = original_path(entry).read_bytes()
-    usage = conversion.shutil.disk_usage(original_path(entry).parent)._replace(free=1000)
+    data = entry.files.original.read_bytes()
+    usage = conversion.shutil.disk_usage(entry.files.original.parent)._replace(free=1000)
     monkeypatch.setattr(conversion.shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(conversion, "write_safetensors", fails(AssertionError("written")))
-    assert prepared(entry) == original_path(entry)
+    assert prepared(entry) == entry.files.original
     assert is_as_published(entry, data)
 
 
@@ -255,11 +249,11 @@ def test_a_disk_that_takes_no_more_bytes_leaves_the_published_file(installed):
     import resource
 
     entry = installed({"w": torch.ones(5000)})
-    data = original_path(entry).read_bytes()
+    data = entry.files.original.read_bytes()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8000, before[1]))
     try:
-        assert prepared(entry) == original_path(entry)
+        assert prepared(entry) == entry.files.original
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert is_as_published(entry, data)
@@ -267,10 +261,10 @@ def test_a_disk_that_takes_no_more_bytes_leaves_the_published_file(installed):
 
 def test_a_name_in_the_way_leaves_the_published_file(installed):
     entry = installed()
-    blocked = converted_path(entry)
+    blocked = entry.files.converted
     blocked.mkdir()
-    assert prepared(entry) == original_path(entry)
-    assert entry.verified_path() == original_path(entry)
+    assert prepared(entry) == entry.files.original
+    assert entry.verified_path() == entry.files.original
 
 
 @pytest.mark.skipif(
@@ -281,14 +275,14 @@ def test_a_folder_that_must_not_be_written_to_leaves_the_published_file(installe
     entry = installed()
     folder.chmod(0o500)
     try:
-        assert prepared(entry) == original_path(entry)
+        assert prepared(entry) == entry.files.original
     finally:
         folder.chmod(0o700)
 
 
 def test_bits_that_turn_on_the_way_to_the_disk_are_noticed(installed, monkeypatch):
     entry = installed()
-    data = original_path(entry).read_bytes()
+    data = entry.files.original.read_bytes()
 
     def damaged(tensors, write):
         pieces = []
@@ -298,7 +292,7 @@ def test_bits_that_turn_on_the_way_to_the_disk_are_noticed(installed, monkeypatc
         write(bytes(written))
 
     monkeypatch.setattr(conversion, "write_safetensors", damaged)
-    assert prepared(entry) == original_path(entry)
+    assert prepared(entry) == entry.files.original
     assert is_as_published(entry, data)
 
 
@@ -311,7 +305,7 @@ def test_a_try_that_failed_is_not_made_again_for_the_next_click(installed, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(conversion, "write_safetensors", full)
-    assert prepared(entry) == prepared(entry) == original_path(entry)
+    assert prepared(entry) == prepared(entry) == entry.files.original
     assert len(tries) == 1
     # Another process tries again.
     monkeypatch.setattr(conversion, "_given_up", set())
@@ -325,15 +319,15 @@ def test_a_published_file_in_use_is_removed_by_the_next_call(installed, monkeypa
     unlink = Path.unlink
 
     def busy(path, missing_ok=False):
-        if path == original_path(entry):
+        if path == entry.files.original:
             raise PermissionError(13, "in use")
         unlink(path, missing_ok)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", busy)
-        assert prepared(entry) == converted_path(entry)
-        assert prepared(entry) == converted_path(entry)
-    assert original_path(entry).exists() and entry.verified_path() == converted_path(entry)
+        assert prepared(entry) == entry.files.converted
+        assert prepared(entry) == entry.files.converted
+    assert entry.files.original.exists() and entry.verified_path() == entry.files.converted
     prepared(entry)
     assert is_converted(entry)
 
@@ -343,10 +337,10 @@ def test_a_published_file_in_use_is_removed_by_the_next_call(installed, monkeypa
 
 def test_what_an_earlier_try_left_is_replaced(installed):
     entry = installed()
-    converted_path(entry).with_name(converted_path(entry).name + ".tmp").write_bytes(b"half")
-    converted_path(entry).write_bytes(b"another half")
-    write_receipt(entry, Receipt("1" * 64, "2" * 64, 12))
-    assert prepared(entry) == converted_path(entry)
+    entry.files.converted.with_name(entry.files.converted.name + ".tmp").write_bytes(b"half")
+    entry.files.converted.write_bytes(b"another half")
+    entry.files.write_receipt(Receipt("1" * 64, "2" * 64, 12))
+    assert prepared(entry) == entry.files.converted
     assert is_converted(entry)
 
 
@@ -355,11 +349,11 @@ def test_nothing_is_written_through_a_link(installed, tmp_path):
     entry = installed()
     mine = tmp_path / "mine"
     mine.write_bytes(b"mine")
-    for path in (converted_path(entry), Path(f"{converted_path(entry)}.tmp"), receipt_path(entry)):
+    for path in (entry.files.converted, Path(f"{entry.files.converted}.tmp"), entry.files.receipt):
         path.symlink_to(mine)
-    assert prepared(entry) == converted_path(entry)
+    assert prepared(entry) == entry.files.converted
     assert mine.read_bytes() == b"mine"
-    assert is_converted(entry) and not converted_path(entry).is_symlink()
+    assert is_converted(entry) and not entry.files.converted.is_symlink()
 
 
 # Killed, and two at once
@@ -371,7 +365,6 @@ import torch
 from SAMSegmentLib.models.tensor_files.checkpoints import load_tensors
 from SAMSegmentLib.models.tensor_files.conversion import prepared
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.weights.installed import converted_path, original_path, read_receipt
 
 FOLDER, TENSORS = Path(sys.argv[1]), {"w": torch.arange(100.0), "v": torch.tensor([float("nan")])}
 
@@ -380,8 +373,8 @@ def fresh(name):
     (FOLDER / name).mkdir()
     os.environ["SAMSEGMENT_MODELS"] = str(FOLDER / name)
     entry = model_entry("sam-med3d-turbo")
-    torch.save(TENSORS, original_path(entry))
-    data = original_path(entry).read_bytes()
+    torch.save(TENSORS, entry.files.original)
+    data = entry.files.original.read_bytes()
     return dataclasses.replace(entry, sha256=hashlib.sha256(data).hexdigest())
 
 

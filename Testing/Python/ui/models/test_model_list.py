@@ -5,9 +5,8 @@ import dataclasses
 import pytest
 
 from SAMSegmentLib.core.errors import InstallError, WeightsError
-from SAMSegmentLib.weights import installed
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.client.model_jobs import JobFailed
 from SAMSegmentLib.worker.protocol.model_messages import ModelDone
 from TestSupport.downloading import plain_network
@@ -239,7 +238,7 @@ def test_work_of_unknown_length_is_shown_as_such(application, panel, jobs):
 def test_half_a_download_can_be_carried_on_or_removed(application, panel, jobs):
     select(panel, NAME)
     press(panel, "modelDownloadButton")
-    partial = installed.partial_path(model_entry(NAME))
+    partial = model_entry(NAME).files.partial
     partial.parent.mkdir()
     with partial.open("wb") as file:
         file.truncate(120_000_000)

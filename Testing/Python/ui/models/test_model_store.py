@@ -3,8 +3,7 @@
 import pytest
 
 from SAMSegmentLib.core.errors import InstallError, WeightsError
-from SAMSegmentLib.weights import installed
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.client.model_jobs import JobFailed
 from SAMSegmentLib.worker.protocol.model_messages import InstallModel, ModelDone, VerifyModel
 from TestSupport.played_job import PlayedJobs
@@ -128,7 +127,7 @@ def test_a_file_that_is_not_there_is_told_without_any_work(user, tmp_path):
 
 def test_cancelling_keeps_what_was_downloaded_and_says_so(user):
     user.store.install(TURBO.name)
-    user.put(installed.partial_path(TURBO), CONTENT[:100])
+    user.put(TURBO.files.partial, CONTENT[:100])
     user.store.cancel()
     assert not user.jobs.all[0].is_running and user.store.under_way is None
     state = user.store.state(TURBO)

@@ -12,13 +12,7 @@ from SAMSegmentLib.core.errors import WeightsError
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 from SAMSegmentLib.models.structures import NETWORKS, check_structure
 from SAMSegmentLib.weights.catalogue import catalogue, file_sha256, model_entry
-from SAMSegmentLib.weights.installed import (
-    Receipt,
-    converted_path,
-    original_path,
-    receipt_path,
-    write_receipt,
-)
+from SAMSegmentLib.weights.weights_files import Receipt
 from SAMSegmentLib.worker.child.model_desk import ModelDesk
 from SAMSegmentLib.worker.protocol.model_messages import (
     InstallModel,
@@ -79,10 +73,10 @@ def outcome(order):
 
 def forge(entry, tensors):
     """Weights of one's own, and a receipt that calls them converted from the published file."""
-    path = converted_path(entry)
+    path = entry.files.converted
     save_file(tensors, path)
     data = path.read_bytes()
-    write_receipt(entry, Receipt(entry.sha256, hashlib.sha256(data).hexdigest(), len(data)))
+    entry.files.write_receipt(Receipt(entry.sha256, hashlib.sha256(data).hexdigest(), len(data)))
 
 
 THREE_NUMBERS = {"numbers": torch.tensor([1.0, 2.0, 3.0])}
@@ -112,10 +106,10 @@ class TestThreeNumbersWithAReceiptMadeByHand:
 class TestWeightsThatWereConverted:
     def test_are_said_to_be_unchanged_since_and_not_to_be_as_published(self, entry, source):
         installed = outcome(InstallModel(entry, source))
-        assert installed.path == str(converted_path(entry)) and not original_path(entry).exists()
+        assert installed.path == str(entry.files.converted) and not entry.files.original.exists()
         verified = outcome(VerifyModel(entry))
         assert not verified.as_published and verified.notes == ()
-        assert verified.sha256 == file_sha256(converted_path(entry))
+        assert verified.sha256 == file_sha256(entry.files.converted)
 
     def test_are_as_published_where_the_catalogue_knows_the_converted_file(self, entry, source):
         outcome(InstallModel(entry, source))
@@ -127,12 +121,12 @@ class TestWeightsThatWereConverted:
     def test_are_kept_as_published_if_conversion_makes_something_else(self, entry, source):
         entry = dataclasses.replace(entry, converted_sha256="a" * 64)
         done = outcome(InstallModel(entry, source))
-        assert done.path == str(original_path(entry))
-        assert not converted_path(entry).exists() and not receipt_path(entry).exists()
+        assert done.path == str(entry.files.original)
+        assert not entry.files.converted.exists() and not entry.files.receipt.exists()
 
     def test_are_the_same_file_whenever_and_wherever_it_is_made(self, entry, source, tmp_path):
         outcome(InstallModel(entry, source))
-        first = file_sha256(converted_path(entry))
+        first = file_sha256(entry.files.converted)
         shuffled = dict(reversed(torch.load(source, weights_only=True).items()))
         torch.save(shuffled, tmp_path / "other.pth")
         data = (tmp_path / "other.pth").read_bytes()
@@ -140,11 +134,11 @@ class TestWeightsThatWereConverted:
             entry, file="other.pth", size=len(data), sha256=hashlib.sha256(data).hexdigest()
         )
         outcome(InstallModel(other, str(tmp_path / "other.pth")))
-        assert file_sha256(converted_path(other)) == first != other.sha256
+        assert file_sha256(other.files.converted) == first != other.sha256
 
     def test_that_have_changed_since_are_damaged(self, entry, source):
         outcome(InstallModel(entry, source))
-        with converted_path(entry).open("r+b") as file:
+        with entry.files.converted.open("r+b") as file:
             file.seek(-1, 2)
             file.write(b"x")
         failed = outcome(VerifyModel(entry))

@@ -9,7 +9,7 @@ import pytest
 
 from SAMSegmentLib.core.errors import InputError, OutOfMemoryError, WeightsError
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.child import model_desk
 from SAMSegmentLib.worker.child.model_desk import LOOK_S, ModelDesk
 from SAMSegmentLib.worker.protocol.channel import ClosedError

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from SAMSegmentLib.core.errors import Cancelled, InputError, InstallError, WeightsError
-from SAMSegmentLib.weights.installed import partial_path
-from SAMSegmentLib.weights.transfer import Transfer
+from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.client.model_jobs import (
     ENDED,
     JobFailed,
@@ -97,7 +96,7 @@ class TestADownload:
         looks = events[:-1]
         assert looks and all(isinstance(look, Transfer) for look in looks)
         assert any("127.0.0.1" in look.message for look in looks)
-        assert not partial_path(entry).exists()
+        assert not entry.files.partial.exists()
 
     def test_that_is_cancelled_ends_at_once_and_the_next_carries_on(
         self, start, folder, none_is_left
@@ -109,7 +108,7 @@ class TestADownload:
             job.cancel()
             assert not job.is_running and job.poll() == [] and none_is_left()
             assert not entry.is_installed
-            assert partial_path(entry).read_bytes() == CONTENT[:HALF]
+            assert entry.files.partial.read_bytes() == CONTENT[:HALF]
             job.start()
             assert isinstance(outcome(job), ModelDone)
             assert server.offsets == [None, HALF]
@@ -137,7 +136,7 @@ class TestADownload:
         failed = outcome(job)
         assert isinstance(failed.error, InstallError) and "127.0.0.1" in str(failed.error)
         assert "Traceback" in job.last_error
-        assert not entry.is_installed and not partial_path(entry).exists()
+        assert not entry.is_installed and not entry.files.partial.exists()
 
     def test_waits_for_another_of_the_same_file_and_takes_over_when_that_is_ended(self, start):
         with WeightsServer(CONTENT, [stall_after(HALF)]) as server:
@@ -189,7 +188,7 @@ class TestADownload:
             client.kill()
             client.wait(PATIENCE_S)
             assert none_is_left()
-            assert partial_path(entry).read_bytes() == CONTENT[:HALF]
+            assert entry.files.partial.read_bytes() == CONTENT[:HALF]
 
 
 class TestWithoutADownload:
@@ -318,4 +317,4 @@ class TestWhoeverWaits:
             entry = served_model(server)
             with pytest.raises(Cancelled, match="What was downloaded is kept"):
                 run_job(InstallModel(entry), cancel=Flag())
-            assert none_is_left() and partial_path(entry).read_bytes() == CONTENT[:HALF]
+            assert none_is_left() and entry.files.partial.read_bytes() == CONTENT[:HALF]

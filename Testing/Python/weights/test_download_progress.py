@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from SAMSegmentLib.weights import speed as speed_module
-from SAMSegmentLib.weights.speed import WINDOW_S, Speed, Telling
+from SAMSegmentLib.weights import progress as progress_module
+from SAMSegmentLib.weights.progress import WINDOW_S, ProgressReporter, Speed
 from TestSupport.downloading import CONTENT, QUICK, Fetch, plain_network
 from TestSupport.weights_server import WeightsServer, cut_after, status
 
@@ -33,13 +33,13 @@ def clock(monkeypatch):
     def sleep(seconds):
         made.now += seconds
 
-    monkeypatch.setattr(speed_module.time, "sleep", sleep)
+    monkeypatch.setattr(progress_module.time, "sleep", sleep)
     return made
 
 
 class TestADownload:
     def test_tells_its_parts_in_their_order(self, fetch, monkeypatch):
-        monkeypatch.setattr(speed_module, "INTERVAL_S", 0.0)
+        monkeypatch.setattr(progress_module, "INTERVAL_S", 0.0)
         with WeightsServer(CONTENT, [cut_after(5000), status(503)]) as server:
             fetch.run(server.url)
         messages = [transfer.message for transfer in fetch.told]
@@ -49,7 +49,7 @@ class TestADownload:
         assert changes == [downloading, waiting, downloading, waiting, downloading, "Checking"]
 
     def test_tells_bytes_that_only_grow_up_to_all(self, fetch, monkeypatch):
-        monkeypatch.setattr(speed_module, "INTERVAL_S", 0.0)
+        monkeypatch.setattr(progress_module, "INTERVAL_S", 0.0)
         with WeightsServer(CONTENT, [cut_after(5000)]) as server:
             fetch.run(server.url)
         for message in (f"Downloading from {server.host}", "Checking"):
@@ -59,7 +59,7 @@ class TestADownload:
         assert {transfer.total for transfer in fetch.told} == {SIZE}
 
     def test_tells_the_true_size_once_the_server_has_said_it(self, fetch, monkeypatch):
-        monkeypatch.setattr(speed_module, "INTERVAL_S", 0.0)
+        monkeypatch.setattr(progress_module, "INTERVAL_S", 0.0)
         with WeightsServer(CONTENT) as server:
             fetch.run(server.url, size=290_000)
         assert fetch.told[0].total == 290_000
@@ -71,7 +71,7 @@ class TestADownload:
         blocks = []
         fetch = Fetch(tmp_path, content)
         monkeypatch.setattr(
-            "SAMSegmentLib.weights.partial_file.OpenPartialFile.lay",
+            "SAMSegmentLib.weights.files.PartialFileWriter.write_at",
             _listening(blocks),
         )
         with WeightsServer(content) as server:
@@ -83,56 +83,56 @@ class TestADownload:
         ("asked", "waited"), [("0", None), ("1", 0.4), ("999999999", 0.4), ("soon", 0.3)]
     )
     def test_waits_as_a_server_asks_but_not_longer_than_is_bearable(self, fetch, asked, waited):
-        patience = replace(QUICK, longest_wait_s=0.4, pauses_s=(0.3,))
+        policy = replace(QUICK, longest_wait_s=0.4, pauses_s=(0.3,))
         with WeightsServer(CONTENT, [status(503, f"Retry-After: {asked}")]) as server:
-            fetch.run(server.url, patience=patience)
+            fetch.run(server.url, policy=policy)
         waits = [t.seconds_left for t in fetch.told if t.message.startswith("Waiting")]
         assert waits[:1] == ([] if waited is None else [waited])
 
 
 def _listening(blocks):
-    from SAMSegmentLib.weights.partial_file import OpenPartialFile
+    from SAMSegmentLib.weights.files import PartialFileWriter
 
-    lay = OpenPartialFile.lay
+    write_at = PartialFileWriter.write_at
 
-    def lay_and_note(self, position, block):
+    def write_and_note(self, position, block):
         blocks.append(len(block))
-        lay(self, position, block)
+        write_at(self, position, block)
 
-    return lay_and_note
+    return write_and_note
 
 
 class TestASpeed:
     def test_is_not_known_at_first(self):
         speed = Speed()
-        assert speed.look(10.0, 0) is None
-        assert speed.look(10.4, 1000) is None
+        assert speed.update(10.0, 0) is None
+        assert speed.update(10.4, 1000) is None
 
     def test_is_bytes_by_seconds(self):
         speed = Speed()
-        speed.look(10.0, 0)
-        assert speed.look(12.0, 3000) == 1500
+        speed.update(10.0, 0)
+        assert speed.update(12.0, 3000) == 1500
 
     def test_forgets_what_was_long_ago(self):
         speed = Speed()
         received = 0
         for tenth in range(200):
             received += 1000 if tenth < 100 else 10
-            told = speed.look(tenth / 10, received)
+            told = speed.update(tenth / 10, received)
         assert told == pytest.approx(100)
 
     def test_is_nothing_when_nothing_has_come_for_a_while(self):
         speed = Speed()
-        speed.look(0.0, 0)
-        speed.look(1.0, 5000)
-        speed.look(1.0 + WINDOW_S, 5000)
-        assert speed.look(1.1 + 2 * WINDOW_S, 5000) == 0
+        speed.update(0.0, 0)
+        speed.update(1.0, 5000)
+        speed.update(1.0 + WINDOW_S, 5000)
+        assert speed.update(1.1 + 2 * WINDOW_S, 5000) == 0
 
 
 class TestTelling:
     def test_does_not_count_what_was_there_before(self, clock):
         told = []
-        telling = Telling(told.append, clock)
+        telling = ProgressReporter(told.append, clock)
         telling.begin("Downloading", 900_000, 1_000_000)
         clock.now += 2
         telling.step(20_000, 920_000, 1_000_000)
@@ -141,7 +141,7 @@ class TestTelling:
 
     def test_tells_ten_times_a_second(self, clock):
         told = []
-        telling = Telling(told.append, clock)
+        telling = ProgressReporter(told.append, clock)
         telling.begin("Copying", 0, 1000)
         for n in range(1000):
             clock.now += 0.001
@@ -150,7 +150,7 @@ class TestTelling:
 
     def test_begins_its_speed_anew_with_each_part_of_the_work(self, clock):
         told = []
-        telling = Telling(told.append, clock)
+        telling = ProgressReporter(told.append, clock)
         telling.begin("Downloading", 0, 1000)
         clock.now += 1
         telling.begin("Checking", 0, 1000)
@@ -161,7 +161,7 @@ class TestTelling:
 
     def test_counts_a_wait_down(self, clock):
         told = []
-        telling = Telling(told.append, clock)
+        telling = ProgressReporter(told.append, clock)
         telling.wait("Waiting", 2.0, 10, 1000)
         assert clock.now == pytest.approx(102.0)
         left = [transfer.seconds_left for transfer in told]
@@ -170,7 +170,7 @@ class TestTelling:
 
     def test_knows_no_time_left_when_nothing_comes(self, clock):
         told = []
-        telling = Telling(told.append, clock)
+        telling = ProgressReporter(told.append, clock)
         telling.begin("Downloading", 0, 1000)
         clock.now += 1
         telling.step(0, 0, 1000)
