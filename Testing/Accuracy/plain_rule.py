@@ -21,9 +21,9 @@ from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
-from SAMSegmentLib.models.litemedsam.network import IMAGE_SIZE
 from SAMSegmentLib.models.regions import RoiOnGrid
 from SAMSegmentLib.models.slicewise.intensity import GreyLevels
+from SAMSegmentLib.models.slicewise.model import SlicePrompts
 from SAMSegmentLib.models.slicewise.slices import PixelGrid, SliceStack, SliceWindow
 
 #: Network pixels by which the last slice's box grows for the next.
@@ -61,7 +61,7 @@ class PlainRule(LiteMedSAMEngine):
         values = orientation.apply(image.voxels)[roi.box][roi.inside]
         stack = self._stack_of_highest_iou(
             [
-                SliceStack(image, grey_levels, IMAGE_SIZE, orientation)
+                SliceStack(image, grey_levels, self._model, orientation)
                 for grey_levels in _grey_levels(image, values)
             ],
             roi,
@@ -83,7 +83,7 @@ class PlainRule(LiteMedSAMEngine):
             if index != middle:
                 neighbour = index - 1 if index > middle else index + 1
                 mask = _slice_mask(logits[neighbour - first], roi, stack.grid)
-                box = stack.grid.box_of_mask(mask, BOX_MARGIN)
+                box = _box_of_mask(stack.grid, mask)
             if box is None:
                 box = stack.grid.box_of_voxels(roi.voxel_box(middle))
             inside = roi.inside[index - first]
@@ -107,17 +107,31 @@ class PlainRule(LiteMedSAMEngine):
         self, stack: SliceStack, index: int, box: np.ndarray
     ) -> tuple[np.ndarray, float]:
         """Logits at a slice's own voxels (row, column), and the network's predicted IoU."""
-        embedding = self.encode(stack.image, SliceWindow(stack, index))
-        boxes = torch.from_numpy(box[None].astype(np.float32)).to(self._device)
-        logits, predicted_iou = self._network.decode(embedding.features, boxes=boxes)
+        embedding = self.embedding(stack.image, SliceWindow(stack, index))
+        prompts = SlicePrompts(boxes=box[None].astype(np.float32))
+        whole = (0, 0, self._model.size)
+        logits, predicted_iou = self._model.decode(
+            embedding.features, prompts, whole, self.watch.check
+        )
         rows, columns = stack.grid.fitted
         at_voxels = torch.nn.functional.interpolate(
-            logits[..., :rows, :columns],
+            torch.from_numpy(logits)[..., :rows, :columns],
             size=stack.grid.shape,
             mode="bilinear",
             align_corners=False,
         )
-        return at_voxels[0, 0].cpu().numpy(), float(predicted_iou)
+        return at_voxels[0, 0].numpy(), float(predicted_iou[0, 0])
+
+
+def _box_of_mask(grid: PixelGrid, mask: np.ndarray) -> np.ndarray | None:
+    """Bounding box of a slice's mask, xyxy in the picture, enlarged; None without a mask."""
+    fitted = grid.fit(mask)
+    rows, columns = np.flatnonzero(fitted.any(1)), np.flatnonzero(fitted.any(0))
+    if rows.size == 0:
+        return None
+    low = np.array([columns[0], rows[0]]) - BOX_MARGIN
+    high = np.array([columns[-1], rows[-1]]) + BOX_MARGIN
+    return np.concatenate([np.maximum(low, 0), np.minimum(high, grid.size)])
 
 
 def _slice_mask(logits: np.ndarray, roi: RoiOnGrid, grid: PixelGrid) -> np.ndarray:

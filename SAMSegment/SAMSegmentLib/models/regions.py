@@ -21,6 +21,14 @@ def voxel_of(geometry: Geometry, ras: np.ndarray) -> np.ndarray:
     return np.clip(index, 0, np.array(geometry.shape) - 1)
 
 
+def roi_of_voxels(low: np.ndarray, high: np.ndarray, geometry: Geometry) -> Roi:
+    """The ROI that holds the voxels from `low` to `high`, (k, j, i)."""
+    box = np.eye(4)
+    box[:3, :3] = np.diag((high - low + 1)[::-1])
+    box[:3, 3] = (low + high)[::-1] / 2
+    return Roi(geometry.ijk_to_ras @ box)
+
+
 class RoiOnGrid:
     """The voxels of a grid that lie in an ROI. It is a hard limit: no mask leaves it.
 

@@ -14,6 +14,7 @@ from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import model_entry
+from TestSupport.bright_network import BrightModel
 from TestSupport.phantoms import ball, ct_with_ball, dice, grid
 
 GEOMETRY = grid((6, 48, 48))
@@ -69,7 +70,7 @@ class Recorder(PlainRule):
     """The rule with a network that marks a square on each slice and keeps what it was asked."""
 
     def __init__(self, squares):
-        self._cache = EmbeddingCache(1)
+        self._cache, self._model = EmbeddingCache(1), BrightModel()
         self.squares = squares
         self.asked = []
 

@@ -15,11 +15,9 @@ from TestSupport.phantoms import dice, voxel_positions
 
 torch = pytest.importorskip("torch")
 
-from SAMSegmentLib.models.embedding_cache import EmbeddingCache  # noqa: E402
-from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine  # noqa: E402
 from SAMSegmentLib.models.slicewise.intensity import GreyLevels  # noqa: E402
-from SAMSegmentLib.models.slicewise.planes import stacks_of  # noqa: E402
-from TestSupport.bright_network import BrightNetwork  # noqa: E402
+from SAMSegmentLib.models.slicewise.slices import stacks_of  # noqa: E402
+from TestSupport.bright_network import BrightModel, bright_engine  # noqa: E402
 from TestSupport.true_network import TrueEngine, Truth  # noqa: E402
 
 RADIUS = 14.0
@@ -52,13 +50,6 @@ def disc_in(geometry: Geometry, axis: int) -> tuple[Image, np.ndarray, np.ndarra
     return Image(np.where(truth, 180, 40) + noise, geometry, "US"), truth, middle
 
 
-def bright_litemedsam() -> LiteMedSAMEngine:
-    weights = model_entry("litemedsam").verified_path()
-    engine = LiteMedSAMEngine(weights, torch.device("cpu"), EmbeddingCache(2**29))
-    engine._network = BrightNetwork()
-    return engine
-
-
 def true_samsegment3d(geometry: Geometry, axis: int, middle) -> TrueEngine:
     across = geometry.directions[:, 2 - axis]
 
@@ -71,7 +62,7 @@ def true_samsegment3d(geometry: Geometry, axis: int, middle) -> TrueEngine:
 
 
 def engines_for(geometry, axis, middle):
-    return bright_litemedsam(), true_samsegment3d(geometry, axis, middle)
+    return bright_engine(), true_samsegment3d(geometry, axis, middle)
 
 
 def roi_around(geometry: Geometry, axis: int, middle, thickness: float) -> Roi:
@@ -127,14 +118,14 @@ def test_a_measured_line_in_the_slice_is_enough():
     image, truth, middle = disc_in(geometry, 0)
     along = RADIUS * geometry.directions[:, 1]
     prompts = Prompts(line=Line(tuple(middle - along), tuple(middle + along)))
-    assert dice(bright_litemedsam().predict(image, prompts, Watch()).mask(), truth) > 0.9
+    assert dice(bright_engine().predict(image, prompts, Watch()).mask(), truth) > 0.9
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_slice_wise_model_sees_its_own_plane_and_no_other(axis):
     geometry = slice_of(axis, spacing=(1.0, 1.0, 1.0), turn=np.eye(3))
     image, _, _ = disc_in(geometry, axis)
-    (stack,) = stacks_of(image, GreyLevels(0, 255), 256)
+    (stack,) = stacks_of(image, GreyLevels(0, 255), BrightModel())
     assert stack.geometry.shape[0] == 1 and min(stack.geometry.shape[1:]) == 60
 
 

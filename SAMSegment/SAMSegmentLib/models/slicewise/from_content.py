@@ -1,4 +1,4 @@
-"""From what a segment holds already: as it is, or as a hint at the object that is meant."""
+"""From what a segment holds already: near a click, or as a hint at the object that is meant."""
 
 from __future__ import annotations
 
@@ -12,39 +12,29 @@ from scipy import ndimage
 from ...core.geometry import Geometry
 from ...core.overlap import dice
 from ...core.patch import Patch
-from ...core.progress import Watch
 from ..local_correction import certain
-from . import planes
-from .answers import Answer
-from .box_search import MARGIN, search
-from .fusion import Candidates
-from .hypotheses import Hypothesis
-from .object_finder import answer_of
-from .previews import Previews
-from .propagation import Fit, Judge, settled, tracks_of
-from .regions import roi_of, with_margin
-from .slices import SliceStack
-from .starts import Start
+from .candidates import Candidate
+from .fusion import Choices
+from .object_finder import FoundObject, ObjectFinder, found_objects
+from .propagation import Propagation
+from .sections import MARGIN, VoxelBox, search, with_margin
+from .seeds import Seed
 from .tracking import boxes_like
-from .views import SURE_LOGIT, DecodeBoxes, View
+from .views import SURE_LOGIT, View
 
-# How much likeness to the content counts, against what the network says for a mask.
-LIKENESS = 1.0
-# What is less like the content (Dice) is something else; if nothing is liker, the content stays.
-LEAST_LIKE = 0.5
+# How much similarity to the content counts, against the quality that the network expects.
+SIMILARITY = 1.0
+# What is less like the content (Dice) is something else; if nothing is more, the content stays.
+LEAST_SIMILARITY = 0.5
 # Content is corrected with the network's help that far around a click, or as far as the content
 # goes: the smaller the region, the more the network sees of it.
 AROUND_CLICK_MM = 40.0
 
 
 def with_views(
-    answer: Answer,
-    content: Patch,
-    voxel: np.ndarray,
-    stacks: Sequence[SliceStack],
-    decode: DecodeBoxes,
-) -> Answer:
-    """The answer, seen around a click on the content or near it.
+    finder: ObjectFinder, found: FoundObject, content: Patch, voxel: np.ndarray
+) -> FoundObject:
+    """The object with views of the surroundings of a click on the content or near it.
 
     Views from an earlier click serve again where they show this one. A click far from the content
     means another object, of which nothing is known yet.
@@ -52,60 +42,50 @@ def with_views(
     Args:
         voxel: (k, j, i) of the click.
     """
-    geometry = stacks[0].image.geometry
+    geometry = finder.image.geometry
     low, high = _around(content, geometry)
     if (voxel < low).any() or (voxel > high).any():
-        return replace(answer, views=())
+        return replace(found, views=())
     reach = np.ceil(AROUND_CLICK_MM / geometry.spacing[::-1]).astype(int)
     near = np.maximum(low, voxel - reach // 2), np.minimum(high, voxel + reach // 2)
-    if answer.views and _shows(answer.views[0], *near):
-        return answer
-    region = roi_of(np.maximum(low, voxel - reach), np.minimum(high, voxel + reach), geometry)
-    return replace(answer, views=planes.views_of(stacks, region, decode))
+    if found.views and _shows(found.views[0], *near):
+        return found
+    views = finder.views_of(np.maximum(low, voxel - reach), np.minimum(high, voxel + reach))
+    return replace(found, views=views)
 
 
-def refined(
-    content: Patch,
-    stacks: Sequence[SliceStack],
-    decode: DecodeBoxes,
-    watch: Watch,
-    previews: Previews | None = None,
-    fit: Fit | None = None,
-) -> Answer:
-    """The object that the content means: near it, and like it, but as the network sees it.
+def refined(finder: ObjectFinder, content: Patch) -> list[FoundObject]:
+    """The objects that the content means: near it, and like it, but as the network sees them.
 
     The content itself is made to agree with the network's masks for its sections in all planes, and
     so is the best of what is found by following its largest sections. If all that is found is
     unlike the content, the content stays as it is.
-
-    Args:
-        fit: what else the user said about the object.
     """
-    geometry = stacks[0].image.geometry
-    views = planes.views_of(stacks, roi_of(*_around(content, geometry), geometry), decode)
-    inside, start = planes.inside_of(views), planes.native_start(views[0])
+    views = finder.views_of(*_around(content, finder.image.geometry))
+    inside, start = views[0].native_inside, views[0].native_start
     there = content.on_box(start, inside.shape)
 
-    def fits(mask: np.ndarray, first: tuple[int, int, int]) -> float:
-        return LIKENESS * dice(mask, there) + (0.0 if fit is None else fit(mask, first))
+    def fit(mask: np.ndarray, first: tuple[int, int, int]) -> float:
+        said = 0.0 if finder.fit is None else finder.fit(mask, first)
+        return SIMILARITY * dice(mask, there) + said
 
-    judge = Judge(views, None, fits)
+    propagation = Propagation(views, finder.watch, finder.previews, None, fit)
     logits = np.where(there & inside, np.float32(SURE_LOGIT), np.float32(-SURE_LOGIT))
-    itself = Hypothesis([{} for _ in views], logits, 0.0)
-    seen = _sections(views, there, watch)
-    tracks = tracks_of(views, inside, _starts(views, there), judge, watch, previews)
-    found = settled(views, inside, [itself, *tracks], seen, judge, watch, previews)
-    found = [one for one in found if dice(one.logits > 0, there) >= LEAST_LIKE]
+    itself = Candidate([{} for _ in views], logits, 0.0)
+    seen = _sections(finder, views, there)
+    tracks = propagation.tracks(_seeds(views, there))
+    found = propagation.agreed([itself, *tracks], seen)
+    found = [one for one in found if dice(one.logits > 0, there) >= LEAST_SIMILARITY]
     if not found:
-        return Answer(certain(Patch(there & inside, start)), ())
-    return answer_of(sorted(found, key=lambda one: -one.score), views)
+        return [FoundObject(certain(Patch(there & inside, start)))]
+    return found_objects(sorted(found, key=lambda one: -one.score), views)
 
 
-def _sections(views: Sequence[View], content: np.ndarray, watch: Watch) -> Candidates:
+def _sections(finder: ObjectFinder, views: Sequence[View], content: np.ndarray) -> Choices:
     """The network's masks for boxes around the content's sections, and smaller and larger ones."""
-    seen: Candidates = []
+    seen: Choices = []
     for number, view in enumerate(views):
-        watch.step(number, len(views), "Looking at what is there")
+        finder.watch.step(number, len(views), "Looking at what is there")
         own = view.own(content)
         boxes = {key: view.box_of(own[key], 0, key) for key in view.keys}
         seen.append(
@@ -117,9 +97,9 @@ def _sections(views: Sequence[View], content: np.ndarray, watch: Watch) -> Candi
     return seen
 
 
-def _starts(views: Sequence[View], content: np.ndarray) -> list[Start]:
+def _seeds(views: Sequence[View], content: np.ndarray) -> list[Seed]:
     """In each plane, what lies where the content is largest, and is like it."""
-    starts = []
+    seeds = []
     for number, view in enumerate(views):
         own = view.own(content)
         key = max(view.keys, key=lambda n, own=own: np.count_nonzero(own[n]))
@@ -133,9 +113,9 @@ def _starts(views: Sequence[View], content: np.ndarray) -> list[Start]:
             _deepest(own[key]),
         )
         section = own[key]
-        found.sort(key=lambda mask: -mask.quality - LIKENESS * dice(mask.mask, section))
-        starts += [Start(number, key, mask) for mask in found[:1]]
-    return starts
+        found.sort(key=lambda mask: -mask.quality - SIMILARITY * dice(mask.mask, section))
+        seeds += [Seed(number, key, mask) for mask in found[:1]]
+    return seeds
 
 
 def _deepest(section: np.ndarray) -> tuple[int, int]:
@@ -144,12 +124,12 @@ def _deepest(section: np.ndarray) -> tuple[int, int]:
     return tuple(int(n) for n in np.unravel_index(depth.argmax(), depth.shape))
 
 
-def _around(content: Patch, geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+def _around(content: Patch, geometry: Geometry) -> VoxelBox:
     low, high = np.array(content.start), np.array(content.stop) - 1
     return with_margin(low, high, (high - low + 1) * geometry.spacing[::-1], geometry)
 
 
 def _shows(view: View, low: np.ndarray, high: np.ndarray) -> bool:
-    first = np.array(planes.native_start(view))
-    last = first + view.native(view.inside).shape - 1
+    first = np.array(view.native_start)
+    last = first + view.native_inside.shape - 1
     return bool((first <= low).all() and (last >= high).all())

@@ -7,19 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.geometry import Geometry
-from ...core.image import Image
-from ...core.progress import Watch
+from ...core.patch import values_at
 from ...core.prompts import Line
 from ..regions import voxel_of
-from .answers import Answer
-from .box_search import MARGIN, SIZES_MM
-from .clicks import Section, matching
-from .montage import Box as PixelBox
-from .object_finder import COMBINATIONS, holding, in_region
-from .previews import Previews
-from .regions import Box, region_of, with_margin
+from .model import Box
+from .object_finder import COMBINATIONS, FoundObject, ObjectFinder
+from .sections import (
+    MARGIN,
+    SIZES_MM,
+    Section,
+    VoxelBox,
+    matching,
+    region_of,
+    with_margin,
+)
 from .slices import SliceStack
-from .views import DecodeBoxes, SliceMask
+from .views import SliceMask
 
 # How much it counts that a mask begins and ends on the line where the line does.
 AGREEMENT = 0.5
@@ -33,7 +36,7 @@ OVERSIZE, LARGEST = 0.1, 1.2
 REACH = 1.0
 # The size is known but for what lies beyond the plane in which it was measured.
 GROWTHS = 1
-# The line is looked at this much, in its own lengths, beyond its ends.
+# Masks are compared with the line this much, in its own lengths, beyond its ends.
 BEYOND = 0.5
 # A slice shows the line if at least this share of it lies in the slice.
 SHOWN = 0.5
@@ -55,38 +58,29 @@ class LineFit:
         self._on_line = (share >= 0) & (share <= 1)
 
     def of_mask(self, mask: np.ndarray, start: tuple[int, int, int]) -> float:
-        """What a 3D mask's agreement with the line counts; see lifting.Fit."""
-        voxels = np.rint(self._geometry.to_ijk(self._positions)[:, ::-1]).astype(int) - start
-        shared = _shared(_values_at(mask, voxels), self._on_line)
+        """What a 3D mask's agreement with the line counts; see candidates.Fit."""
+        shared = _shared(
+            values_at(mask, self._voxels(self._geometry) - start, False), self._on_line
+        )
         return AGREEMENT * shared - self._oversize(mask, self._geometry.spacing[::-1])
 
     def judged(self, section: SliceMask, stack: SliceStack, index: int) -> SliceMask:
         """A mask of a whole slice, whose quality is the lower the less it agrees with the line."""
-        voxels = np.rint(stack.geometry.to_ijk(self._positions)[:, ::-1]).astype(int)
+        voxels = self._voxels(stack.geometry)
         here = voxels[:, 0] == index
         worse = self._oversize(section.mask, stack.geometry.spacing[1::-1])
         if np.count_nonzero(here & self._on_line) >= SHOWN * np.count_nonzero(self._on_line):
-            values = _values_at(section.mask, voxels[here, 1:])
+            values = values_at(section.mask, voxels[here, 1:], False)
             worse += AGREEMENT * (1 - _shared(values, self._on_line[here]))
         return SliceMask(section.logits, section.quality - worse)
-
-    def _oversize(self, mask: np.ndarray, spacing: np.ndarray) -> float:
-        """What speaks against a mask because it is larger than the line says."""
-        others = [tuple(set(range(mask.ndim)) - {axis}) for axis in range(mask.ndim)]
-        hits = [np.flatnonzero(mask.any(axes)) for axes in others]
-        extent = max(
-            (along[-1] - along[0] + 1) * step if along.size else 0.0
-            for along, step in zip(hits, spacing, strict=True)
-        )
-        return OVERSIZE * float(np.log2(max(extent / (LARGEST * self.line.length), 1.0)))
 
     def boxes(
         self,
         centre: tuple[float, float],
         pixels_per_mm: tuple[float, float],
         stack: SliceStack,
-        limit: PixelBox,
-    ) -> list[PixelBox]:
+        limit: Box,
+    ) -> list[Box]:
         """Boxes around objects of which the line is the longest diameter.
 
         Args:
@@ -98,7 +92,7 @@ class LineFit:
         boxes = []
         for width in WIDTHS:
             reach = half * np.sqrt(along**2 + width**2 * (1 - np.minimum(along, 1) ** 2))
-            reach = reach * pixels_per_mm + MARGIN
+            reach = reach * pixels_per_mm + stack.grid.pixels(MARGIN)
             low = np.maximum(np.array(centre) - reach, limit[:2]).astype(int)
             high = np.minimum(np.array(centre) + reach, limit[2:]).astype(int)
             boxes.append((*(int(n) for n in low), *(int(n) for n in high)))
@@ -110,31 +104,35 @@ class LineFit:
         least, most = (share * self.line.length for share in SIZES)
         return [size for size in SIZES_MM if least <= size <= most]
 
+    def _voxels(self, geometry: Geometry) -> np.ndarray:
+        """Voxels (N, 3) of a grid along the line and beyond its ends."""
+        return np.rint(geometry.to_ijk(self._positions)[:, ::-1]).astype(int)
+
+    def _oversize(self, mask: np.ndarray, spacing: np.ndarray) -> float:
+        """How much a mask's quality suffers because it is larger than the line says."""
+        others = [tuple(set(range(mask.ndim)) - {axis}) for axis in range(mask.ndim)]
+        hits = [np.flatnonzero(mask.any(axes)) for axes in others]
+        extent = max(
+            (along[-1] - along[0] + 1) * step if along.size else 0.0
+            for along, step in zip(hits, spacing, strict=True)
+        )
+        return OVERSIZE * float(np.log2(max(extent / (LARGEST * self.line.length), 1.0)))
+
 
 def at_line(
-    image: Image,
-    stacks: Sequence[SliceStack],
-    offers: Sequence[Sequence[Section]],
-    fit: LineFit,
-    decode: DecodeBoxes,
-    watch: Watch,
-    previews: Previews | None = None,
-) -> Answer:
-    """The object of which a line is the longest diameter; as object_finder.at_click.
+    finder: ObjectFinder, offers: Sequence[Sequence[Section]], line: Line
+) -> list[FoundObject]:
+    """The objects of which a line is the longest diameter; as ObjectFinder.at_click.
 
     Args:
         offers: per stack, what may lie under the line's middle on its whole slice there.
     """
     best = matching(offers, COMBINATIONS)
-    box = _region(fit.line, best[0] if best else (), image.geometry)
-    middle = fit.line.middle
-    answer = in_region(
-        image, stacks, best, middle, box, GROWTHS, decode, watch, previews, fit.of_mask
-    )
-    return holding(image, answer, middle)
+    region = _region(line, best[0] if best else (), finder.image.geometry)
+    return finder.in_region(best, line.middle, region, GROWTHS)
 
 
-def _region(line: Line, sections: Sequence[Section], geometry: Geometry) -> Box:
+def _region(line: Line, sections: Sequence[Section], geometry: Geometry) -> VoxelBox:
     """Where the object may be: what its sections show, but not farther than the line allows."""
     middle = voxel_of(geometry, line.middle)
     low, high = region_of(sections, middle, geometry)
@@ -144,14 +142,6 @@ def _region(line: Line, sections: Sequence[Section], geometry: Geometry) -> Box:
     half = np.ceil(size / 2 / geometry.spacing[::-1]).astype(int)
     least = with_margin(middle - half, middle + half, size, geometry)
     return np.minimum(low, least[0]), np.maximum(high, least[1])
-
-
-def _values_at(mask: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-    """A mask at voxels, some of which may lie outside it."""
-    within = ((voxels >= 0) & (voxels < mask.shape)).all(1)
-    values = np.zeros(len(voxels), dtype=bool)
-    values[within] = mask[tuple(voxels[within].T)]
-    return values
 
 
 def _shared(one: np.ndarray, other: np.ndarray) -> float:

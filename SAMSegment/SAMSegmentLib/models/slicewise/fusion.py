@@ -14,13 +14,14 @@ Slices = dict[int, SliceMask]
 #: The same per view.
 Selection = list[Slices]
 #: Per view, the masks to choose from on each of its key slices.
-Candidates = list[dict[int, list[SliceMask]]]
+Choices = list[dict[int, list[SliceMask]]]
 
-# A slice's say falls off with its distance (mm), and with a poor expected IoU.
+# A slice's weight falls off with its distance (mm), and with a poor expected IoU.
 REACH_MM = 8.0
 TRUSTED_QUALITY, QUALITY_STEP = 0.80, 0.03
-# Pixels around the 3D mask's section, for the box with which a slice is asked again.
-SECTION_MARGIN = 4
+# Around the 3D mask's section, for the box with which a slice is asked again; a share of the
+# picture's side.
+SECTION_MARGIN = 1 / 64
 # How much agreement with the 3D mask counts, against the quality that the network expects.
 AGREEMENT = 0.5
 # That of an empty slice where the 3D mask has none: the network cannot say "nothing here".
@@ -37,9 +38,9 @@ def fuse(views: Sequence[View], selection: Selection, inside: np.ndarray) -> np.
     weight = np.zeros(inside.shape, dtype=np.float32)
     for view, masks in zip(views, selection, strict=True):
         trust = {key: np.float32(_trust(mask.quality)) for key, mask in masks.items()}
-        said = {key: bounded(mask.logits) * trust[key] for key, mask in masks.items()}
+        weighted = {key: bounded(mask.logits) * trust[key] for key, mask in masks.items()}
         fading = np.exp(-view.distance_to_key() / REACH_MM).astype(np.float32)[:, None, None]
-        total += view.native(view.between(said) * fading)
+        total += view.native(view.between(weighted) * fading)
         trusted = view.between(trust)[:, None, None] * fading
         weight += view.native(np.broadcast_to(trusted, view.shape))
     fused = total / weight
@@ -47,16 +48,16 @@ def fuse(views: Sequence[View], selection: Selection, inside: np.ndarray) -> np.
     return fused
 
 
-def agree(views: Sequence[View], candidates: Candidates, fused: np.ndarray) -> Selection:
+def agree(views: Sequence[View], choices: Choices, fused: np.ndarray) -> Selection:
     """Asks every slice again for the section of the 3D mask, and takes what agrees best with it."""
     selection = []
-    for view, of_view in zip(views, candidates, strict=True):
+    for view, of_view in zip(views, choices, strict=True):
         own = view.own(fused)
         selection.append({key: _best(view, key, masks, own[key]) for key, masks in of_view.items()})
     return selection
 
 
-def likeness(logits: np.ndarray, other: np.ndarray) -> float:
+def similarity(logits: np.ndarray, other: np.ndarray) -> float:
     """Dice of two fields of probabilities, given as logits."""
     one, two = _probability(logits), _probability(other)
     return float(2 * np.minimum(one, two).sum() / max(one.sum() + two.sum(), 1e-6))
@@ -64,10 +65,10 @@ def likeness(logits: np.ndarray, other: np.ndarray) -> float:
 
 def _best(view: View, key: int, masks: list[SliceMask], section: np.ndarray) -> SliceMask:
     box = view.box_of(section > 0, SECTION_MARGIN, key)
-    asked = [nothing(view, EMPTY_QUALITY)] if box is None else view.ask(key, [box])
+    asked = nothing(view, EMPTY_QUALITY) if box is None else view.ask_again(key, box, section)
     return max(
-        [*masks, *asked],
-        key=lambda mask: mask.quality + AGREEMENT * likeness(mask.logits, section),
+        [*masks, asked],
+        key=lambda mask: mask.quality + AGREEMENT * similarity(mask.logits, section),
     )
 
 

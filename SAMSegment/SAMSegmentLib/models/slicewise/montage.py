@@ -15,6 +15,7 @@ import numpy as np
 
 from ...core.resample import area_weights, linear_weights
 from ..regions import RoiOnGrid
+from .model import Box, Part
 from .slices import PixelGrid, SliceStack
 
 #: Squares along a side of the picture.
@@ -22,11 +23,10 @@ TILES = 2
 SLICES_PER_PICTURE = TILES * TILES
 # A tile holds the region and at least this much around it, relative to the region's longer side.
 CONTEXT = 1.15
-# Of a small region, the network is shown at least this many pixels, but voxels at most LARGEST_ZOOM
-# times as large as in a picture of the whole slice: lesions of a few pixels are not seen otherwise.
-SMALLEST_REGION, LARGEST_ZOOM = 64, 3.0
-
-Box = tuple[int, int, int, int]
+# A small region fills at least this share of the picture's side, but its voxels are at most
+# LARGEST_ZOOM times as large as in a picture of the whole slice: lesions of a few pixels are not
+# seen otherwise.
+SMALLEST_REGION, LARGEST_ZOOM = 1 / 4, 3.0
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class Tile:
         start: row and column of its upper left corner, in voxels from the slice's corner.
         scale: pixels per voxel along rows and columns.
         side: pixels along a side.
+        mask_stride: pixels per pixel of the network's masks.
     """
 
     start: tuple[float, float]
     scale: tuple[float, float]
     side: int
+    mask_stride: int = 1
 
     @classmethod
     def around(cls, region: RoiOnGrid, grid: PixelGrid) -> Tile:
@@ -49,21 +51,27 @@ class Tile:
         side = grid.size // TILES
         first, last = region.start[1:], region.stop[1:] + 1
         needed = CONTEXT * float(((last - first) * grid.scale).max())
-        zoom = min(max(1.0, SMALLEST_REGION / needed), LARGEST_ZOOM, side / needed)
+        zoom = min(max(1.0, SMALLEST_REGION * grid.size / needed), LARGEST_ZOOM, side / needed)
         scale = grid.scale * zoom
         extent = side / scale
         start = [
             _place(*ends) for ends in zip(first, last, extent, np.array(grid.shape), strict=True)
         ]
-        return cls(tuple(start), tuple(float(value) for value in scale), side)
+        return cls(tuple(start), tuple(float(value) for value in scale), side, grid.mask_stride)
 
     def picture(self, grey: np.ndarray) -> np.ndarray:
         """uint8 slice -> float32 (side, side), 0 to 255; black beyond the slice."""
-        rows, columns = (
-            area_weights(n, self.side, start, self.side / scale).astype(np.float32)
-            for n, start, scale in zip(grey.shape, self.start, self.scale, strict=True)
-        )
-        return np.rint(rows @ grey.astype(np.float32) @ columns.T)
+        return np.rint(self._averaged(grey, (0, 0), self.side))
+
+    def mask_prompt(self, logits: np.ndarray, start: np.ndarray, outside: float) -> np.ndarray:
+        """Logits of a part of the slice -> those of the tile, as the network's own masks.
+
+        Args:
+            logits: (row, column).
+            start: row and column of their first voxel.
+            outside: the logit elsewhere.
+        """
+        return outside + self._averaged(logits - outside, start, self.side // self.mask_stride)
 
     def box(self, first: tuple[int, int], last: tuple[int, int], margin: int = 0) -> Box:
         """xyxy in pixels of the tile around the voxels from (row, column) `first` to `last`."""
@@ -73,14 +81,30 @@ class Tile:
         (top, left), (bottom, right) = low.clip(0, self.side), high.clip(0, self.side)
         return int(left), int(top), int(right), int(bottom)
 
+    def centre_of(self, voxel: np.ndarray) -> tuple[float, float]:
+        """x and y, in pixels of the tile, of the centre of a voxel (row, column)."""
+        y, x = (voxel + 0.5 - self.start) * np.array(self.scale)
+        return x, y
+
     def weights(self, rows: range, columns: range) -> tuple[np.ndarray, np.ndarray]:
-        """Matrices that interpolate the tile's pixels at voxels: `rows @ tile @ columns.T`."""
+        """Matrices that interpolate a mask of the tile at voxels: `rows @ mask @ columns.T`."""
+        stride = self.mask_stride
         return tuple(
-            linear_weights((np.array(voxels) + 0.5 - start) * scale - 0.5, self.side).astype(
-                np.float32
-            )
+            linear_weights(
+                (np.array(voxels) + 0.5 - start) * scale / stride - 0.5, self.side // stride
+            ).astype(np.float32)
             for voxels, start, scale in zip((rows, columns), self.start, self.scale, strict=True)
         )
+
+    def _averaged(self, values: np.ndarray, first: np.ndarray, side: int) -> np.ndarray:
+        """Voxels from `first` on, averaged over the pixels of a picture; 0 beyond them."""
+        rows, columns = (
+            area_weights(n, side, start - offset, self.side / scale).astype(np.float32)
+            for n, start, offset, scale in zip(
+                values.shape, self.start, first, self.scale, strict=True
+            )
+        )
+        return rows @ values.astype(np.float32) @ columns.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,22 +123,23 @@ class Montage:
     def key(self) -> Hashable:
         return (self.stack.orientation, self.stack.grey_levels, self.tile, self.indices)
 
-    def corner(self, index: int) -> tuple[int, int]:
-        """First row and column, in the picture, of a slice's tile."""
+    def part(self, index: int) -> Part:
+        """Where a slice's tile lies in the picture."""
         row, column = divmod(self.indices.index(index), TILES)
-        return row * self.tile.side, column * self.tile.side
+        return row * self.tile.side, column * self.tile.side, self.tile.side
 
     def picture(self) -> np.ndarray:
-        """float32 (size, size), 0 to 1."""
+        """float32 (channels, size, size); black and white are those of all tiles together."""
         side = self.tile.side
-        picture = np.zeros((TILES * side, TILES * side), dtype=np.float32)
+        grey = np.zeros((TILES * side, TILES * side), dtype=np.float32)
         for place in range(SLICES_PER_PICTURE):
             # Where slices are fewer than places they are shown again: black would be a border.
             index = self.indices[place % len(self.indices)]
             row, column = (side * n for n in divmod(place, TILES))
-            grey = self.stack.grey_levels.apply(self.stack.voxels[index])
-            picture[row : row + side, column : column + side] = self.tile.picture(grey)
-        return picture / max(float(picture.max()), 1.0)
+            grey[row : row + side, column : column + side] = self.tile.picture(
+                self.stack.grey(index)
+            )
+        return self.stack.model.normalise(grey, 0.0, float(grey.max()))
 
 
 def _place(first: float, last: float, extent: float, size: int) -> float:

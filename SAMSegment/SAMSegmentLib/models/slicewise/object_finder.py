@@ -1,9 +1,9 @@
-"""Answers from a slice-wise network: an object in an ROI, at a click, corrected by more clicks."""
+"""An object in an ROI, at a click, corrected by more clicks: from the slices of an image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import ndimage
@@ -14,22 +14,18 @@ from ...core.progress import Watch
 from ...core.prompts import Point, Roi
 from .. import local_correction
 from ..local_correction import Error
-from ..regions import voxel_of
-from . import planes
-from . import propagation as lifting
-from .answers import Answer
-from .clicks import Section, matching, sections_in_view, voxel_at
-from .fusion import Candidates
-from .hypotheses import Hypothesis
+from ..regions import REACHED, roi_of_voxels, voxel_of
+from .candidates import Candidate, Fit
+from .fusion import Choices
 from .previews import Previews
-from .propagation import Fit
-from .regions import Box, grown, region_of, roi_of
-from .slices import SliceStack
-from .starts import Start, starts_in_roi
-from .views import SURE_LOGIT, DecodeBoxes, SliceMask, View
+from .propagation import Propagation
+from .sections import Section, VoxelBox, matching, region_of, sections_in_view
+from .seeds import Seed, seeds_in_roi
+from .slices import SliceStack, in_view_first
+from .views import SURE_LOGIT, DecodeTile, SliceMask, View, views_of
 
-# The region is grown at faces that the object reaches, at most this many times.
-GROWTHS = 3
+# The region is grown at faces that the object reaches, by this share of itself, so many times.
+GROWTH_SHARE, GROWTHS = 0.5, 3
 # Sections of how many combinations are followed.
 COMBINATIONS = 2
 # What lies under a negative click is something else only if it shares less than this with the mask.
@@ -37,168 +33,185 @@ SHARED = 0.6
 # What lies under a positive click is more of the object only if it is not so many times as large as
 # the mask; unless that is too small to be the object.
 MOST_GROWTH, SMALLEST_ML = 5.0, 1.0
-# Pieces smaller than this share of the largest one are crumbs.
-CRUMB = 0.1
+# Pieces smaller than this share of the largest one are left out.
+SMALLEST_PIECE = 0.1
 
 
-def in_roi(
-    stacks: Sequence[SliceStack],
-    roi: Roi,
-    decode: DecodeBoxes,
-    watch: Watch,
-    previews: Previews | None = None,
-) -> Answer:
-    """The object in an ROI. No mask leaves the ROI."""
-    views = planes.views_of(stacks, roi, decode)
-    seen = _seen_for_cut(views, watch, previews)
-    if previews is not None and any(mask.mask.any() for mask, *_ in seen[0].values()):
-        previews.only_whole()
-    starts = starts_in_roi(views, seen, watch)
-    inside = planes.inside_of(views)
-    cuts = {key: of_slice[0] for key, of_slice in seen[0].items()}
-    found = lifting.lift(views, inside, starts, seen, cuts, watch, previews)
-    return answer_of(found, views)
+@dataclass(frozen=True, eq=False)
+class FoundObject:
+    """An object's mask, and the views on which it rests: with them, a click corrects it.
+
+    Attributes:
+        sharing: how many objects rest on the same views.
+    """
+
+    mask: Patch
+    views: Sequence[View] = ()
+    sharing: int = 1
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes, with its share of the views."""
+        return self.mask.values.nbytes + sum(view.nbytes for view in self.views) // self.sharing
 
 
-def at_click(
-    image: Image,
-    stacks: Sequence[SliceStack],
-    offers: Sequence[Sequence[Section]],
-    ras: np.ndarray,
-    decode: DecodeBoxes,
-    watch: Watch,
-    previews: Previews | None = None,
-) -> Answer:
-    """The object under a click.
+@dataclass(frozen=True, eq=False)
+class ObjectFinder:
+    """Looks for an object on the slices of an image. Masks come as native logits of a region.
 
-    The sections through the click tell where to look; where the object reaches the end of that
-    region, the region grows.
-
-    Args:
-        offers: per stack, what may lie under the click on its whole slice there.
-        ras: of the click, mm.
+    Attributes:
+        stacks: the scan's own slices first; none is modified.
+        decode: asks the network.
         previews: shows what there is so far.
+        fit: how well a mask fits what else the user said of the object; added to its score.
     """
-    best = matching(offers, COMBINATIONS)
-    voxel = voxel_of(image.geometry, ras)
-    box = region_of(best[0] if best else (), voxel, image.geometry)
-    answer = in_region(image, stacks, best, ras, box, GROWTHS, decode, watch, previews)
-    return holding(image, answer, ras)
 
+    stacks: Sequence[SliceStack]
+    decode: DecodeTile
+    watch: Watch
+    previews: Previews = field(default_factory=Previews)
+    fit: Fit | None = None
 
-def in_region(
-    image: Image,
-    stacks: Sequence[SliceStack],
-    best: Sequence[tuple[Section, ...]],
-    ras: np.ndarray,
-    box: Box,
-    growths: int,
-    decode: DecodeBoxes,
-    watch: Watch,
-    previews: Previews | None = None,
-    fit: Fit | None = None,
-) -> Answer:
-    """The object of some sections, in a box that grows where the object reaches its faces.
+    @property
+    def image(self) -> Image:
+        return self.stacks[0].image
 
-    Args:
-        best: combinations of sections through a position, on whole slices.
-        ras: that position, mm.
-        growths: how often the box may grow.
-        fit: see lifting.lift.
-    """
-    low, high = box
-    for left in range(growths, -1, -1):
-        views = planes.views_of(stacks, roi_of(low, high, image.geometry), decode)
-        found = _found_at(views, best, ras, watch, previews, fit)
-        larger = grown(found[0].logits > 0, views[0], low, high) if found and left else None
-        if larger is None:
-            break
-        low, high = larger
-    return answer_of(found, views)
+    def views_of(self, low: np.ndarray, high: np.ndarray) -> list[View]:
+        """The views of the voxels from `low` to `high`, (k, j, i)."""
+        return views_of(self.stacks, roi_of_voxels(low, high, self.image.geometry), self.decode)
 
+    def in_roi(self, roi: Roi) -> list[FoundObject]:
+        """The objects in an ROI, the likeliest first. No mask leaves the ROI."""
+        views = views_of(self.stacks, roi, self.decode)
+        seen = self._seen_for_cut(views)
+        cuts = {key: of_slice[0] for key, of_slice in seen[0].items()}
+        if any(mask.mask.any() for mask in cuts.values()):
+            self.previews.only_whole()
+        seeds = seeds_in_roi(views, seen, self.watch)
+        found = Propagation(views, self.watch, self.previews, cuts).objects(seeds, seen)
+        return found_objects(found, views)
 
-def holding(image: Image, answer: Answer, ras: np.ndarray) -> Answer:
-    """An answer that holds a position, whatever the network thinks of it."""
-    if answer.mask.on_box(voxel_of(image.geometry, ras), (1, 1, 1)).item() > 0:
-        return answer
-    # The network has nothing that holds the click; the click holds all the same.
-    mask = local_correction.corrected(image, answer.mask, Point(tuple(ras)), (), lambda _: None)
-    return replace(answer, mask=mask)
+    def at_click(self, offers: Sequence[Sequence[Section]], ras: np.ndarray) -> list[FoundObject]:
+        """The objects under a click, the likeliest first.
+
+        The sections through the click tell where to look; where the object reaches the end of that
+        region, the region grows.
+
+        Args:
+            offers: per stack, what may lie under the click on its whole slice there.
+            ras: of the click, mm.
+        """
+        best = matching(offers, COMBINATIONS)
+        voxel = voxel_of(self.image.geometry, ras)
+        region = region_of(best[0] if best else (), voxel, self.image.geometry)
+        return self.in_region(best, ras, region, GROWTHS)
+
+    def in_region(
+        self, best: Sequence[tuple[Section, ...]], ras: np.ndarray, region: VoxelBox, growths: int
+    ) -> list[FoundObject]:
+        """The objects of some sections, in a region that grows where they reach its faces.
+
+        The first one holds the position, whatever the network thinks of it.
+
+        Args:
+            best: combinations of sections through a position, on whole slices.
+            ras: that position, mm.
+            growths: how often the region may grow.
+        """
+        for left in range(growths, -1, -1):
+            views = self.views_of(*region)
+            found = _found_at(views, best, ras, self.watch, self.previews, self.fit)
+            larger = _grown(found[0].logits > 0, views[0], *region) if found and left else None
+            if larger is None:
+                break
+            region = larger
+        first, *others = found_objects(found, views)
+        if first.mask.at(voxel_of(self.image.geometry, ras)[None]).item() <= 0:
+            click = Point(tuple(ras))
+            mask = local_correction.corrected(self.image, first.mask, click, (), lambda _: None)
+            first = replace(first, mask=mask)
+        return [first, *others]
+
+    def _seen_for_cut(self, views: Sequence[View]) -> Choices:
+        """Each key slice's mask for the ROI's cut; every slice is encoded here first.
+
+        Previews begin with the middle of the ROI, in the plane that the user views; then the middle
+        in the other planes; then more and more of the object along the first one.
+        """
+        order = in_view_first([view.stack for view in views], self.watch.facing)
+        pictures = [[(number, keys) for keys in views[number].from_middle()] for number in order]
+        pictures = [of_view[0] for of_view in pictures] + [
+            p for of_view in pictures for p in of_view[1:]
+        ]
+        slices = [(number, key) for number, keys in pictures for key in keys]
+        seen: Choices = [{} for _ in views]
+        for done, (number, key) in enumerate(slices):
+            self.watch.step(done, len(slices), f"Slice {done + 1} of {len(slices)}")
+            view = views[number]
+            seen[number][key] = view.ask(key, [view.limit(key)])
+            self.previews.cuts(views, seen, order[0])
+        # Whichever was seen first, the answer is the same.
+        return [{key: of_view[key] for key in sorted(of_view)} for of_view in seen]
 
 
 def corrected(
     image: Image,
-    answer: Answer,
+    found: FoundObject,
     point: Point,
     earlier: Sequence[Point],
-    find: Callable[[np.ndarray], Answer],
+    find: Callable[[np.ndarray], Sequence[FoundObject]],
     watch: Watch,
-) -> Answer:
-    """An answer after one more click; see core.correction for what may change.
+) -> FoundObject:
+    """An object after one more click; see core.correction for what may change.
 
     What the network takes for the object under the click is added, or taken away.
 
     Args:
         earlier: the clicks before this one.
-        find: the object at a position in RAS mm; asked where the answer's own views end.
+        find: the objects at a position in RAS mm; asked where the object's own views end.
     """
 
     def proposed(error: Error) -> np.ndarray | None:
-        return _proposed(image, answer, point, error, find, watch)
+        """What the network takes for the object under the click, on the mask's box.
 
-    mask = local_correction.corrected(image, answer.mask, point, earlier, proposed)
-    return replace(answer, mask=mask, alternatives=())
+        None where it has nothing there; empty where all that it has is implausible.
+        """
+        present = error.mask.values > 0
+        least = 1000 * SMALLEST_ML / float(np.prod(image.geometry.spacing))
+        masks = _masks_under(found, point, error, find, watch)
+        on_box = [mask.on_box(error.mask.start, present.shape) > 0 for mask in masks]
+        first = np.array(error.mask.start)
+        possible = [
+            mask for mask in on_box if not values_at(mask, error.opposite - first, False).any()
+        ]
+        for mask in possible:
+            if _is_plausible(mask, present, point.positive, least):
+                return mask
+        # Where a click lies in something large and even, its surroundings would make a ball there.
+        return np.zeros_like(present) if point.positive and possible else None
+
+    mask = local_correction.corrected(image, found.mask, point, earlier, proposed)
+    return FoundObject(mask, found.views)
 
 
-def _proposed(
-    image: Image,
-    answer: Answer,
+def _masks_under(
+    found: FoundObject,
     point: Point,
     error: Error,
-    find: Callable[[np.ndarray], Answer],
-    watch: Watch,
-) -> np.ndarray | None:
-    """What the network takes for the object under a correcting click, on the mask's box.
-
-    None where it says nothing of the click; empty where all that it says is not to be believed.
-    """
-    mask = error.mask
-    present = mask.values > 0
-    least = 1000 * SMALLEST_ML / float(np.prod(image.geometry.spacing))
-    found = _objects_under(answer, point, error.voxel, error.radius, find, watch)
-    proposals = [field.on_box(mask.start, mask.values.shape) > 0 for field in found]
-    possible = [
-        proposed
-        for proposed in proposals
-        if not values_at(proposed, error.opposite - np.array(mask.start), False).any()
-    ]
-    for proposed in possible:
-        if _plausible(proposed, present, point.positive, least):
-            return proposed
-    # Where a click lies in something large and even, its surroundings would only make a ball there.
-    return np.zeros_like(present) if point.positive and possible else None
-
-
-def _objects_under(
-    answer: Answer,
-    point: Point,
-    voxel: np.ndarray,
-    radius: float,
-    find: Callable[[np.ndarray], Answer],
+    find: Callable[[np.ndarray], Sequence[FoundObject]],
     watch: Watch,
 ) -> list[Patch]:
+    """What may lie under a correcting click, the likeliest first."""
     ras = np.array(point.ras)
-    if _in_views(answer, voxel):
-        start = planes.native_start(answer.views[0])
-        nearby = [_near(view, ras, radius) for view in answer.views]
-        return [Patch(h.logits, start) for h in _found_at(nearby, None, ras, watch)]
-    if point.positive:
-        found = find(ras)
-        return [found.mask, *found.alternatives]
-    return []
+    if found.views and _shows(found.views[0], error.voxel):
+        start = found.views[0].native_start
+        nearby = [_near(view, ras, error.radius) for view in found.views]
+        candidates = _found_at(nearby, None, ras, watch, Previews())
+        return [Patch(candidate.logits, start) for candidate in candidates]
+    return [other.mask for other in find(ras)] if point.positive else []
 
 
-def _plausible(proposed: np.ndarray, present: np.ndarray, positive: bool, least: float) -> bool:
+def _is_plausible(proposed: np.ndarray, present: np.ndarray, positive: bool, least: float) -> bool:
     """Whether what lies under a click can be what a mask lacks, or holds in error.
 
     Args:
@@ -210,17 +223,14 @@ def _plausible(proposed: np.ndarray, present: np.ndarray, positive: bool, least:
     return np.count_nonzero(proposed & present) < SHARED * max(size, 1)
 
 
-def _in_views(answer: Answer, voxel: np.ndarray) -> bool:
-    if not answer.views:
-        return False
-    start = np.array(planes.native_start(answer.views[0]))
-    shape = planes.inside_of(answer.views).shape
-    return bool(((voxel >= start) & (voxel < start + shape)).all())
+def _shows(view: View, voxel: np.ndarray) -> bool:
+    start = np.array(view.native_start)
+    return bool(((voxel >= start) & (voxel < start + view.native_inside.shape)).all())
 
 
 def _near(view: View, ras: np.ndarray, radius: float) -> View:
     """The view with only those key slices that lie within `radius` mm of a position."""
-    slice_, _, _ = voxel_at(view, ras)
+    slice_, _, _ = view.voxel_at(ras)
     nearest = view.nearest_key(slice_)
     reach = radius / view.spacing[0]
     return view.limited([key for key in view.keys if abs(key - slice_) <= reach or key == nearest])
@@ -231,34 +241,29 @@ def _found_at(
     best: Sequence[tuple[Section, ...]] | None,
     ras: np.ndarray,
     watch: Watch,
-    previews: Previews | None = None,
+    previews: Previews,
     fit: Fit | None = None,
-) -> list[Hypothesis]:
+) -> list[Candidate]:
     """What may lie under a click, in the region of the views.
 
     Args:
         best: sections on whole slices; None: they are searched in the region.
     """
-    keys = [view.nearest_key(voxel_at(view, ras)[0]) for view in views]
+    keys = [view.nearest_key(view.voxel_at(ras)[0]) for view in views]
     if best is None:
-        offers = [sections_in_view(view, ras)[1] for view in views]
-        best = matching(offers, COMBINATIONS)
+        best = matching([sections_in_view(view, ras) for view in views], COMBINATIONS)
     number_of = {view.stack.orientation: number for number, view in enumerate(views)}
-    starts = []
-    for sections in best:
-        for section in sections:
-            number = number_of.get(section.orientation)
-            if number is None:
-                continue
-            mask = _in_region(section, views[number])
-            starts.append(Start(number, keys[number], mask))
-    seen: Candidates = [{key: [] for key in view.keys} for view in views]
-    for start in starts:
-        seen[start.view][start.key].append(start.mask)
-    if not starts:
+    seeds = []
+    for section in (section for sections in best for section in sections):
+        number = number_of.get(section.orientation)
+        if number is not None:
+            seeds.append(Seed(number, keys[number], _in_region(section, views[number])))
+    if not seeds:
         return []
-    inside = planes.inside_of(views)
-    return lifting.lift(views, inside, starts, seen, None, watch, previews, fit)
+    seen: Choices = [{key: [] for key in view.keys} for view in views]
+    for seed in seeds:
+        seen[seed.view][seed.key].append(seed.mask)
+    return Propagation(views, watch, previews, None, fit).objects(seeds, seen)
 
 
 def _in_region(section: Section, view: View) -> SliceMask:
@@ -269,39 +274,31 @@ def _in_region(section: Section, view: View) -> SliceMask:
     return SliceMask(mask.logits[view.region.box[1:]], mask.quality)
 
 
-def _seen_for_cut(
-    views: Sequence[View], watch: Watch, previews: Previews | None = None
-) -> Candidates:
-    """Each key slice's mask for the ROI's cut; every slice is looked at here for the first time.
-
-    Those who wait see the middle of the ROI first, in the plane in which they look; then the
-    middle in the other planes; then more and more of the object along the first one.
-    """
-    order = planes.in_view_first([view.stack for view in views], watch.facing)
-    pictures = [[(number, keys) for keys in views[number].from_middle()] for number in order]
-    pictures = [of_view[0] for of_view in pictures] + [
-        p for of_view in pictures for p in of_view[1:]
-    ]
-    slices = [(number, key) for number, keys in pictures for key in keys]
-    seen: Candidates = [{} for _ in views]
-    for done, (number, key) in enumerate(slices):
-        watch.step(done, len(slices), f"Slice {done + 1} of {len(slices)}")
-        view = views[number]
-        seen[number][key] = view.ask(key, [view.limit(key)])
-        if previews is not None:
-            previews.cuts(views, seen, order[0])
-    # Whichever was seen first, the answer is the same.
-    return [{key: of_view[key] for key in sorted(of_view)} for of_view in seen]
+def _grown(mask: np.ndarray, view: View, low: np.ndarray, high: np.ndarray) -> VoxelBox | None:
+    """The region, larger at those faces that the mask reaches; None if it reaches none."""
+    last = np.array(view.stack.image.geometry.shape) - 1
+    new_low, new_high = low.copy(), high.copy()
+    for axis, size in enumerate(mask.shape):
+        step = max(int(np.ceil(GROWTH_SHARE * size)), 3)
+        # A few voxels may be a leak; the object itself reaches the face with a section of it.
+        least = REACHED * mask.any(axis).sum()
+        if low[axis] > 0 and np.take(mask, 0, axis).sum() > least:
+            new_low[axis] = max(low[axis] - step, 0)
+        if high[axis] < last[axis] and np.take(mask, -1, axis).sum() > least:
+            new_high[axis] = min(high[axis] + step, last[axis])
+    if (new_low == low).all() and (new_high == high).all():
+        return None
+    return new_low, new_high
 
 
-def without_crumbs(logits: np.ndarray) -> np.ndarray:
+def without_small_pieces(logits: np.ndarray) -> np.ndarray:
     """Logits without the small pieces that slices left around the object."""
     pieces, count = ndimage.label(logits > 0)
     if count < 2:
         return logits
     sizes = np.bincount(pieces.ravel())[1:]
-    crumbs = 1 + np.flatnonzero(sizes < CRUMB * sizes.max())
-    return np.where(np.isin(pieces, crumbs), np.float32(-SURE_LOGIT), logits)
+    small = 1 + np.flatnonzero(sizes < SMALLEST_PIECE * sizes.max())
+    return np.where(np.isin(pieces, small), np.float32(-SURE_LOGIT), logits)
 
 
 def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -311,10 +308,10 @@ def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.where(sure, certain, logits).astype(np.float32)
 
 
-def answer_of(found: Sequence[Hypothesis], views: Sequence[View]) -> Answer:
-    """Hypotheses, the likeliest first, as an answer."""
-    start, inside = planes.native_start(views[0]), planes.inside_of(views)
-    fields = [Patch(_decided(without_crumbs(h.logits), inside), start) for h in found]
-    if not fields:
-        fields = [Patch(np.full(inside.shape, BACKGROUND_LOGIT, dtype=np.float32), start)]
-    return Answer(fields[0], views, tuple(fields[1:]))
+def found_objects(found: Sequence[Candidate], views: Sequence[View]) -> list[FoundObject]:
+    """Candidates, the likeliest first, as objects; an empty one if there are none."""
+    start, inside = views[0].native_start, views[0].native_inside
+    logits = [_decided(without_small_pieces(candidate.logits), inside) for candidate in found]
+    if not logits:
+        logits = [np.full(inside.shape, BACKGROUND_LOGIT, dtype=np.float32)]
+    return [FoundObject(Patch(each, start), views, len(logits)) for each in logits]

@@ -1,4 +1,4 @@
-"""What there is of an answer while it is made, for those who look."""
+"""What there is of an answer while it is made."""
 
 from __future__ import annotations
 
@@ -7,43 +7,42 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.answer import Answer
+from ...core.geometry import Geometry
 from ...core.patch import BACKGROUND_LOGIT, Patch, bounding_box
 from ...core.progress import Watch
-from . import planes
-from .clicks import Section
-from .fusion import Candidates, Slices, bounded
+from .fusion import Choices, Slices, bounded
+from .sections import Section
 from .slices import SliceStack
 from .views import SURE_LOGIT, View
 
 #: A section with its stack and the slice on which it lies.
 Located = tuple[SliceStack, int, Section]
 
-#: While an object is followed, it is offered for looking each time that many slices are known.
+#: While an object is followed, it is offered each time that many slices are known.
 EVERY = 3
 
 
 class Previews:
-    """Offers masks for looking while an object is searched; nothing is computed if nobody looks.
+    """Offers masks while an object is searched; nothing is computed if nobody looks.
 
     What was offered is never followed by less: once a whole object is there, a second search for it
     is only shown when that, too, has a whole one.
+
+    Args:
+        watch: gets them; None: nobody does.
     """
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch or Watch()
         self._whole = False
 
     def sections(self, found: Sequence[Located]) -> None:
         """Sections under a click."""
-        there = list(found)
+        there = tuple(found)
         if there:
             self._watch.show(lambda: _of_sections(there))
 
-    def one_more(self, found: Sequence[Located], section: Located) -> None:
-        """Likewise, with one that may yet become a better one."""
-        self.sections([*found, section])
-
-    def cuts(self, views: Sequence[View], seen: Candidates, first: int = 0) -> None:
+    def cuts(self, views: Sequence[View], seen: Choices, first: int = 0) -> None:
         """What an ROI's cuts with slices show, as far as these were looked at.
 
         Args:
@@ -61,23 +60,22 @@ class Previews:
         """The slices of an object that is being followed along one axis."""
         if not self._whole and len(masks) % EVERY == 0:
             known = dict(masks)
-            self._watch.show(lambda: _of_slices(view, known))
+            self._watch.show(lambda: _of_cuts([view], [known], 0))
 
     def whole(self, views: Sequence[View], logits: np.ndarray) -> None:
         """The best mask of the whole object so far: native logits of the views' region."""
         self._whole = True
-        start, geometry = planes.native_start(views[0]), views[0].stack.image.geometry
-        self._watch.show(lambda: Answer.of(Patch(logits, start), geometry))
+        view = views[0]
+        self._watch.show(lambda: _shown(logits, view.native_start, view.stack.image.geometry))
 
 
-def _of_slices(view: View, masks: Slices) -> Answer:
-    """One view's masks, and what lies between them."""
-    return _of_cuts([view], [masks], 0)
+def _shown(logits: np.ndarray, start: Sequence[int], geometry: Geometry) -> Answer:
+    return Answer.of(Patch(logits, tuple(int(n) for n in start)), geometry)
 
 
 def _of_cuts(views: Sequence[View], masks: Sequence[Slices], first: int) -> Answer:
     """All views' masks, and what lies between those of one of them."""
-    inside = planes.inside_of(views)
+    inside = views[0].native_inside
     native = np.full(inside.shape, -SURE_LOGIT, dtype=np.float32)
     for view, of_view in zip(views, masks, strict=True):
         for key, mask in of_view.items():
@@ -87,17 +85,16 @@ def _of_cuts(views: Sequence[View], masks: Sequence[Slices], first: int) -> Answ
         part = slice(min(known), max(known) + 1)
         views[first].own(native)[part] = views[first].between(known)[part]
     native[~inside] = -SURE_LOGIT
-    start, geometry = planes.native_start(views[0]), views[0].stack.image.geometry
-    return Answer.of(Patch(native, start), geometry)
+    return _shown(native, views[0].native_start, views[0].stack.image.geometry)
 
 
 def _of_sections(found: Sequence[Located]) -> Answer:
     """Thin masks in several planes, each a voxel thick, in a box around all of them."""
-    fields = [_thin(*section) for section in found]
-    low = np.min([field.start for field in fields], axis=0)
-    high = np.max([field.stop for field in fields], axis=0)
-    logits = np.max([field.on_box(low, high - low) for field in fields], axis=0)
-    return Answer.of(Patch(logits, tuple(int(n) for n in low)), found[0][0].image.geometry)
+    patches = [_thin(*section) for section in found]
+    low = np.min([patch.start for patch in patches], axis=0)
+    high = np.max([patch.stop for patch in patches], axis=0)
+    logits = np.max([patch.on_box(low, high - low) for patch in patches], axis=0)
+    return _shown(logits, low, found[0][0].image.geometry)
 
 
 def _thin(stack: SliceStack, index: int, section: Section) -> Patch:

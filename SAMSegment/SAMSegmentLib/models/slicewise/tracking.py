@@ -9,17 +9,18 @@ from typing import TypeVar
 import numpy as np
 
 from ...core.overlap import dice
-from .montage import Box
+from .model import Box
 from .views import SURE_LOGIT, SliceMask, View, intersect
 
 Item = TypeVar("Item")
 
-#: Pixels by which a box grows from slice to slice (LiteMedSAM's published rule).
-BOX_MARGIN = 3
+# By how much of the picture's side a box grows from slice to slice: 3 pixels of 256, LiteMedSAM's
+# published rule.
+BOX_MARGIN = 3 / 256
 # A section may be smaller or larger than its neighbour; the network's own estimate decides.
 SECTION_SCALES = (0.8, 1.0, 1.3)
-# How much likeness to the neighbour counts, against the quality that the network expects.
-LIKENESS = 0.5
+# How much similarity to the neighbour counts, against the quality that the network expects.
+SIMILARITY = 0.5
 # Sections that overlap less than this are not of one object: its end was reached.
 LEAST_OVERLAP = 0.1
 # Nor are sections whose mean grey level (of 256) differs from the first one's by this much, and by
@@ -31,7 +32,7 @@ def follow(
     view: View,
     start: int,
     first: SliceMask,
-    seen: Callable[[dict[int, SliceMask]], None] | None = None,
+    show: Callable[[dict[int, SliceMask]], None] = lambda track: None,
 ) -> dict[int, SliceMask]:
     """The object's masks on all key slices, from its mask on one of them.
 
@@ -39,7 +40,7 @@ def follow(
     good by itself and like its neighbour is taken. Where the object ends, masks are empty.
 
     Args:
-        seen: called after each slice with the masks so far, from the first one outward.
+        show: called after each slice with the masks so far, from the first one outward.
     """
     track = {start: first}
     tissue = view.grey(start)[first.mask]
@@ -53,8 +54,7 @@ def follow(
             if key is None:
                 continue
             neighbours[side] = track[key] = _next_section(view, key, neighbours[side], tissue)
-            if seen is not None:
-                seen(track)
+            show(track)
     # One side after the other, whichever was seen first: sums over them never depend on that.
     return {key: track[key] for key in (start, *sides[0], *sides[1])}
 
@@ -64,12 +64,12 @@ def _next_section(view: View, key: int, neighbour: SliceMask, tissue: np.ndarray
     if box is None:
         return neighbour
     masks = view.ask(key, boxes_like(view, key, box))
-    likeness = [
+    similarity = [
         dice(mask.mask, neighbour.mask) if _same_tissue(view.grey(key)[mask.mask], tissue) else 0
         for mask in masks
     ]
-    best = max(range(len(masks)), key=lambda n: masks[n].quality + LIKENESS * likeness[n])
-    return masks[best] if likeness[best] > LEAST_OVERLAP else nothing(view)
+    best = max(range(len(masks)), key=lambda n: masks[n].quality + SIMILARITY * similarity[n])
+    return masks[best] if similarity[best] > LEAST_OVERLAP else nothing(view)
 
 
 def _same_tissue(grey: np.ndarray, first: np.ndarray) -> bool:
@@ -104,16 +104,16 @@ def best_unlike(
 
 def boxes_like(view: View, key: int, box: Box) -> list[Box]:
     """Boxes for a section that may be smaller or larger than what lies in a box."""
-    limit = view.limit(key)
-    return [intersect(_scaled(box, scale), limit) for scale in SECTION_SCALES]
+    limit, margin = view.limit(key), view.stack.grid.pixels(BOX_MARGIN)
+    return [intersect(_scaled(box, scale, margin), limit) for scale in SECTION_SCALES]
 
 
-def _scaled(box: Box, scale: float) -> Box:
+def _scaled(box: Box, scale: float, margin: int) -> Box:
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     width, height = scale * (box[2] - box[0]) / 2, scale * (box[3] - box[1]) / 2
     return (
-        int(x - width - BOX_MARGIN),
-        int(y - height - BOX_MARGIN),
-        int(x + width + BOX_MARGIN),
-        int(y + height + BOX_MARGIN),
+        int(x - width - margin),
+        int(y - height - margin),
+        int(x + width + margin),
+        int(y + height + margin),
     )

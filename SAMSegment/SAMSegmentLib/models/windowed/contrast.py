@@ -1,7 +1,7 @@
 """How well a mask stands out: the step of grey levels at its border, by their spread within.
 
 The network's own expectation tells small from large masks, but hardly good from bad ones; what is
-to be seen at the border does. As for LiteMedSAM's hypotheses (docs/accuracy.md).
+to be seen at the border does. As for LiteMedSAM's candidates (docs/accuracy.md).
 """
 
 from __future__ import annotations

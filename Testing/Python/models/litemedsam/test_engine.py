@@ -1,20 +1,25 @@
 """LiteMedSAM from an ROI to a 3D mask, on real images with the weights that ship."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from SAMSegmentLib.core.errors import Cancelled, InputError, WeightsError
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.orientation import Reorientation
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.progress import Watch
-from SAMSegmentLib.core.prompts import Prompts, Roi
+from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
+from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.models.slicewise.intensity import GreyLevels
 from SAMSegmentLib.models.slicewise.slices import SliceStack, SliceWindow
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.cases import chest_ct, shared_case
-from TestSupport.phantoms import ct_with_ball, dice, grid
+from TestSupport.phantoms import ball, ct_with_ball, dice, grid
 
 torch = pytest.importorskip("torch")
 
@@ -131,9 +136,8 @@ def test_the_second_time_nothing_is_encoded_again(engine):
     case = chest_ct()
     roi = slab(case, RIGHT_LUNG, 2)
     first = predict(engine, case.image, roi)
-    misses = engine._cache.misses
     second = predict(engine, case.image, roi)
-    assert engine._cache.misses == misses
+    assert second.cost.encoded == 0
     assert np.array_equal(first.logits, second.logits)
 
 
@@ -141,9 +145,8 @@ def test_the_same_roi_on_another_image_is_encoded_anew(engine):
     case = chest_ct()
     roi = slab(case, RIGHT_LUNG, 1)
     predict(engine, case.image, roi)
-    misses = engine._cache.misses
-    predict(engine, Image(case.image.voxels, case.image.geometry), roi)
-    assert engine._cache.misses > misses
+    again = predict(engine, Image(case.image.voxels, case.image.geometry), roi)
+    assert again.cost.encoded > 0
 
 
 def test_the_intensity_range_can_be_given(engine):
@@ -217,6 +220,69 @@ def test_other_weights_never_get_the_embeddings_of_these(engine, tmp_path):
     save_file(tensors, tmp_path / "tuned.safetensors")
     tuned = LiteMedSAMEngine(tmp_path / "tuned.safetensors", torch.device("cpu"), engine._cache)
     case = chest_ct()
-    window = SliceWindow(SliceStack(case.image, GreyLevels(-1000, 400), 256), 20)
-    ours, theirs = (e.encode(case.image, window).features for e in (engine, tuned))
-    assert not torch.equal(ours, theirs)
+    window = SliceWindow(SliceStack(case.image, GreyLevels(-1000, 400), engine._model), 20)
+    shipped, other = (e.embedding(case.image, window).features for e in (engine, tuned))
+    assert not torch.equal(shipped, other)
+
+
+BALL_GRID = grid((12, 48, 48))
+BALL_CENTER = (36.0, 36.0, 16.5)
+BALL = ball(BALL_GRID, BALL_CENTER, 12.0)
+
+
+def tissue_with_ball() -> Image:
+    """A CT within the body: nothing but tissue, and the ball in it."""
+    noise = np.random.default_rng(0).normal(0, 8, BALL_GRID.shape)
+    return Image((np.where(BALL, 180, 20) + noise).astype(np.int16), BALL_GRID, modality="CT")
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        pytest.param(Prompts(points=(Point((38, 34, 17.5)),)), id="a point"),
+        pytest.param(Prompts(Roi.from_box(BALL_CENTER, (30, 30, 30))), id="an ROI"),
+        pytest.param(Prompts(line=Line((24, 36, 16.5), (48, 36, 16.5))), id="a line"),
+    ],
+)
+def test_any_prompt_finds_a_ball_and_further_clicks_hold(engine, prompts):
+    image = tissue_with_ball()
+    before = engine.predict(image, prompts, Watch()).mask()
+    assert dice(before, BALL) > 0.85
+    clicks = (Point((36, 50, 16.5)), Point((36, 28, 16.5), False))
+    further = replace(prompts, points=(*prompts.points, *clicks))
+    after = engine.predict(image, further, Watch()).mask()
+    for click in clicks:
+        voxel = tuple(np.rint(BALL_GRID.to_ijk(np.array(click.ras))[::-1]).astype(int))
+        assert after[voxel] == click.positive
+
+
+def test_content_is_refined_to_the_object_that_it_means(engine):
+    small = ndimage.binary_erosion(BALL)
+    voxels = VoxelPrompts(Patch(small, (0, 0, 0)), refine=True)
+    mask = engine.predict(tissue_with_ball(), Prompts(), Watch(), voxels=voxels).mask()
+    assert dice(mask, BALL) > max(dice(small, BALL), 0.85)
+
+
+class After:
+    """A flag that is set when it was looked at a number of times."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks, self.at = 0, looks
+
+    def is_set(self) -> bool:
+        self.looks += 1
+        return self.looks > self.at
+
+
+def test_a_picture_can_be_given_up_while_the_network_encodes_it(engine):
+    image, never = tissue_with_ball(), After(10**9)
+    window = SliceWindow(SliceStack(image, GreyLevels(-160, 240), engine._model), 5)
+    engine._cache.clear()
+    with engine._watched(Watch(cancel=never)):
+        whole = engine.embedding(image, window).features
+    assert never.looks > 10
+    engine._cache.clear()
+    with engine._watched(Watch(cancel=After(never.looks // 2))), pytest.raises(Cancelled):
+        engine.embedding(image, window)
+    assert engine._cache.nbytes == 0
+    assert torch.equal(engine.embedding(image, window).features, whole)

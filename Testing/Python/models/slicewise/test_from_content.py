@@ -6,27 +6,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from SAMSegmentLib.core import answer as core_answer
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Roi
 from SAMSegmentLib.models.local_correction import certain
 from SAMSegmentLib.models.regions import voxel_of
-from SAMSegmentLib.models.slicewise.answers import Answer
 from SAMSegmentLib.models.slicewise.from_content import (
     AROUND_CLICK_MM,
     refined,
     with_views,
 )
 from SAMSegmentLib.models.slicewise.from_line import LineFit
-from SAMSegmentLib.models.slicewise.limits import Limits
-from SAMSegmentLib.models.slicewise.object_finder import corrected
-from SAMSegmentLib.models.slicewise.planes import inside_of, native_start, stacks_of
+from SAMSegmentLib.models.slicewise.object_finder import FoundObject, ObjectFinder, corrected
+from SAMSegmentLib.models.slicewise.slices import Limits, stacks_of
 from TestSupport.geometries import geometries, rotations
-from TestSupport.knowing_network import KnowingNetwork
+from TestSupport.oracle_network import OracleNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
 from TestSupport.properties import examples
-from TestSupport.sections import GREY, PICTURE_SIZE
+from TestSupport.sections import GREY, PICTURES, finder_of
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
 MIDDLE = (60.0, 44.0, 30.0)
@@ -38,19 +36,18 @@ def patch_of(mask):
 
 
 def refine(content, objects, geometry=GEOMETRY, limits=None, fit=None):
-    truth = np.any(objects, axis=0)
-    stacks = stacks_of(image_of(truth, geometry), GREY, PICTURE_SIZE, limits)
-    answer = refined(patch_of(content), stacks, KnowingNetwork(objects), Watch(), None, fit)
-    return core_answer.Answer.of(answer.mask, geometry).mask().astype(bool), answer
+    finder = finder_of(objects, geometry, limits=limits, fit=fit)
+    found = refined(finder, patch_of(content))
+    return Answer.of(found[0].mask, geometry).mask().astype(bool), found
 
 
 @given(st.floats(0.001, 0.999), st.integers(0, 2**32 - 1))
 def test_content_as_it_is_is_the_same_at_any_threshold(threshold, seed):
     mask = np.random.default_rng(seed).random((4, 5, 6)) < 0.5
-    answer = Answer(certain(Patch(mask, (2, 3, 4))), ())
+    answer = certain(Patch(mask, (2, 3, 4)))
     geometry = grid((9, 9, 12))
     expected = Patch(mask, (2, 3, 4)).on_box((0, 0, 0), geometry.shape)
-    assert np.array_equal(core_answer.Answer.of(answer.mask, geometry).mask(threshold), expected)
+    assert np.array_equal(Answer.of(answer, geometry).mask(threshold), expected)
 
 
 def coarse(mask):
@@ -102,7 +99,7 @@ def test_what_is_far_from_the_content_is_not_added():
     mask, answer = refine(ndimage.binary_erosion(BALL), [BALL, other])
     assert not (mask & other).any()
     low, high = np.argwhere(BALL).min(0), np.argwhere(BALL).max(0)
-    start, stop = np.array(answer.mask.start), np.array(answer.mask.stop)
+    start, stop = np.array(answer[0].mask.start), np.array(answer[0].mask.stop)
     assert (start >= low - 8).all() and (stop <= high + 9).all()
 
 
@@ -113,8 +110,8 @@ def test_an_roi_and_other_segments_limit_what_comes_out():
         ndimage.binary_dilation(BALL), [BALL], limits=Limits(patch_of(taken), roi)
     )
     allowed = roi.contains_voxels(GEOMETRY) & ~taken
-    for field in (answer.mask, *answer.alternatives):
-        assert not (core_answer.Answer.of(field, GEOMETRY).mask().astype(bool) & ~allowed).any()
+    for each in answer:
+        assert not (Answer.of(each.mask, GEOMETRY).mask().astype(bool) & ~allowed).any()
     assert dice(mask, BALL & allowed) > 0.9
 
 
@@ -128,30 +125,24 @@ def test_a_line_tells_which_of_two_objects_the_content_means():
             return 4 * LineFit(line, GEOMETRY).of_mask(mask, start)
 
         mask, answer = refine(content, [BALL, small], fit=fit)
-        fields = (answer.mask, *answer.alternatives)
-        masks = [core_answer.Answer.of(field, GEOMETRY).mask() for field in fields]
+        masks = [Answer.of(each.mask, GEOMETRY).mask() for each in answer]
         assert dice(mask, truth) == max(dice(other, truth) for other in masks)
-
-
-def stacks(objects=(BALL,)):
-    return stacks_of(image_of(np.any(objects, axis=0), GEOMETRY), GREY, PICTURE_SIZE)
 
 
 def viewed(ras, answer=None, content=BALL):
     content = patch_of(content)
     return with_views(
-        answer or Answer(certain(content), ()),
+        finder_of([BALL], GEOMETRY),
+        answer or FoundObject(certain(content)),
         content,
         voxel_of(GEOMETRY, np.array(ras)),
-        stacks(),
-        KnowingNetwork([BALL]),
     )
 
 
 def test_views_lie_around_a_click_on_the_content():
     answer = viewed((60, 44, 30))
-    start = np.array(native_start(answer.views[0]))
-    stop = start + inside_of(answer.views).shape
+    start = np.array(answer.views[0].native_start)
+    stop = start + answer.views[0].native_inside.shape
     voxel = voxel_of(GEOMETRY, np.array((60, 44, 30)))
     assert (start <= voxel).all() and (voxel < stop).all()
     assert ((stop - start) * 2 <= 2 * AROUND_CLICK_MM + 2).all()
@@ -171,13 +162,11 @@ def test_a_click_corrects_content_with_what_the_network_sees_there():
     lump = ball(GEOMETRY, (84, 44, 30), 8)
     content = patch_of(BALL | lump)
     image = image_of(BALL | lump, GEOMETRY)
-    both = stacks_of(image, GREY, PICTURE_SIZE)
+    both = ObjectFinder(stacks_of(image, GREY, PICTURES), OracleNetwork([BALL, lump]), Watch())
     ras = (84.0, 44.0, 30.0)
     voxel = voxel_of(GEOMETRY, np.array(ras))
-    answer = with_views(
-        Answer(certain(content), ()), content, voxel, both, KnowingNetwork([BALL, lump])
-    )
+    answer = with_views(both, FoundObject(certain(content)), content, voxel)
     after = corrected(image, answer, Point(ras, False), [], lambda ras: None, Watch())
-    mask = core_answer.Answer.of(after.mask, GEOMETRY).mask().astype(bool)
+    mask = Answer.of(after.mask, GEOMETRY).mask().astype(bool)
     assert dice(mask, BALL & ~lump) > 0.97
     assert not (mask & ~(BALL | lump)).any()

@@ -6,17 +6,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from SAMSegmentLib.core.answer import Answer
-from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Roi
 from SAMSegmentLib.models.regions import voxel_of
-from SAMSegmentLib.models.slicewise.box_search import search
-from SAMSegmentLib.models.slicewise.clicks import Section
 from SAMSegmentLib.models.slicewise.from_line import AGREEMENT, LineFit, at_line
-from SAMSegmentLib.models.slicewise.limits import Limits
-from SAMSegmentLib.models.slicewise.planes import stacks_of
-from SAMSegmentLib.models.slicewise.slices import SliceStack
+from SAMSegmentLib.models.slicewise.sections import Section, search
+from SAMSegmentLib.models.slicewise.slices import Limits, SliceStack, stacks_of
 from TestSupport.geometries import geometries, rotations
-from TestSupport.knowing_network import KnowingNetwork, box_around
+from TestSupport.oracle_network import box_around
 from TestSupport.phantoms import (
     ball,
     dice,
@@ -27,7 +23,7 @@ from TestSupport.phantoms import (
     voxel_positions,
 )
 from TestSupport.properties import examples
-from TestSupport.sections import GREY, PICTURE_SIZE, slice_mask
+from TestSupport.sections import GREY, PICTURES, finder_of, slice_mask
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
 any_volume = geometries(st.just((26, 28, 30)), st.tuples(*[st.floats(1, 2)] * 3))
@@ -45,19 +41,17 @@ def line_through(middle, direction, length) -> Line:
 
 def measured(line, objects, geometry, roi=None):
     """The mask that a line gives with a network that knows the objects, and the answer."""
-    truth = np.any(objects, axis=0)
-    limits = None if roi is None else Limits(roi=roi)
-    stacks = stacks_of(image_of(truth, geometry), GREY, PICTURE_SIZE, limits)
     fit = LineFit(line, geometry)
+    finder = finder_of(objects, geometry, limits=Limits(roi=roi), fit=fit.of_mask)
     offers = []
-    for stack in stacks:
+    for stack in finder.stacks:
         index, row, column = (int(n) for n in voxel_of(stack.geometry, line.middle))
         sections = [stack.orientation.apply(one)[index] for one in objects]
         judged = [fit.judged(slice_mask(one), stack, index) for one in sections if one[row, column]]
         judged.sort(key=lambda mask: -mask.quality)
         offers.append([Section(stack.orientation, (row, column), mask) for mask in judged])
-    answer = at_line(stacks[0].image, stacks, offers, fit, KnowingNetwork(objects), Watch())
-    return Answer.of(answer.mask, geometry).mask().astype(bool), answer
+    found = at_line(finder, offers, line)
+    return Answer.of(found[0].mask, geometry).mask().astype(bool), found
 
 
 @settings(max_examples=examples(10))
@@ -91,8 +85,8 @@ def test_with_an_roi_no_mask_leaves_it():
     mask, answer = measured(line_through(middle, (0, 1, 0), 32), [truth], GEOMETRY, roi)
     inside = roi.contains_voxels(GEOMETRY)
     assert dice(mask, truth & inside) > 0.9
-    for field in (answer.mask, *answer.alternatives):
-        assert not (Answer.of(field, GEOMETRY).mask().astype(bool) & ~inside).any()
+    for each in answer:
+        assert not (Answer.of(each.mask, GEOMETRY).mask().astype(bool) & ~inside).any()
 
 
 def test_where_the_network_sees_nothing_the_lines_middle_is_in_the_mask_all_the_same():
@@ -132,7 +126,7 @@ def test_a_part_of_a_mask_fits_as_the_whole_does(geometry, direction, seed):
 @settings(max_examples=examples(30))
 @given(any_volume, st.sampled_from((0, 1, 2)), st.floats(0, np.pi))
 def test_in_its_own_plane_a_line_judges_sections_and_across_it_does_not(geometry, plane, angle):
-    stacks = stacks_of(image_of(np.ones(geometry.shape, bool), geometry), GREY, PICTURE_SIZE)
+    stacks = stacks_of(image_of(np.ones(geometry.shape, bool), geometry), GREY, PICTURES)
     assume(len(stacks) == 3 and abs(np.linalg.det(geometry.directions)) > 0.999)
     stack = stacks[plane]
     right, down, across = stack.geometry.directions.T
@@ -157,7 +151,7 @@ def test_in_its_own_plane_a_line_judges_sections_and_across_it_does_not(geometry
 @given(any_volume, st.sampled_from((0, 1, 2)), directions)
 def test_the_first_box_holds_the_disc_with_the_line_as_diameter(geometry, plane, direction):
     assume(abs(np.linalg.det(geometry.directions)) > 0.999)
-    stacks = stacks_of(image_of(np.ones(geometry.shape, bool), geometry), GREY, PICTURE_SIZE)
+    stacks = stacks_of(image_of(np.ones(geometry.shape, bool), geometry), GREY, PICTURES)
     assume(len(stacks) == 3)
     stack = stacks[plane]
     middle = stack.geometry.to_ras(np.array(stack.geometry.shape[::-1]) // 2)
@@ -180,7 +174,7 @@ def test_a_line_across_a_picture_of_discs_finds_the_one_it_measures():
     geometry = grid((4, 128, 128), (1, 1, 1))
     positions = voxel_positions(geometry)[..., :2]
     discs = [np.linalg.norm(positions - (60, 64), axis=-1) <= r for r in (8, 20, 45)]
-    stack = SliceStack(image_of(discs[-1], geometry), GREY, 128)
+    stack = SliceStack(image_of(discs[-1], geometry), GREY, PICTURES)
     index = 2
     row, column = (int(n) for n in voxel_of(stack.geometry, np.array((60, 64, 2)))[1:])
     pictures = [stack.orientation.apply(one)[index] for one in discs]

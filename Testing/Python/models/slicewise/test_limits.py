@@ -5,23 +5,28 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core import answer as core_answer
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.orientation import all_planes
-from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch, bounding_box
+from SAMSegmentLib.core.patch import Patch, bounding_box
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Roi
-from SAMSegmentLib.models.slicewise.answers import Answer
-from SAMSegmentLib.models.slicewise.limits import Limits
-from SAMSegmentLib.models.slicewise.object_finder import at_click, corrected, in_roi
-from SAMSegmentLib.models.slicewise.planes import inside_of, native_start, stacks_of, views_of
-from SAMSegmentLib.models.slicewise.slices import SliceStack
-from SAMSegmentLib.models.slicewise.views import MOST_FORBIDDEN
+from SAMSegmentLib.models.slicewise.object_finder import FoundObject, corrected
+from SAMSegmentLib.models.slicewise.slices import Limits, SliceStack
+from SAMSegmentLib.models.slicewise.views import MOST_FORBIDDEN, views_of
 from TestSupport.geometries import geometries, rotations
-from TestSupport.knowing_network import KnowingNetwork
+from TestSupport.oracle_network import OracleNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
 from TestSupport.properties import examples
-from TestSupport.sections import GREY, PICTURE_SIZE, offers_of, roi_round, slice_mask
+from TestSupport.sections import (
+    GREY,
+    PICTURES,
+    finder_of,
+    offers_of,
+    roi_round,
+    slice_mask,
+    stacks_around,
+)
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
 #: A large organ, and a smaller one in its hollow.
@@ -35,17 +40,15 @@ def patch_of(mask):
     return Patch(mask, (0, 0, 0)).cropped()
 
 
-def stacks_with(mask, geometry, limits):
-    return stacks_of(image_of(mask, geometry), GREY, PICTURE_SIZE, limits)
-
-
 @settings(max_examples=examples(30))
 @given(any_volume, st.integers(0, 2), st.integers(0, 2**32 - 1))
 def test_along_any_axis_the_voxels_that_are_free_are_those_that_are_free(geometry, plane, seed):
     rng = np.random.default_rng(seed)
     occupied = rng.random(geometry.shape) < 0.5
     image = image_of(occupied, geometry)
-    stack = SliceStack(image, GREY, 32, all_planes(geometry)[plane], Limits(patch_of(occupied)))
+    stack = SliceStack(
+        image, GREY, PICTURES, all_planes(geometry)[plane], Limits(patch_of(occupied))
+    )
     start = rng.integers(0, 8, 3)
     shape = rng.integers(2, 6, 3)
     box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
@@ -62,18 +65,18 @@ def test_of_an_roi_however_it_is_turned_only_the_inside_is_free(geometry, axes, 
     occupied = ball(geometry, middle_of(geometry), 0.2 * extent)
     whole = Roi.from_box(middle_of(geometry), [10 * extent] * 3)
     views = views_of(
-        stacks_with(occupied, geometry, Limits(patch_of(occupied), roi)), whole, lambda *_: None
+        stacks_around(occupied, geometry, Limits(patch_of(occupied), roi)), whole, lambda *_: None
     )
     expected = roi.contains_voxels(geometry) & ~occupied
-    assert native_start(views[0]) == (0, 0, 0)
+    assert views[0].native_start == (0, 0, 0)
     for view in views:
         assert np.array_equal(view.native(view.inside), expected)
-    assert np.array_equal(inside_of(views), expected)
+    assert np.array_equal(views[0].native_inside, expected)
 
 
 def test_without_limits_there_are_none():
     for limits in (None, Limits()):
-        stack = stacks_with(ORGAN, GEOMETRY, limits)[0]
+        stack = stacks_around(ORGAN, GEOMETRY, limits)[0]
         assert stack.allowed((0, 0, 0), (3, 3, 3)) is None
     mask = slice_mask(np.eye(5, dtype=bool))
     assert mask.within(None) is mask
@@ -105,7 +108,7 @@ def test_a_slices_limit_is_the_box_around_what_is_free_of_it():
     left[:, :, :20] = True
     roi = Roi.from_box(middle_of(GEOMETRY), (60, 40, 30))
     free, cut = (
-        views_of(stacks_with(ORGAN, GEOMETRY, limits), roi, lambda *_: None)[0]
+        views_of(stacks_around(ORGAN, GEOMETRY, limits), roi, lambda *_: None)[0]
         for limits in (None, Limits(patch_of(left)))
     )
     key = free.keys[0]
@@ -118,7 +121,7 @@ def test_a_slice_without_a_free_voxel_is_as_before():
     everything = np.ones(GEOMETRY.shape, bool)
     roi = Roi.from_box(middle_of(GEOMETRY), (60, 40, 30))
     free, full = (
-        views_of(stacks_with(ORGAN, GEOMETRY, limits), roi, lambda *_: None)[0]
+        views_of(stacks_around(ORGAN, GEOMETRY, limits), roi, lambda *_: None)[0]
         for limits in (None, Limits(patch_of(everything)))
     )
     assert full.limit(full.keys[0]) == free.limit(free.keys[0])
@@ -130,7 +133,7 @@ def test_the_nearest_free_pixel_is_counted_in_millimetres():
     occupied = np.zeros(geometry.shape, bool)
     occupied[:, 10:21, 8:23] = True
     roi = Roi.from_box(middle_of(geometry), (1000, 1000, 1000))
-    view = views_of(stacks_with(occupied, geometry, Limits(patch_of(occupied))), roi, None)[0]
+    view = views_of(stacks_around(occupied, geometry, Limits(patch_of(occupied))), roi, None)[0]
     own = view.own(occupied)[0]
     row, column = view.nearest_allowed(view.keys[0], 15, 14)
     assert not own[row, column]
@@ -140,10 +143,9 @@ def test_the_nearest_free_pixel_is_counted_in_millimetres():
 
 
 def found_in_roi(objects, roi, occupied, geometry=GEOMETRY):
-    truth = np.any(objects, axis=0)
     limits = Limits(None if occupied is None else patch_of(occupied))
-    answer = in_roi(stacks_with(truth, geometry, limits), roi, KnowingNetwork(objects), Watch())
-    return core_answer.Answer.of(answer.mask, geometry).mask().astype(bool), answer
+    found = finder_of(objects, geometry, limits=limits).in_roi(roi)
+    return Answer.of(found[0].mask, geometry).mask().astype(bool), found
 
 
 def test_an_object_is_found_beside_the_neighbour_that_fills_its_roi():
@@ -152,8 +154,8 @@ def test_an_object_is_found_beside_the_neighbour_that_fills_its_roi():
     assert dice(before, LARGE) > 0.9
     after, answer = found_in_roi([LARGE, LESION], roi, LARGE)
     assert dice(after, LESION) > 0.9
-    for field in (answer.mask, *answer.alternatives):
-        assert not (core_answer.Answer.of(field, GEOMETRY).mask() & LARGE).any()
+    for each in answer:
+        assert not (Answer.of(each.mask, GEOMETRY).mask() & LARGE).any()
 
 
 @settings(max_examples=examples(10))
@@ -168,53 +170,34 @@ def test_no_mask_holds_an_occupied_voxel_in_any_volume(geometry, seed):
     assume(bounding_box(occupied) is not None)
     mask, answer = found_in_roi([truth], roi_round(truth, geometry), occupied, geometry)
     assert not (mask & occupied).any()
-    assert not any(
-        (core_answer.Answer.of(f, geometry).mask() & occupied).any() for f in answer.alternatives
-    )
+    assert not any((Answer.of(each.mask, geometry).mask() & occupied).any() for each in answer)
     if np.count_nonzero(truth & ~occupied) > 0.6 * np.count_nonzero(truth):
         # A rim of half a voxel weighs much on objects of eight voxels of which a third is taken.
         assert dice(mask, truth & ~occupied) > 0.7
 
 
 def clicked(ras, objects, occupied):
-    truth = np.any(objects, axis=0)
-    stacks = stacks_with(truth, GEOMETRY, Limits(patch_of(occupied)))
-    offers = offers_of(objects, stacks, ras)
-    image = stacks[0].image
-    return at_click(image, stacks, offers, np.array(ras), KnowingNetwork(objects), Watch())
+    finder = finder_of(objects, GEOMETRY, limits=Limits(patch_of(occupied)))
+    return finder.at_click(offers_of(objects, finder.stacks, ras), np.array(ras))[0]
 
 
 def test_what_is_followed_from_a_click_stops_where_others_begin():
     everything = LARGE | LESION
     answer = clicked((74, 44, 30), [everything, LESION], LARGE)
-    mask = core_answer.Answer.of(answer.mask, GEOMETRY).mask().astype(bool)
+    mask = Answer.of(answer.mask, GEOMETRY).mask().astype(bool)
     assert not (mask & LARGE).any()
     assert dice(mask, LESION) > 0.85
 
 
 def test_a_correction_takes_nothing_from_others():
-    stacks = stacks_with(LARGE | LESION, GEOMETRY, Limits(patch_of(LARGE)))
+    stacks = stacks_around(LARGE | LESION, GEOMETRY, Limits(patch_of(LARGE)))
     small = ball(GEOMETRY, (76, 44, 30), 6)
-    views = views_of(stacks, roi_round(LESION, GEOMETRY, 8), KnowingNetwork([LARGE, LESION]))
-    start = native_start(views[0])
-    shape = inside_of(views).shape
+    views = views_of(stacks, roi_round(LESION, GEOMETRY, 8), OracleNetwork([LARGE, LESION]))
+    start = views[0].native_start
+    shape = views[0].native_inside.shape
     there = small[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))]
-    answer = Answer(Patch(np.where(there, 5, -5).astype(np.float32), start), views)
-    after = corrected(
-        stacks[0].image, answer, Point((64, 44, 30)), [], lambda ras: None, Watch()
-    ).without(patch_of(LARGE))
-    mask = core_answer.Answer.of(after.mask, GEOMETRY).mask().astype(bool)
+    answer = FoundObject(Patch(np.where(there, 5, -5).astype(np.float32), start), views)
+    after = corrected(stacks[0].image, answer, Point((64, 44, 30)), [], lambda ras: None, Watch())
+    mask = Answer.of(after.mask.without(patch_of(LARGE)), GEOMETRY).mask().astype(bool)
     assert not (mask & LARGE).any()
     assert dice(mask, LESION) > dice(small, LESION) + 0.1
-
-
-def test_an_answer_without_a_patch_has_no_voxel_in_it_and_is_else_the_same():
-    logits = np.full((4, 5, 6), 3, np.float32)
-    field = Patch(logits, (1, 1, 1))
-    patch = Patch(np.ones((3, 3, 3), bool), (0, 0, 0))
-    answer = Answer(field, (), (field,)).without(patch)
-    for kept in (answer.mask, *answer.alternatives):
-        assert (kept.values[:2, :2, :2] == BACKGROUND_LOGIT).all()
-        assert np.count_nonzero(kept.values == 3) == logits.size - 8
-    assert (logits == 3).all()
-    assert Answer(field, ()).without(None).mask is field

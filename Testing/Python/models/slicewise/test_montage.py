@@ -21,6 +21,7 @@ from SAMSegmentLib.models.slicewise.slices import SliceStack
 from TestSupport.geometries import geometries
 from TestSupport.phantoms import grid
 from TestSupport.properties import examples
+from TestSupport.sections import PICTURES
 
 GREY = GreyLevels(0, 255)
 SIZE = 256
@@ -30,7 +31,7 @@ SIDE = SIZE // TILES
 def stack_of(geometry, voxels=None, grey=GREY, plane=None) -> SliceStack:
     if voxels is None:
         voxels = np.random.default_rng(0).integers(1, 255, geometry.shape).astype(np.uint8)
-    return SliceStack(Image(voxels, geometry), grey, SIZE, plane)
+    return SliceStack(Image(voxels, geometry), grey, PICTURES, plane)
 
 
 def region_of(stack, low, high) -> RoiOnGrid:
@@ -70,7 +71,7 @@ def test_a_tile_holds_its_region_at_the_networks_proportions(case):
     ("edge", "zoom"),
     [
         pytest.param(2, LARGEST_ZOOM, id="a speck is enlarged up to the limit"),
-        pytest.param(24, SMALLEST_REGION / (1.15 * 24), id="a lesion is enlarged to be seen"),
+        pytest.param(24, SMALLEST_REGION * SIZE / (1.15 * 24), id="a lesion is enlarged"),
         pytest.param(80, 1.0, id="an organ is seen as in its whole slice"),
         pytest.param(200, SIDE / (1.15 * 200), id="what is too large for the tile is made smaller"),
     ],
@@ -143,10 +144,10 @@ def test_each_corner_of_the_picture_shows_its_own_slice():
     stack = stack_of(geometry, voxels)
     tile = Tile.around(region_of(stack, (2, 10, 10), (6, 29, 29)), stack.grid)
     montage = Montage(stack, tile, (2, 3, 5, 6))
-    picture = montage.picture()
+    (picture,) = montage.picture()
     assert picture.shape == (SIZE, SIZE) and picture.dtype == np.float32
     assert picture.min() >= 0 and picture.max() == 1
-    corners = [montage.corner(index) for index in montage.indices]
+    corners = [montage.part(index)[:2] for index in montage.indices]
     assert corners == [(0, 0), (0, SIDE), (SIDE, 0), (SIDE, SIDE)]
     for index, (row, column) in zip(montage.indices, corners, strict=True):
         shown = picture[row : row + SIDE, column : column + SIDE]
@@ -158,7 +159,7 @@ def test_each_corner_of_the_picture_shows_its_own_slice():
 def test_fewer_than_four_slices_are_shown_again_in_the_free_places():
     stack = stack_of(grid((6, 40, 40)))
     tile = Tile.around(region_of(stack, (1, 5, 5), (3, 30, 30)), stack.grid)
-    picture = Montage(stack, tile, (1, 2)).picture()
+    (picture,) = Montage(stack, tile, (1, 2)).picture()
     assert picture[:SIDE].any() and np.array_equal(picture[:SIDE], picture[SIDE:])
 
 

@@ -12,18 +12,17 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.patch import BACKGROUND_LOGIT
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Roi
+from SAMSegmentLib.models.regions import voxel_of
 from SAMSegmentLib.models.slicewise.object_finder import (
-    at_click,
+    ObjectFinder,
     corrected,
-    in_roi,
-    voxel_of,
-    without_crumbs,
+    without_small_pieces,
 )
 from TestSupport.geometries import geometries, reorientations, rotations
-from TestSupport.knowing_network import KnowingNetwork
+from TestSupport.oracle_network import OracleNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
 from TestSupport.properties import examples
-from TestSupport.sections import offers_of, roi_round, stacks_around
+from TestSupport.sections import finder_of, offers_of, roi_round, stacks_around
 
 SHAPE = (26, 28, 30)
 # Up to the thickest slices that are still looked at from all sides, and beyond.
@@ -36,19 +35,16 @@ def extent(geometry) -> float:
 
 
 def found_in(roi, objects, geometry, watch=None):
-    """The mask (k, j, i) that an ROI gives, and the answer."""
-    stacks = stacks_around(np.any(objects, axis=0), geometry)
-    answer = in_roi(stacks, roi, KnowingNetwork(objects), watch or Watch())
-    return Answer.of(answer.mask, geometry).mask().astype(bool), answer
+    """The mask (k, j, i) that an ROI gives, and all that it gives."""
+    found = finder_of(objects, geometry, watch).in_roi(roi)
+    return Answer.of(found[0].mask, geometry).mask().astype(bool), found
 
 
 def clicked(ras, objects, geometry):
-    """The mask that a click gives, and the answer."""
-    truth = np.any(objects, axis=0)
-    stacks, network = stacks_around(truth, geometry), KnowingNetwork(objects)
-    offers = offers_of(objects, stacks, ras)
-    answer = at_click(stacks[0].image, stacks, offers, np.array(ras), network, Watch())
-    return Answer.of(answer.mask, geometry).mask().astype(bool), answer
+    """The mask that a click gives, and all that it gives."""
+    finder = finder_of(objects, geometry)
+    found = finder.at_click(offers_of(objects, finder.stacks, ras), np.array(ras))
+    return Answer.of(found[0].mask, geometry).mask().astype(bool), found
 
 
 @settings(max_examples=examples(20))
@@ -78,12 +74,12 @@ def test_stored_flipped_or_permuted_the_object_is_the_same(geometry, shares, axe
 def test_nothing_leaves_an_roi_however_it_is_turned(geometry, axes, shares):
     truth = ellipsoid(geometry, middle_of(geometry), np.full(3, 0.45) * extent(geometry))
     roi = Roi.from_box(middle_of(geometry), np.array(shares) * extent(geometry), axes)
-    mask, answer = found_in(roi, [truth], geometry)
+    mask, found = found_in(roi, [truth], geometry)
     assert not (mask & ~roi.contains_voxels(geometry)).any()
-    for field in (answer.mask, *answer.alternatives):
-        there = Answer.of(field, geometry)
+    for each in found:
+        there = Answer.of(each.mask, geometry)
         outside = ~roi.contains_voxels(there.box_geometry)
-        assert (field.values[outside] == BACKGROUND_LOGIT).all()
+        assert (each.mask.values[outside] == BACKGROUND_LOGIT).all()
 
 
 def test_an_object_that_fills_its_roi_is_cut_by_it():
@@ -113,10 +109,11 @@ def test_an_object_at_the_volumes_border_is_found_up_to_the_border():
 def test_where_the_network_sees_nothing_the_mask_is_small_not_an_error():
     geometry = grid((12, 30, 30), (2, 2, 2))
     nothing = np.zeros(geometry.shape, bool)
-    network = KnowingNetwork([nothing])
+    network = OracleNetwork([nothing])
     stacks = stacks_around(ball(geometry, (30, 30, 12), 8), geometry)
-    answer = in_roi(stacks, Roi.from_box((30, 30, 12), (20, 20, 14)), network, Watch())
-    assert not (answer.mask.values > 0).any()
+    roi = Roi.from_box((30, 30, 12), (20, 20, 14))
+    (found,) = ObjectFinder(stacks, network, Watch()).in_roi(roi)
+    assert not (found.mask.values > 0).any()
 
 
 def test_an_roi_beside_the_volume_is_refused():
@@ -176,13 +173,15 @@ def test_the_region_grows_along_an_object_of_which_the_click_shows_only_a_sectio
     radii = np.full(3, 12.0)
     radii[2 - axis] = 80
     truth = ellipsoid(geometry, click, radii)
-    stacks, network = stacks_around(truth, geometry), KnowingNetwork([truth])
+    finder = finder_of([truth], geometry)
     across_only = [
         offers if stack.orientation.axes[0] == axis else []
-        for stack, offers in zip(stacks, offers_of([truth], stacks, click), strict=True)
+        for stack, offers in zip(
+            finder.stacks, offers_of([truth], finder.stacks, click), strict=True
+        )
     ]
-    answer = at_click(stacks[0].image, stacks, across_only, click, network, Watch())
-    mask = Answer.of(answer.mask, geometry).mask()
+    found = finder.at_click(across_only, click)
+    mask = Answer.of(found[0].mask, geometry).mask()
     assert dice(mask, truth) > 0.95 > dice(truth & ball(geometry, click, 40), truth)
 
 
@@ -198,10 +197,9 @@ def bent_correction(click, positive, earlier=(), objects=None, roi=None, radii=(
     geometry = grid((24, 50, 60), (1.5, 1.5, 2))
     one, other = ball(geometry, (30, 36, 24), radii[0]), ball(geometry, (62, 36, 24), radii[1])
     image = image_of(one | other, geometry)
-    network = KnowingNetwork(objects(one, other) if objects else [one, other])
-    answer = in_roi(
-        stacks_around(one | other, geometry), roi or roi_round(one, geometry), network, Watch()
-    )
+    network = OracleNetwork(objects(one, other) if objects else [one, other])
+    finder = ObjectFinder(stacks_around(one | other, geometry), network, Watch())
+    answer = finder.in_roi(roi or roi_round(one, geometry))[0]
     after = corrected(
         image,
         answer,
@@ -234,17 +232,17 @@ def test_a_mask_too_small_to_be_the_object_may_grow_to_any_size():
     assert dice(after, one | other) > 0.9
 
 
-def test_crumbs_around_an_object_are_swept_away_and_its_parts_stay():
+def test_small_pieces_around_an_object_are_left_out_and_its_parts_stay():
     logits = np.full((20, 20, 20), -2, np.float32)
     logits[2:10, 2:10, 2:10] = 2
     logits[12:17, 12:17, 12:17] = 1
     logits[1:3, 15:17, 1:3] = 1
-    swept = without_crumbs(logits)
-    assert np.array_equal(swept[2:10, 2:10, 2:10], logits[2:10, 2:10, 2:10])
-    assert np.array_equal(swept[12:17, 12:17, 12:17], logits[12:17, 12:17, 12:17])
-    assert not (swept[1:3, 15:17, 1:3] > 0).any()
-    assert np.array_equal(without_crumbs(swept), swept)
-    assert np.array_equal(without_crumbs(np.full((3, 3, 3), -1.0)), np.full((3, 3, 3), -1.0))
+    left = without_small_pieces(logits)
+    assert np.array_equal(left[2:10, 2:10, 2:10], logits[2:10, 2:10, 2:10])
+    assert np.array_equal(left[12:17, 12:17, 12:17], logits[12:17, 12:17, 12:17])
+    assert not (left[1:3, 15:17, 1:3] > 0).any()
+    assert np.array_equal(without_small_pieces(left), left)
+    assert np.array_equal(without_small_pieces(np.full((3, 3, 3), -1.0)), np.full((3, 3, 3), -1.0))
 
 
 def test_a_negative_click_takes_the_piece_away_that_the_network_sees_there():
@@ -272,7 +270,7 @@ def test_an_earlier_negative_click_stays_outside():
 def test_a_correction_leaves_the_answer_that_it_corrects_as_it_was():
     geometry = Geometry(np.diag([1.5, 1.5, 2, 1]), (24, 50, 60))
     truth = ball(geometry, (30, 36, 24), 12)
-    answer = found_in(roi_round(truth, geometry), [truth], geometry)[1]
+    answer = found_in(roi_round(truth, geometry), [truth], geometry)[1][0]
     before = answer.mask.values.copy()
     image = Image(image_of(truth, geometry).voxels, geometry)
     corrected(image, answer, Point((30, 36, 24), False), [], lambda ras: None, Watch())

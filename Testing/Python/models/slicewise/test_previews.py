@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Roi
-from SAMSegmentLib.models.slicewise.object_finder import at_click, in_roi
-from SAMSegmentLib.models.slicewise.planes import stacks_of
 from SAMSegmentLib.models.slicewise.previews import EVERY, Previews
 from TestSupport.geometries import geometries
-from TestSupport.knowing_network import KnowingNetwork
-from TestSupport.phantoms import ball, dice, grid, image_of, middle_of
+from TestSupport.oracle_network import OracleNetwork
+from TestSupport.phantoms import ball, dice, grid, middle_of
 from TestSupport.properties import examples
-from TestSupport.sections import GREY, PICTURE_SIZE, offers_of, roi_round, slice_mask, views_on
+from TestSupport.sections import (
+    finder_of,
+    offers_of,
+    roi_round,
+    slice_mask,
+    stacks_around,
+    views_on,
+)
 
 GEOMETRY = grid((30, 44, 60), (2, 2, 2))
 MIDDLE = (60.0, 44.0, 30.0)
@@ -43,19 +48,13 @@ class Looker:
 
 
 def roi_answer(looker=None):
-    watch = Watch(preview=looker)
-    stacks = stacks_of(image_of(BALL, GEOMETRY), GREY, PICTURE_SIZE)
-    previews = None if looker is None else Previews(watch)
-    return in_roi(stacks, roi_round(BALL, GEOMETRY), KnowingNetwork([BALL]), watch, previews)
+    finder = finder_of([BALL], GEOMETRY, Watch(preview=looker))
+    return finder.in_roi(roi_round(BALL, GEOMETRY))
 
 
 def click_answer(looker=None, truth=BALL, geometry=GEOMETRY, ras=MIDDLE, offers=None):
-    watch = Watch(preview=looker)
-    stacks = stacks_of(image_of(truth, geometry), GREY, PICTURE_SIZE)
-    previews = None if looker is None else Previews(watch)
-    offers = offers or offers_of([truth], stacks, ras)
-    network = KnowingNetwork([truth])
-    return at_click(stacks[0].image, stacks, offers, np.array(ras), network, watch, previews)
+    finder = finder_of([truth], geometry, Watch(preview=looker))
+    return finder.at_click(offers or offers_of([truth], finder.stacks, ras), np.array(ras))
 
 
 @pytest.mark.parametrize("answer_of", [roi_answer, click_answer])
@@ -64,15 +63,16 @@ def test_whether_somebody_looks_or_not_the_answer_is_the_same(answer_of):
     for looker in (Looker(), Looker(looks=False)):
         answer = answer_of(looker)
         assert looker.offered > 3
-        assert np.array_equal(answer.mask.values, plain.mask.values)
-        assert answer.mask.start == plain.mask.start
-        assert len(answer.alternatives) == len(plain.alternatives)
+        assert len(answer) == len(plain)
+        for one, other in zip(answer, plain, strict=True):
+            assert np.array_equal(one.mask.values, other.mask.values)
+            assert one.mask.start == other.mask.start
 
 
 @pytest.mark.parametrize("answer_of", [roi_answer, click_answer])
 def test_what_is_shown_grows_to_the_answer(answer_of):
     looker = Looker()
-    answer = Answer.of(answer_of(looker).mask, GEOMETRY).mask()
+    answer = Answer.of(answer_of(looker)[0].mask, GEOMETRY).mask()
     fits = [dice(mask, answer) for mask in looker.masks]
     assert fits[0] < 0.6 and fits[-1] > 0.95
     assert all(later > earlier - 0.1 for earlier, later in pairwise(fits))
@@ -83,15 +83,13 @@ def test_what_is_shown_grows_to_the_answer(answer_of):
 def test_nothing_that_is_shown_leaves_an_oblique_roi():
     roi = Roi.from_box(MIDDLE, (24, 30, 20), np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1.0]]))
     looker = Looker()
-    stacks = stacks_of(image_of(BALL, GEOMETRY), GREY, PICTURE_SIZE)
-    watch = Watch(preview=looker)
-    in_roi(stacks, roi, KnowingNetwork([BALL]), watch, Previews(watch))
+    finder_of([BALL], GEOMETRY, Watch(preview=looker)).in_roi(roi)
     outside = ~roi.contains_voxels(GEOMETRY)
     assert looker.seen and not any((mask & outside).any() for mask in looker.masks)
 
 
 def test_a_preview_stays_what_it_was_though_it_is_looked_at_later():
-    views = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))
+    views = views_on(BALL, GEOMETRY, OracleNetwork([BALL]))
     kept = []
     previews = Previews(Watch(preview=kept.append))
     own = views[0].own(BALL[tuple(_box_of(views))])
@@ -113,7 +111,7 @@ def _box_of(views):
 
 
 def test_once_a_whole_object_was_shown_it_is_not_built_up_again():
-    views = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))
+    views = views_on(BALL, GEOMETRY, OracleNetwork([BALL]))
     looker = Looker()
     previews = Previews(Watch(preview=looker))
     masks = {key: slice_mask(np.ones(views[0].shape[1:], bool)) for key in range(EVERY)}
@@ -130,7 +128,7 @@ def test_sections_are_shown_thin_in_their_planes_in_any_volume(geometry):
     voxel = np.array(geometry.shape) // 2
     ras = geometry.to_ras(voxel[::-1])
     truth = ball(geometry, ras, 0.3 * extent)
-    stacks = stacks_of(image_of(truth, geometry), GREY, PICTURE_SIZE)
+    stacks = stacks_around(truth, geometry)
     looker = Looker()
     previews = Previews(Watch(preview=looker))
     best, expected = [], np.zeros(geometry.shape, bool)
@@ -160,4 +158,4 @@ def test_middle_of_nowhere_is_no_reason_to_fail():
     answer = click_answer(
         looker, nothing, geometry, middle_of(geometry), offers=[[] for _ in range(3)]
     )
-    assert Answer.of(answer.mask, geometry).mask().any()
+    assert Answer.of(answer[0].mask, geometry).mask().any()

@@ -8,17 +8,17 @@ from SAMSegmentLib.models.regions import RoiOnGrid
 from SAMSegmentLib.models.slicewise.slices import SliceStack
 from SAMSegmentLib.models.slicewise.tracking import follow, nothing
 from SAMSegmentLib.models.slicewise.views import View
-from TestSupport.knowing_network import KnowingNetwork
+from TestSupport.oracle_network import OracleNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, voxel_positions
-from TestSupport.sections import GREY, PICTURE_SIZE, roi_round, slice_mask
+from TestSupport.sections import GREY, PICTURES, roi_round, slice_mask
 
 GEOMETRY = grid((30, 48, 48), (2, 2, 2))
 
 
 def view_on(truth, objects, margin=3.0, step=1) -> View:
-    stack = SliceStack(image_of(truth, GEOMETRY), GREY, PICTURE_SIZE, all_planes(GEOMETRY)[0])
+    stack = SliceStack(image_of(truth, GEOMETRY), GREY, PICTURES, all_planes(GEOMETRY)[0])
     region = RoiOnGrid(roi_round(truth, GEOMETRY, margin), stack.geometry)
-    return View(stack, region, range(0, len(region.slices), step), KnowingNetwork(objects))
+    return View(stack, region, range(0, len(region.slices), step), OracleNetwork(objects))
 
 
 def sections(view, truth) -> np.ndarray:
@@ -108,7 +108,7 @@ def test_the_first_mask_is_kept_as_it_is():
 
 def test_from_an_empty_mask_nothing_is_asked():
     truth = ball(GEOMETRY, (48, 48, 30), 18)
-    network = KnowingNetwork([truth])
+    network = OracleNetwork([truth])
     view = view_on(truth, [truth])
     view = View(view.stack, view.region, view.keys, network)
     track = follow(view, view.keys[3], nothing(view))

@@ -2,19 +2,21 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core.orientation import all_planes
+from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.orientation import all_planes, slices_first
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.models.regions import RoiOnGrid
-from SAMSegmentLib.models.slicewise.slices import SliceStack
-from SAMSegmentLib.models.slicewise.views import View, intersect, spread
-from TestSupport.geometries import geometries
-from TestSupport.knowing_network import KnowingNetwork
+from SAMSegmentLib.models.slicewise.montage import SLICES_PER_PICTURE
+from SAMSegmentLib.models.slicewise.slices import SliceStack, stacks_of
+from SAMSegmentLib.models.slicewise.views import View, intersect, spread, views_of
+from TestSupport.geometries import geometries, rotations
+from TestSupport.oracle_network import OracleNetwork
 from TestSupport.phantoms import ball, dice, ellipsoid, grid, image_of, middle_of
 from TestSupport.properties import examples
-from TestSupport.sections import GREY, PICTURE_SIZE, roi_round, views_on
+from TestSupport.sections import GREY, PICTURES, roi_round, stacks_around, views_on
 
 GEOMETRY = grid((20, 40, 44), (2, 2, 2))
 BALL = ball(GEOMETRY, (44, 40, 20), 14)
@@ -25,10 +27,10 @@ boxes = st.tuples(*[st.integers(-20, 150)] * 4).map(
 
 
 def view_on(mask, geometry, network=None, plane=0, keys=None) -> View:
-    stack = SliceStack(image_of(mask, geometry), GREY, PICTURE_SIZE, all_planes(geometry)[plane])
+    stack = SliceStack(image_of(mask, geometry), GREY, PICTURES, all_planes(geometry)[plane])
     region = RoiOnGrid(roi_round(mask, geometry), stack.geometry)
     keys = range(len(region.slices)) if keys is None else keys
-    return View(stack, region, keys, network or KnowingNetwork([mask]))
+    return View(stack, region, keys, network or OracleNetwork([mask]))
 
 
 def same(one, other) -> bool:
@@ -52,7 +54,7 @@ def test_what_the_network_marks_comes_back_at_the_voxels_where_it_is(geometry, p
 
 
 def test_the_network_is_never_asked_twice_for_the_same():
-    network = KnowingNetwork([BALL])
+    network = OracleNetwork([BALL])
     view = view_on(BALL, GEOMETRY, network)
     limit, other = view.limit(5), (10, 10, 60, 60)
     first = view.ask(5, [limit, other, limit])
@@ -66,7 +68,7 @@ def test_the_network_is_never_asked_twice_for_the_same():
 
 
 def test_the_network_is_asked_about_the_slice_that_is_meant():
-    network = KnowingNetwork([BALL])
+    network = OracleNetwork([BALL])
     view = view_on(BALL, GEOMETRY, network)
     view.ask(4, [(1, 2, 30, 40)])
     ((orientation, index, box),) = network.asked
@@ -76,7 +78,7 @@ def test_the_network_is_asked_about_the_slice_that_is_meant():
 
 
 def test_a_limited_view_shares_what_is_known_and_leaves_the_other_as_it_was():
-    network = KnowingNetwork([BALL])
+    network = OracleNetwork([BALL])
     view = view_on(BALL, GEOMETRY, network)
     keys = list(view.keys)
     few = view.limited([3, 4])
@@ -89,11 +91,12 @@ def test_a_limited_view_shares_what_is_known_and_leaves_the_other_as_it_was():
 def test_four_neighbouring_key_slices_share_a_picture():
     shown = {}
 
-    def decode(montage, index, boxes):
+    def decode(montage, index, prompts):
         shown[index] = montage.key
         assert index in montage.indices
         side = montage.tile.side
-        return np.zeros((len(boxes), side, side), np.float32), np.zeros(len(boxes))
+        shape = (len(prompts.boxes), 1)
+        return np.zeros((*shape, side, side), np.float32), np.zeros(shape)
 
     view = view_on(BALL, GEOMETRY, decode, keys=[0, 2, 4, 6, 8, 10])
     for key in view.keys:
@@ -112,19 +115,19 @@ def test_a_box_around_a_mask_holds_it_and_no_more(plane):
     scale = np.array(view.tile.scale)
     height, width = scale * (np.ptp(rows), np.ptp(columns))
     assert abs((bottom - top) - height) <= 2 and abs((right - left) - width) <= 2
-    larger = view.box_of(mask.mask, 3, key)
+    larger = view.box_of(mask.mask, 3 / 256, key)
     assert larger == (left - 3, top - 3, right + 3, bottom + 3)
 
 
 def test_a_box_around_a_mask_stays_in_the_region():
     view = view_on(BALL, GEOMETRY)
     everything = np.ones(view.shape[1:], bool)
-    assert view.box_of(everything, 50, 3) == view.limit(3)
+    assert view.box_of(everything, 0.2, 3) == view.limit(3)
 
 
 def test_around_an_empty_mask_there_is_no_box():
     view = view_on(BALL, GEOMETRY)
-    assert view.box_of(np.zeros(view.shape[1:], bool), 3, 0) is None
+    assert view.box_of(np.zeros(view.shape[1:], bool), 0.01, 0) is None
 
 
 def test_between_key_slices_values_change_evenly_and_hold_beyond_the_last():
@@ -146,7 +149,7 @@ def test_the_distance_to_a_key_slice_is_in_mm():
 
 
 def test_native_and_own_order_undo_each_other():
-    for view in views_on(BALL, GEOMETRY, KnowingNetwork([BALL])):
+    for view in views_on(BALL, GEOMETRY, OracleNetwork([BALL])):
         array = np.random.default_rng(0).normal(size=view.shape)
         assert np.array_equal(view.own(view.native(array)), array)
 
@@ -179,9 +182,9 @@ def test_numbers_are_spread_evenly_without_the_rim(count, wanted, edge):
 
 def test_a_key_slice_that_the_roi_does_not_reach_still_has_a_box():
     turned = Roi.from_box((44, 40, 20), (30, 20, 20), ball_axes())
-    stack = SliceStack(image_of(BALL, GEOMETRY), GREY, PICTURE_SIZE, all_planes(GEOMETRY)[0])
+    stack = SliceStack(image_of(BALL, GEOMETRY), GREY, PICTURES, all_planes(GEOMETRY)[0])
     region = RoiOnGrid(turned, stack.geometry)
-    view = View(stack, region, range(len(region.slices)), KnowingNetwork([BALL]))
+    view = View(stack, region, range(len(region.slices)), OracleNetwork([BALL]))
     for key in view.keys:
         left, top, right, bottom = view.limit(key)
         assert 0 <= left <= right <= view.tile.side and 0 <= top <= bottom <= view.tile.side
@@ -191,3 +194,96 @@ def ball_axes() -> np.ndarray:
     """Axes turned by 40 degrees about R."""
     c, s = np.cos(np.radians(40)), np.sin(np.radians(40))
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+
+
+shapes = st.tuples(*[st.integers(6, 24)] * 3)
+
+
+def stacks_in(geometry):
+    mask = np.zeros(geometry.shape, bool)
+    mask[0, 0, 0] = True
+    return stacks_of(image_of(mask, geometry), GREY, PICTURES)
+
+
+def views_in(geometry, roi):
+    return views_of(stacks_in(geometry), roi, OracleNetwork([np.zeros(geometry.shape, bool)]))
+
+
+@settings(max_examples=examples(40))
+@given(geometries(shapes))
+def test_the_scans_own_slices_come_first_and_no_axis_twice(geometry):
+    stacks = stacks_in(geometry)
+    assert stacks[0].orientation == slices_first(geometry)
+    axes = [stack.orientation.axes[0] for stack in stacks]
+    assert len(set(axes)) == len(axes)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "count"), [((1, 1, 1), 3), ((0.8, 0.8, 2), 3), ((0.7, 0.7, 5), 1), ((9, 1, 1), 1)]
+)
+def test_across_thick_slices_the_network_does_not_look(spacing, count):
+    assert len(stacks_in(grid((20, 30, 30), spacing))) == count
+
+
+@settings(max_examples=examples(40))
+@given(geometries(shapes), rotations, st.tuples(*[st.floats(0.1, 0.9)] * 3))
+def test_every_view_covers_the_same_voxels_of_any_roi(geometry, axes, shares):
+    extent = np.ptp(geometry.corners(), axis=0)
+    roi = Roi.from_box(middle_of(geometry), np.array(shares) * extent, axes)
+    step = geometry.ras_to_ijk[:3, :3] @ (roi.axes * roi.size)
+    assume(np.abs(step).max(0).min() > 1)
+    expected = roi.contains_voxels(geometry)
+    assume(expected.any())
+    views = views_in(geometry, roi)
+    start, inside = views[0].native_start, views[0].native_inside
+    whole = np.zeros(geometry.shape, bool)
+    whole[tuple(slice(a, a + n) for a, n in zip(start, inside.shape, strict=True))] = inside
+    assert np.array_equal(whole, expected)
+    for view in views:
+        assert view.native_start == start
+        assert np.array_equal(view.native(view.region.inside), inside)
+
+
+@settings(max_examples=examples(40))
+@given(geometries(shapes), st.tuples(*[st.floats(0.2, 1.1)] * 3))
+def test_every_view_has_key_slices_of_its_own_and_their_number_is_bounded(geometry, shares):
+    middle = middle_of(geometry)
+    box = np.eye(4)
+    box[:3, :3] = geometry.directions * (np.array(shares) * geometry.spacing * geometry.shape[::-1])
+    box[:3, 3] = middle
+    views = views_in(geometry, Roi(box))
+    for view in views:
+        assert view.keys and view.keys == sorted(set(view.keys))
+        assert view.keys[0] >= 0 and view.keys[-1] < view.shape[0]
+
+    def pictures(view):
+        return -(-len(view.keys) // SLICES_PER_PICTURE)
+
+    # What the ROI costs: no more pictures than slices, but for the least that each view needs.
+    assert sum(pictures(view) for view in views) <= max(views[0].shape[0], len(views))
+
+
+def test_thick_slices_are_all_shown():
+    geometry = grid((30, 40, 40), (1, 1, 5))
+    (view,) = views_in(geometry, Roi.from_box(middle_of(geometry), (30, 30, 100)))
+    assert view.keys == list(range(view.shape[0]))
+
+
+def test_of_thin_slices_some_are_left_out():
+    geometry = grid((90, 40, 40), (0.7, 0.7, 0.7))
+    views = views_in(geometry, Roi.from_box(middle_of(geometry), (20, 20, 50)))
+    for view in views:
+        assert 1 < len(view.keys) <= -(-view.shape[0] // 2)
+
+
+def test_an_roi_of_one_slice_is_seen():
+    geometry = grid((20, 40, 40), (2, 2, 2))
+    views = views_in(geometry, Roi.from_box((40, 40, 20), (30, 30, 0.1)))
+    assert views[0].shape[0] == 1
+    assert all(view.keys for view in views)
+
+
+def test_an_roi_beside_the_volume_is_refused():
+    truth = ball(grid(), (48, 48, 30), 10)
+    with pytest.raises(InputError, match="outside the volume"):
+        views_of(stacks_around(truth, grid()), Roi.from_box((-99, 0, 0), (9, 9, 9)), None)

@@ -9,12 +9,9 @@ from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
-from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.models.interactive import IN_OCCUPIED
-from SAMSegmentLib.weights.catalogue import model_entry
+from TestSupport.bright_network import bright_engine
 from TestSupport.phantoms import ball, dice, grid
-
-torch = pytest.importorskip("torch")
 
 GEOMETRY = grid((12, 48, 48))
 CENTER, RADIUS = (30.0, 36.0, 16.5), 11.0
@@ -34,24 +31,8 @@ IMAGE = tissue_with_balls()
 
 
 @pytest.fixture(scope="module")
-def real_engine():
-    """With the weights that ship."""
-    from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
-
-    weights = model_entry("litemedsam").verified_path()
-    return LiteMedSAMEngine(weights, torch.device("cpu"), EmbeddingCache(2**29))
-
-
-@pytest.fixture(scope="module")
 def engine():
-    """With a network that takes no time."""
-    from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
-    from TestSupport.bright_network import BrightNetwork
-
-    weights = model_entry("litemedsam").verified_path()
-    engine = LiteMedSAMEngine(weights, torch.device("cpu"), EmbeddingCache(2**29))
-    engine._network = BrightNetwork()
-    return engine
+    return bright_engine()
 
 
 def whole(mask):
@@ -71,9 +52,7 @@ def at(point):
     return tuple(np.rint(GEOMETRY.to_ijk(np.array(point.ras))[::-1]).astype(int))
 
 
-@pytest.mark.parametrize("which", ["engine", "real_engine"])
-def test_a_line_across_a_ball_is_enough(which, request):
-    engine = request.getfixturevalue(which)
+def test_a_line_across_a_ball_is_enough(engine):
     assert dice(predict(engine, line=LINE).mask(), BALL) > 0.85
 
 
@@ -142,9 +121,7 @@ def test_negative_points_alone_correct_content(engine):
     assert not mask[at(ON_BALL)]
 
 
-@pytest.mark.parametrize("which", ["engine", "real_engine"])
-def test_content_is_refined_to_the_object_that_it_means(which, request):
-    engine = request.getfixturevalue(which)
+def test_content_is_refined_to_the_object_that_it_means(engine):
     small = ndimage.binary_erosion(BALL)
     mask = predict(engine, content=whole(small), refine=True).mask()
     assert dice(mask, BALL) > max(dice(small, BALL), 0.85)

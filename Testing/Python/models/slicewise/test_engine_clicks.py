@@ -1,4 +1,4 @@
-"""Clicks to LiteMedSAM: what they do and cost, and that they can be taken back."""
+"""Clicks: what they do and cost, and that they can be taken back."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,9 @@ from SAMSegmentLib.core.errors import Cancelled, InputError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
-from SAMSegmentLib.models.embedding_cache import EmbeddingCache
-from SAMSegmentLib.weights.catalogue import model_entry
+from SAMSegmentLib.models.slicewise.slicewise_engine import SlicewiseEngine
+from TestSupport.bright_network import bright_engine
 from TestSupport.phantoms import ball, dice, grid
-
-torch = pytest.importorskip("torch")
 
 GEOMETRY = grid((12, 48, 48))
 CENTER, RADIUS = (36.0, 36.0, 16.5), 12.0
@@ -30,31 +28,9 @@ def tissue_with_ball() -> Image:
 IMAGE = tissue_with_ball()
 
 
-def new_engine():
-    from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
-
-    weights = model_entry("litemedsam").verified_path()
-    return LiteMedSAMEngine(weights, torch.device("cpu"), EmbeddingCache(2**29))
-
-
-def new_quick_engine():
-    """With a network that takes no time."""
-    from TestSupport.bright_network import BrightNetwork
-
-    engine = new_engine()
-    engine._network = BrightNetwork()
-    return engine
-
-
-@pytest.fixture(scope="module")
-def real_engine():
-    """With the weights that ship."""
-    return new_engine()
-
-
 @pytest.fixture(scope="module")
 def engine():
-    return new_quick_engine()
+    return bright_engine()
 
 
 def predict(engine, *points, roi=None, image=IMAGE, watch=None):
@@ -65,12 +41,12 @@ def at(point):
     return tuple(np.rint(GEOMETRY.to_ijk(np.array(point.ras))[::-1]).astype(int))
 
 
-def test_a_point_on_a_ball_is_enough(real_engine):
-    assert dice(predict(real_engine, ON_BALL).mask(), BALL) > 0.85
+def test_a_point_on_a_ball_is_enough(engine):
+    assert dice(predict(engine, ON_BALL).mask(), BALL) > 0.85
 
 
-def test_an_roi_finds_the_whole_ball(real_engine):
-    assert dice(predict(real_engine, roi=ROI).mask(), BALL) > 0.85
+def test_an_roi_finds_the_whole_ball(engine):
+    assert dice(predict(engine, roi=ROI).mask(), BALL) > 0.85
 
 
 def test_a_click_after_an_roi_costs_its_own_correction_only(engine):
@@ -82,11 +58,11 @@ def test_a_click_after_an_roi_costs_its_own_correction_only(engine):
     assert told == [(1, 1, "Done")]
 
 
-def test_every_click_holds_and_the_mask_changes_near_it_only(real_engine):
-    clicks, before = [], predict(real_engine, roi=ROI).mask()
+def test_every_click_holds_and_the_mask_changes_near_it_only(engine):
+    clicks, before = [], predict(engine, roi=ROI).mask()
     for click in (ON_RIM, IN_BALL, BESIDE, ON_BALL):
         clicks.append(click)
-        after = predict(real_engine, *clicks, roi=ROI).mask()
+        after = predict(engine, *clicks, roi=ROI).mask()
         changed = after != before
         assert all(after[at(each)] == each.positive for each in clicks)
         assert (after[changed] == click.positive).all()
@@ -105,7 +81,7 @@ def test_a_click_taken_back_gives_exactly_the_mask_before_it(engine):
 def test_clicks_given_at_once_do_what_they_do_one_after_the_other(engine):
     for count in range(3):
         step_by_step = predict(engine, *(ON_RIM, IN_BALL)[:count], roi=ROI)
-    at_once = predict(new_quick_engine(), ON_RIM, IN_BALL, roi=ROI)
+    at_once = predict(bright_engine(), ON_RIM, IN_BALL, roi=ROI)
     assert np.array_equal(at_once.logits, step_by_step.logits)
 
 
@@ -175,8 +151,8 @@ def test_an_answer_is_not_changed_by_whoever_got_it(engine):
 
 
 def test_more_clicks_than_answers_are_kept_give_the_same_mask(monkeypatch):
-    monkeypatch.setattr("SAMSegmentLib.models.litemedsam.engine.KEPT_ANSWERS", 2)
-    engine = new_quick_engine()
+    monkeypatch.setattr(SlicewiseEngine, "KEPT_ANSWERS", 2)
+    engine = bright_engine()
     rim = [Point((36 + 3 * n, 36 + RADIUS + 2, 16.5)) for n in range(4)]
     for count in range(1, len(rim) + 1):
         last = predict(engine, *rim[:count], roi=ROI)

@@ -9,21 +9,21 @@ from itertools import product
 import numpy as np
 
 from ...core.progress import Watch
-from .clicks import masks_at
-from .fusion import Candidates
+from .fusion import Choices
+from .sections import masks_at
 from .tracking import best_unlike
 from .views import SliceMask, View
 
 # How many slices the ROI's cut itself is taken from, and how many sections each slice offers that
-# is looked through: the middle one, the scan's own others, and those of the other axes.
+# is searched: the middle one, the scan's own others, and those of the other axes.
 CUTS = 2
 SECTIONS, OTHER_SECTIONS = 4, 2
-# Where a slice is looked through, as shares of its height and width: the middle first.
+# Where a slice is searched, as shares of its height and width: the middle first.
 MIDDLE = (0.5, 0.5)
 PLACES = (MIDDLE, *(place for place in product((0.3, 0.5, 0.7), repeat=2) if place != MIDDLE))
-# Slices of the scan's own which are looked at in their middle only: objects bend.
+# Slices of the scan's own that are searched in their middle only: objects bend.
 ASIDE = (0.35, 0.65)
-# A start that runs into the ROI's edges is part of something larger.
+# A section that runs into the ROI's edges is part of something larger.
 EDGE_PENALTY = 0.5
 SMALLEST_SHARE = 0.03
 # Within a section of which the network thinks that well, nothing else is searched.
@@ -32,7 +32,7 @@ SAME_SECTION, ALIKE = 0.5, 0.8
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class Seed:
     """A mask on one slice from which the object may be followed."""
 
     view: int
@@ -40,12 +40,12 @@ class Start:
     mask: SliceMask
 
 
-def starts_in_roi(views: Sequence[View], seen: Candidates, watch: Watch) -> list[Start]:
+def seeds_in_roi(views: Sequence[View], seen: Choices, watch: Watch) -> list[Seed]:
     """Sections of what the ROI may have been drawn around, the most promising first.
 
     Whether an ROI's cut is a good box depends on the object: it is one for a kidney, but that of a
     stomach also holds a corner of the liver, which the network knows better. So objects are
-    searched at several places of the slices, as under a click (box_search), too.
+    searched at several places of the slices, too, as under a click (see sections).
 
     Args:
         seen: the masks for the ROI's cut, first on each slice.
@@ -53,27 +53,22 @@ def starts_in_roi(views: Sequence[View], seen: Candidates, watch: Watch) -> list
     Raises:
         Cancelled: if the user asked to stop.
     """
-    starts = _cuts(views[0], seen[0])
+    cuts = [Seed(0, key, of_slice[0]) for key, of_slice in seen[0].items()]
+    seeds = _distinct(cuts, views[0], CUTS, SAME_SECTION)
     for number, view in enumerate(views):
         watch.step(number, len(views), "Looking for objects in the ROI")
         for key, places, wanted in _slices_to_search(view, number == 0):
-            found = [Start(number, key, mask) for mask in _found_at(view, key, places)]
-            starts += _distinct(found, view, wanted, ALIKE)
-    promise = {start: _promise(views[start.view], start.mask) for start in starts}
-    starts.sort(key=lambda start: -promise[start])
-    return [start for start in starts if promise[start] > 0] or starts[:1]
-
-
-def _cuts(view: View, seen: dict[int, list[SliceMask]]) -> list[Start]:
-    """The slices on which the ROI's cut makes the best box."""
-    cuts = [Start(0, key, of_slice[0]) for key, of_slice in seen.items()]
-    return _distinct(cuts, view, CUTS, SAME_SECTION)
+            found = [Seed(number, key, mask) for mask in _found_at(view, key, places)]
+            seeds += _distinct(found, view, wanted, ALIKE)
+    promise = {seed: _promise(views[seed.view], seed.mask) for seed in seeds}
+    seeds.sort(key=lambda seed: -promise[seed])
+    return [seed for seed in seeds if promise[seed] > 0] or seeds[:1]
 
 
 def _slices_to_search(
     view: View, is_main: bool
 ) -> Iterator[tuple[int, Sequence[tuple[float, float]], int]]:
-    """Key slices, where to look at them, and how many sections to take."""
+    """Key slices, where to search them, and how many sections to take."""
     last = view.shape[0] - 1
     yield view.nearest_key(last / 2), PLACES, SECTIONS if is_main else OTHER_SECTIONS
     for share in ASIDE if is_main else ():
@@ -92,19 +87,19 @@ def _found_at(view: View, key: int, places: Sequence[tuple[float, float]]) -> li
     return found
 
 
-def _distinct(starts: Sequence[Start], view: View, wanted: int, alike: float) -> list[Start]:
+def _distinct(seeds: Sequence[Seed], view: View, wanted: int, alike: float) -> list[Seed]:
     """The most promising, no two of nearly one outline."""
     return best_unlike(
-        starts,
-        lambda start: _promise(view, start.mask),
-        lambda start: start.mask.mask,
+        seeds,
+        lambda seed: _promise(view, seed.mask),
+        lambda seed: seed.mask.mask,
         alike,
         wanted,
     )
 
 
 def _promise(view: View, mask: SliceMask) -> float:
-    """How good a start a slice's mask is."""
+    """How good a seed a slice's mask is."""
     area = np.count_nonzero(mask.mask)
     if area < SMALLEST_SHARE * mask.mask.size:
         return -1.0

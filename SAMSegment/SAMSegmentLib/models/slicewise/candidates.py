@@ -1,28 +1,28 @@
 """Which of several 3D masks is meant.
 
-The weights were fitted by ridge regression of Dice on these measures over hypotheses of the tuning
+The weights were fitted by ridge regression of Dice on these measures over candidates of the tuning
 cases of the accuracy benchmark (Testing/Accuracy/structures.json), 23 structures of one CT; those
 of the extents and of the ROI's cuts were chosen on all tuning cases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core.overlap import dice
-from .fusion import Selection, Slices, likeness
+from .fusion import Selection, Slices, similarity
 from .tracking import best_unlike
 from .views import View
 
-# What the network says for a mask.
+# What counts of what the network says of a mask.
 QUALITY, AGREEMENT, STABILITY, CERTAINTY = 0.83, 0.43, 0.34, 0.63
-# What speaks against its being what the ROI was drawn around: it runs into the ROI's faces, is
-# larger or smaller than the ROI less a margin, or lies off the middle. And what speaks for it: it
-# is like the masks for the ROI's cuts, and stands out. (Fat between organs has their extents, but
-# its masks take in what it surrounds.)
+# Against its being what the ROI was drawn around: it runs into the ROI's faces, is larger or
+# smaller than the ROI less a margin, or lies off the middle. For it: it is like the masks for the
+# ROI's cuts, and stands out. (Fat between organs has their extents, but its masks take in what it
+# surrounds.)
 TOUCHING, MISFIT, OFF_CENTRE = -0.64, -0.60, -0.70
 LIKE_CUTS, CONTRAST = 0.15, 0.5
 # A spread that every tissue has, of the grey levels' range; and the contrast beyond which a mask
@@ -35,9 +35,12 @@ LEAST_FULL, FULL = 0.25, 0.9
 # Masks whose Dice reaches this are nearly the same.
 ALIKE = 0.9
 
+#: How well a mask (boolean, (k, j, i), and its first voxel) fits what else the user said.
+Fit = Callable[[np.ndarray, tuple[int, int, int]], float]
+
 
 @dataclass(frozen=True, eq=False)
-class Hypothesis:
+class Candidate:
     """A 3D mask that may be meant.
 
     Attributes:
@@ -51,38 +54,53 @@ class Hypothesis:
     score: float
 
 
-def score(
-    views: Sequence[View], selection: Selection, logits: np.ndarray, cuts: Slices | None
-) -> float:
-    """How likely a 3D mask is meant.
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Says how likely a 3D mask of a region is meant.
 
-    Args:
-        logits: native 3D logits.
+    Attributes:
         cuts: the masks for an ROI's cuts with the first view's slices; None: the region is not an
             ROI that a user drew around the object.
+        fit: what else the user said; added to the score.
     """
-    mask = views[0].own(logits) > 0
-    if not mask.any():
-        return -np.inf
-    quality = agreement = stability = weights = 0.0
-    for view, masks in zip(views, selection, strict=True):
-        own = view.own(logits)
-        for key, slice_mask in masks.items():
-            area = np.count_nonzero(own[key] > 0)
-            if area == 0 and not slice_mask.mask.any():
-                continue
-            weight = np.sqrt(area) + 1e-3
-            weights += weight
-            quality += weight * slice_mask.quality
-            agreement += weight * likeness(slice_mask.logits, own[key])
-            stability += weight * _stability(slice_mask.logits)
-    certainty = np.tanh(np.abs(logits[logits > 0]) / 2).mean()
-    of_network = QUALITY * quality + AGREEMENT * agreement + STABILITY * stability
-    value = float(of_network / max(weights, 1e-6) + CERTAINTY * certainty)
-    if cuts is None:
-        return value
-    value += LIKE_CUTS * _like_cuts(mask, cuts) + CONTRAST * min(contrast(mask, views[0]), CLEAR)
-    return value + _fit(mask, views[0])
+
+    views: Sequence[View]
+    cuts: Slices | None = None
+    fit: Fit | None = None
+
+    def candidate(self, selection: Selection, logits: np.ndarray) -> Candidate:
+        """A 3D mask (native logits), with its score."""
+        return Candidate(selection, logits, self.score(selection, logits))
+
+    def score(self, selection: Selection, logits: np.ndarray) -> float:
+        """The higher, the likelier; minus infinity for an empty mask."""
+        main = self.views[0]
+        mask = main.own(logits) > 0
+        value = -np.inf
+        if mask.any():
+            value = self._of_network(selection, logits)
+            if self.cuts is not None:
+                like_cuts = _like_cuts(mask, self.cuts)
+                value += LIKE_CUTS * like_cuts + CONTRAST * min(contrast(mask, main), CLEAR)
+                value += _fit_of_roi(mask, main)
+        return value if self.fit is None else value + self.fit(logits > 0, main.native_start)
+
+    def _of_network(self, selection: Selection, logits: np.ndarray) -> float:
+        quality = agreement = stability = weights = 0.0
+        for view, masks in zip(self.views, selection, strict=True):
+            own = view.own(logits)
+            for key, slice_mask in masks.items():
+                area = np.count_nonzero(own[key] > 0)
+                if area == 0 and not slice_mask.mask.any():
+                    continue
+                weight = np.sqrt(area) + 1e-3
+                weights += weight
+                quality += weight * slice_mask.quality
+                agreement += weight * similarity(slice_mask.logits, own[key])
+                stability += weight * _stability(slice_mask.logits)
+        certainty = np.tanh(np.abs(logits[logits > 0]) / 2).mean()
+        of_network = QUALITY * quality + AGREEMENT * agreement + STABILITY * stability
+        return float(of_network / max(weights, 1e-6) + CERTAINTY * certainty)
 
 
 def touching(mask: np.ndarray, view: View) -> float:
@@ -129,7 +147,7 @@ def _neighbours(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return (array[:-1], array[1:]) if axis == 0 else (array[:, :-1], array[:, 1:])
 
 
-def _fit(mask: np.ndarray, view: View) -> float:
+def _fit_of_roi(mask: np.ndarray, view: View) -> float:
     """How well a mask (slice, row, column) fits the ROI drawn around it."""
     voxels = np.argwhere(mask)
     filling = (np.ptp(voxels, axis=0) + 1) / mask.shape
@@ -158,13 +176,13 @@ def _stability(logits: np.ndarray) -> float:
     return np.count_nonzero(logits > 1) / loose if loose else 0.0
 
 
-def distinct(hypotheses: Sequence[Hypothesis], count: int) -> list[Hypothesis]:
-    """The best `count` of the hypotheses, without those that are nearly the same."""
+def distinct(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
+    """The best `count` of the candidates, without those that are nearly the same."""
     return best_unlike(
-        hypotheses, lambda other: other.score, lambda other: other.logits > 0, ALIKE, count
+        candidates, lambda other: other.score, lambda other: other.logits > 0, ALIKE, count
     )
 
 
-def unlike(one: Hypothesis, other: Hypothesis) -> bool:
-    """Whether two hypotheses are not nearly the same."""
+def unlike(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates are not nearly the same."""
     return dice(one.logits > 0, other.logits > 0) < ALIKE

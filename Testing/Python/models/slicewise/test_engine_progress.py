@@ -1,4 +1,6 @@
-"""While LiteMedSAM works it can be watched and stopped; while it does not, it looks ahead."""
+"""While an engine works it can be watched and stopped; while it does not, it looks ahead."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,14 +9,8 @@ from SAMSegmentLib.core.errors import Cancelled, InputError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
-from SAMSegmentLib.models.embedding_cache import EmbeddingCache
-from SAMSegmentLib.models.litemedsam import engine as litemedsam
-from SAMSegmentLib.models.slicewise.intensity import GreyLevels
-from SAMSegmentLib.models.slicewise.slices import SliceStack, SliceWindow
-from SAMSegmentLib.weights.catalogue import model_entry
+from TestSupport.bright_network import bright_engine
 from TestSupport.phantoms import ball, grid
-
-torch = pytest.importorskip("torch")
 
 GEOMETRY = grid((12, 40, 40))
 CLICK = (30.0, 30.0, 15.0)
@@ -29,21 +25,9 @@ def tissue(air: bool = False) -> Image:
 
 
 @pytest.fixture
-def real_engine():
-    """An engine with the weights that ship, which has seen nothing."""
-    from SAMSegmentLib.models.litemedsam.engine import LiteMedSAMEngine
-
-    weights = model_entry("litemedsam").verified_path()
-    return LiteMedSAMEngine(weights, torch.device("cpu"), EmbeddingCache(2**29))
-
-
-@pytest.fixture
-def engine(real_engine):
-    """The same with a network that takes no time."""
-    from TestSupport.bright_network import BrightNetwork
-
-    real_engine._network = BrightNetwork()
-    return real_engine
+def engine():
+    """An engine that has seen nothing, with a network that takes no time."""
+    return bright_engine()
 
 
 class After:
@@ -75,7 +59,7 @@ def test_a_click_finds_ready_what_was_prepared(engine):
     image = tissue()
     engine.prepare(image, np.array(CLICK), Watch())
     # The slices through the click in three planes, and the scan's own before and after.
-    assert engine._cache.misses == 5
+    assert engine._model.encoded == 5
     ahead = click(engine, image)
     other = tissue()
     unprepared = click(engine, other)
@@ -86,35 +70,22 @@ def test_a_click_finds_ready_what_was_prepared(engine):
 def test_grey_levels_are_chosen_ahead_as_a_click_would_choose_them(engine):
     image = tissue(air=True)
     engine.prepare(image, np.array(CLICK), Watch())
-    encoded = engine._cache.misses
+    encoded = engine._model.encoded
     assert encoded > 5
     stacks_of_click = click(engine, image).cost
-    assert engine._cache.misses == encoded + stacks_of_click.encoded
+    assert engine._model.encoded == encoded + stacks_of_click.encoded
     assert len(stacks_of_click.pictures) - stacks_of_click.encoded == encoded - 2
 
 
 def test_the_same_again_is_not_prepared_again_and_beside_the_volume_nothing_is(engine):
     image = tissue()
     engine.prepare(image, np.array((-100.0, 0, 0)), Watch())
-    assert engine._cache.misses == 0
+    assert engine._model.encoded == 0
     for _ in range(2):
         engine.prepare(image, np.array(CLICK), Watch(), (-100, 100))
-    assert engine._cache.misses == 5
+    assert engine._model.encoded == 5
     with pytest.raises(InputError, match="intensity range"):
         engine.prepare(image, np.array(CLICK), Watch(), (5, 5))
-
-
-def test_a_picture_can_be_given_up_while_the_network_looks_at_it(real_engine):
-    engine, image, counting = real_engine, tissue(), Counting()
-    window = SliceWindow(SliceStack(image, GreyLevels(-160, 240), 256), 5)
-    with engine._watched(Watch(cancel=counting)):
-        whole = engine.encode(image, window).features
-    assert counting.looks > 10
-    engine._cache.clear()
-    with engine._watched(Watch(cancel=After(counting.looks // 2))), pytest.raises(Cancelled):
-        engine.encode(image, window)
-    assert engine._cache.nbytes == 0
-    assert torch.equal(engine.encode(image, window).features, whole)
 
 
 def test_looking_ahead_that_was_stopped_keeps_whole_pictures_only(engine):
@@ -126,10 +97,10 @@ def test_looking_ahead_that_was_stopped_keeps_whole_pictures_only(engine):
         with pytest.raises(Cancelled):
             engine.prepare(image, np.array(CLICK), Watch(cancel=After(looks)))
     assert 0 < len(engine._cache._kept) < len(whole)
-    encoded = engine._network.encoded
+    encoded = engine._model.encoded
     engine.prepare(image, np.array(CLICK), Watch())
     assert set(engine._cache._kept) == whole
-    assert engine._network.encoded - encoded < len(whole)
+    assert engine._model.encoded - encoded < len(whole)
 
 
 def test_a_click_stopped_anywhere_leaves_no_trace_in_the_next_answer(engine):
@@ -175,7 +146,7 @@ def test_after_the_first_picture_there_is_something_to_see(engine, kind, air):
     shown = []
 
     def look(make):
-        shown.append((engine._network.encoded, np.count_nonzero(make().mask() & BALL)))
+        shown.append((engine._model.encoded, np.count_nonzero(make().mask() & BALL)))
 
     engine.predict(tissue(air), prompts, Watch(preview=look))
     pictures, voxels = shown[0]
@@ -219,23 +190,18 @@ def test_a_thousand_clicks_are_answered_and_those_that_agree_ask_nothing(engine,
     clicks = [Point(CLICK), *(Point(tuple(place)) for place in places)]
     last = engine.predict(image, Prompts(points=tuple(clicks)), Watch())
     assert np.array_equal(last.mask(), first.mask()) and asked == []
-    assert len(engine._answers) <= litemedsam.KEPT_ANSWERS
+    assert len(engine._answers) <= engine.KEPT_ANSWERS
 
 
-def test_the_reading_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypatch):
-    from SAMSegmentLib.core.patch import Patch
-    from SAMSegmentLib.models.slicewise.answers import Answer
-
+def test_the_candidate_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypatch):
     first = engine.predict(tissue(), Prompts(points=(Point(CLICK),)), Watch())
-    mask = Patch(first.logits, first.start)
-    other = Patch(first.logits - 100, first.start)
-    ((first_answer,),) = engine._answers._answers.values()
-    views = first_answer.views
-    monkeypatch.setattr(engine, "_first_answer", lambda *_: Answer(mask, views, (other,)))
+    ((found,),) = engine._answers._answers.values()
+    other = replace(found, mask=replace(found.mask, values=found.mask.values - 100))
+    monkeypatch.setattr(engine, "first", lambda *_: [found, other])
     image, points = tissue(), (Point(CLICK),)
     read = engine.predict(image, Prompts(points=points, candidate=1), Watch())
-    assert np.array_equal(read.logits, other.values)
-    assert np.array_equal(read.alternatives[0].logits, mask.values)
+    assert np.array_equal(read.logits, other.mask.values)
+    assert np.array_equal(read.alternatives[0].logits, found.mask.values)
     far = (CLICK[0] + 15, *CLICK[1:])
     corrected = engine.predict(image, Prompts(points=(*points, Point(far)), candidate=1), Watch())
     assert corrected.mask().sum() < first.mask().sum()

@@ -4,10 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core import answer as core_answer
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
-from SAMSegmentLib.models.slicewise.answers import Answer
 
 WHOLE = (9, 10, 11)
 
@@ -68,13 +67,5 @@ def test_a_copy_is_a_copy(field):
 
 @given(fields())
 def test_as_a_prediction_it_lies_where_it_lies(field):
-    prediction = core_answer.Answer.of(field, Geometry(np.eye(4), WHOLE))
+    prediction = Answer.of(field, Geometry(np.eye(4), WHOLE))
     assert np.array_equal(prediction.mask() > 0, whole(field) > 0)
-
-
-def test_another_reading_changes_places_with_the_first():
-    fields = [Patch(np.full((1, 1, 1), n, np.float32), (0, 0, 0)) for n in range(3)]
-    answer = Answer(fields[0], (), tuple(fields[1:]))
-    other = answer.with_candidate(1)
-    assert other.mask is fields[1] and other.alternatives == (fields[0], fields[2])
-    assert answer.with_candidate(3).mask is fields[0]

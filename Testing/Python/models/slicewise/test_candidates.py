@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from SAMSegmentLib.core.overlap import dice
-from SAMSegmentLib.models.slicewise.fusion import fuse
-from SAMSegmentLib.models.slicewise.hypotheses import (
+from SAMSegmentLib.models.slicewise.candidates import (
     CLEAR,
     MARGIN_MM,
-    Hypothesis,
+    Candidate,
+    Scorer,
     contrast,
     distinct,
-    score,
     touching,
 )
-from SAMSegmentLib.models.slicewise.planes import inside_of, views_of
-from TestSupport.knowing_network import KnowingNetwork
+from SAMSegmentLib.models.slicewise.fusion import fuse
+from SAMSegmentLib.models.slicewise.views import views_of
+from TestSupport.oracle_network import OracleNetwork
 from TestSupport.phantoms import ball, grid
 from TestSupport.sections import roi_round, slice_mask, stacks_around, views_on
 
@@ -43,12 +43,13 @@ def scored(views, mask, quality=0.9, cuts=BALL, sure=6.0):
         {key: slice_mask(view.own(native)[key], quality, sure) for key in view.keys}
         for view in views
     ]
-    return score(views, selection, fuse(views, selection, inside_of(views)), cuts)
+    logits = fuse(views, selection, views[0].native_inside)
+    return Scorer(views, cuts).score(selection, logits)
 
 
 @pytest.fixture(scope="module")
 def views():
-    return views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))
+    return views_on(BALL, GEOMETRY, OracleNetwork([BALL]))
 
 
 @pytest.mark.parametrize("cuts", [BALL, None], ids=["in an ROI", "under a click"])
@@ -73,15 +74,12 @@ def test_cuts_of_which_the_network_thinks_nothing_say_nothing(views):
     selection = [
         {key: slice_mask(view.own(native)[key], 0.9) for key in view.keys} for view in views
     ]
-    logits = fuse(views, selection, inside_of(views))
+    logits = fuse(views, selection, views[0].native_inside)
     other = region(ball(GEOMETRY, (40, 40, 30), 6), views)
     scores = [
-        score(
-            views,
-            selection,
-            logits,
-            {key: slice_mask(views[0].own(mask)[key], 0.0) for key in views[0].keys},
-        )
+        Scorer(
+            views, {key: slice_mask(views[0].own(mask)[key], 0.0) for key in views[0].keys}
+        ).score(selection, logits)
         for mask in (native, other)
     ]
     assert scores[0] == scores[1]
@@ -96,7 +94,7 @@ def test_in_an_roi_the_mask_that_fills_it_is_meant(views):
 def test_in_an_roi_drawn_with_a_margin_the_core_is_meant_and_not_the_shell_around_it():
     core = ball(GEOMETRY, (40, 40, 30), 8)
     with_shell = ball(GEOMETRY, (40, 40, 30), 12)
-    views = views_on(core, GEOMETRY, KnowingNetwork([core]), margin=MARGIN_MM)
+    views = views_on(core, GEOMETRY, OracleNetwork([core]), margin=MARGIN_MM)
     for cuts in (core, with_shell):
         assert scored(views, core, cuts=cuts) > scored(views, with_shell, cuts=cuts)
 
@@ -120,20 +118,20 @@ def test_masks_that_disagree_with_the_common_one_make_it_unlikely(views):
         [{key: slice_mask(view.own(m)[key], 0.9) for key in view.keys} for view in views]
         for m in (native, other)
     )
-    logits = fuse(views, agreeing, inside_of(views))
-    cuts = cuts_of(views, BALL)
-    assert score(views, agreeing, logits, cuts) > score(views, disagreeing, logits, cuts)
+    logits = fuse(views, agreeing, views[0].native_inside)
+    scorer = Scorer(views, cuts_of(views, BALL))
+    assert scorer.score(agreeing, logits) > scorer.score(disagreeing, logits)
 
 
 def test_of_two_masks_that_fit_the_roi_alike_the_one_with_a_border_is_meant(views):
     """Grey levels of BALL: the ball moved aside has a border on one side only."""
     left, right = (ball(GEOMETRY, (40 + x, 40, 30), 10) for x in (-6, 6))
-    image = views_on(right, GEOMETRY, KnowingNetwork([right]), margin=12.0)
+    image = views_on(right, GEOMETRY, OracleNetwork([right]), margin=12.0)
     assert scored(image, right, cuts=BALL) > scored(image, left, cuts=BALL)
 
 
 def test_only_a_mask_whose_border_is_that_of_a_tissue_stands_out():
-    view = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]), margin=8.0)[0]
+    view = views_on(BALL, GEOMETRY, OracleNetwork([BALL]), margin=8.0)[0]
     steps = [
         contrast(view.own(region(mask, [view])), view)
         for mask in (BALL, ball(GEOMETRY, (40, 40, 30), 20), ball(GEOMETRY, (40, 40, 30), 10))
@@ -145,7 +143,7 @@ def test_only_a_mask_whose_border_is_that_of_a_tissue_stands_out():
 
 
 def test_a_mask_of_uneven_tissue_stands_out_less():
-    view = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))[0]
+    view = views_on(BALL, GEOMETRY, OracleNetwork([BALL]))[0]
     own = view.own(region(BALL, [view]))
     even = contrast(own, view)
     rng = np.random.default_rng(1)
@@ -156,7 +154,7 @@ def test_a_mask_of_uneven_tissue_stands_out_less():
 
 
 def test_a_few_voxels_of_one_grey_level_are_not_meant_for_their_contrast():
-    views = views_on(BALL, GEOMETRY, KnowingNetwork([BALL]))
+    views = views_on(BALL, GEOMETRY, OracleNetwork([BALL]))
     view, speck = views[0], np.zeros(GEOMETRY.shape, bool)
     speck[15, 20, 20:22] = True
     for number in range(view.shape[0]):
@@ -198,15 +196,15 @@ def test_a_mask_that_fills_the_region_touches_all_its_faces(views):
 def test_at_the_volumes_border_nothing_is_touched():
     cut = ball(GEOMETRY, (0, 40, 30), 16)
     stacks = stacks_around(cut, GEOMETRY)
-    views = views_of(stacks, roi_round(cut, GEOMETRY), KnowingNetwork([cut]))
+    views = views_of(stacks, roi_round(cut, GEOMETRY), OracleNetwork([cut]))
     view = views[0]
     own = view.own(region(cut, views))
     assert own[:, :, 0].any() or own[:, :, -1].any()
     assert touching(own, view) == 0
 
 
-def hypothesis_of(mask, value):
-    return Hypothesis([], np.where(mask, 4.0, -4.0).astype(np.float32), value)
+def candidate_of(mask, value):
+    return Candidate([], np.where(mask, 4.0, -4.0).astype(np.float32), value)
 
 
 def test_the_best_come_first_and_what_is_nearly_the_same_comes_once():
@@ -214,12 +212,12 @@ def test_the_best_come_first_and_what_is_nearly_the_same_comes_once():
     nearly = BALL.copy()
     nearly[np.nonzero(BALL)[0][0]] = False
     offered = [
-        hypothesis_of(small, 1.0),
-        hypothesis_of(nearly, 2.9),
-        hypothesis_of(BALL, 3.0),
-        hypothesis_of(apart, 2.0),
+        candidate_of(small, 1.0),
+        candidate_of(nearly, 2.9),
+        candidate_of(BALL, 3.0),
+        candidate_of(apart, 2.0),
     ]
     assert dice(nearly, BALL) > 0.9
-    assert [h.score for h in distinct(offered, 4)] == [3.0, 2.0, 1.0]
-    assert [h.score for h in distinct(offered, 2)] == [3.0, 2.0]
+    assert [c.score for c in distinct(offered, 4)] == [3.0, 2.0, 1.0]
+    assert [c.score for c in distinct(offered, 2)] == [3.0, 2.0]
     assert distinct([], 3) == []

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from SAMSegmentLib.models.slicewise.montage import Box, Montage
+from SAMSegmentLib.models.slicewise.model import Box, SlicePrompts
+from SAMSegmentLib.models.slicewise.montage import Montage
 
 SURE = 6.0
 # As of a good and of a bad mask of LiteMedSAM.
@@ -18,7 +19,7 @@ WORST_QUALITY, BEST_QUALITY = 0.6, 0.98
 
 
 @dataclass
-class KnowingNetwork:
+class OracleNetwork:
     """Gives, for a box on a tile, the object whose section fits the box best.
 
     Its expected IoU tells how well the section fills the box. Where no object is in the box, the
@@ -35,9 +36,10 @@ class KnowingNetwork:
     asked: list = field(default_factory=list)
 
     def __call__(
-        self, montage: Montage, index: int, boxes: Sequence[Box]
+        self, montage: Montage, index: int, prompts: SlicePrompts
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See views.DecodeBoxes."""
+        """See views.DecodeTile."""
+        boxes = [tuple(int(n) for n in box) for box in prompts.boxes]
         sections = [
             montage.tile.picture(
                 255 * montage.stack.orientation.apply(truth)[index].astype(np.uint8)
@@ -48,7 +50,7 @@ class KnowingNetwork:
         self.asked += [(montage.stack.orientation, index, box) for box in boxes]
         answers = [self._for_box(sections, box) for box in boxes]
         logits, quality = zip(*answers, strict=True)
-        return np.stack(logits), np.array(quality, dtype=np.float32)
+        return np.stack(logits)[:, None], np.array(quality, dtype=np.float32)[:, None]
 
     def _for_box(self, sections: list[np.ndarray], box: Box) -> tuple[np.ndarray, float]:
         fits = [box_overlap(box_around(section > 0.5), box) for section in sections]
