@@ -78,11 +78,13 @@ def measure_large(shape: tuple[int, int, int]) -> dict:
     before = _reset_peak()
     clicks, thresholds = [], []
     with Pulse(views) as pulse:
-        first = _timed(lambda: (user.place(center), user.answered()))
+        first = _timed(lambda: (user.place(center), user.wait_for_proposal()))
         user.application.wait(seconds=1.5)
         for number in range(CLICKS):
             ras = (center[0] + radius - 8 - number, center[1], center[2])
-            clicks.append(_timed(lambda ras=ras: (user.place(ras, False), user.answered())))
+            clicks.append(
+                _timed(lambda ras=ras: (user.place(ras, False), user.wait_for_proposal()))
+            )
             user.application.wait(seconds=1.0)
         for value in (0.4, 0.6, 0.3, 0.7, 0.5):
             thresholds.append(_timed(lambda value=value: _threshold(user, value)))
@@ -122,7 +124,7 @@ def _applied(user, center) -> dict:
     user.editor.setCurrentSegmentID(user.second)
     user.session.set_parameter("KeepOut", 0)
     user.place(center)
-    user.answered()
+    user.wait_for_proposal()
     node.SetMaskSegmentID(user.first)
     node.SetMaskMode(inside)
     apply("masked")
@@ -130,7 +132,7 @@ def _applied(user, center) -> dict:
     node.SetSourceVolumeIntensityMask(True)
     node.SetSourceVolumeIntensityMaskRange(100, 300)
     user.place((center[0] + 20, center[1], center[2]), False)
-    user.answered()
+    user.wait_for_proposal()
     apply("range")
     return seconds
 
@@ -151,18 +153,18 @@ def measure_real() -> dict:
     user = User(case.image.geometry.ijk_to_ras, case.image.voxels)
     user.ready()
     user.place(center)
-    user.answered()
+    user.wait_for_proposal()
     clicks = []
     for number in range(CLICKS):
         ras = case.image.geometry.to_ras(inside[(number + 1) * len(inside) // (CLICKS + 2)][::-1])
         user.place(ras)
-        user.answered()
+        user.wait_for_proposal()
         user.session.undo()
-        user.answered()
+        user.wait_for_proposal()
         # The same click again: what it needs is encoded, but the answer was to other prompts.
-        clicks.append(_timed(lambda ras=ras: (user.place(ras, False), user.answered())))
+        clicks.append(_timed(lambda ras=ras: (user.place(ras, False), user.wait_for_proposal())))
         user.session.undo()
-        user.answered()
+        user.wait_for_proposal()
     result = {
         "click_ms": 1000 * statistics.median(clicks),
         "worker_peak_mb": memory_of(user.client.info.pid, "VmHWM"),

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 
 from SlicerHost.application import Application
 from SlicerHost.scene_builder import SceneBuilder
 from TestSupport.catalogue_models import model_run_by
-
-EFFECT = Path(__file__).parents[2] / "SAMSegment" / "SAMSegmentLib" / "SegmentEditorEffect.py"
-PATIENCE_S = 300.0
+from TestSupport.effect_user import EffectUser, register_effect
 
 
-class User:
+class User(EffectUser):
     """The effect, chosen in an open Segment Editor.
 
     Args:
@@ -24,47 +21,27 @@ class User:
     """
 
     def __init__(self, ijk_to_ras, voxels, architecture: str | None = None) -> None:
-        self.application = Application()
-        self.application.register_effect(EFFECT)
+        application = Application()
+        register_effect(application)
         self._use(architecture)
-        builder = SceneBuilder(self.application)
-        self.volume = builder.volume(ijk_to_ras, voxels=voxels)
-        self.segmentation = builder.segmentation(self.volume)
-        segments = self.segmentation.GetSegmentation()
-        self.first = segments.AddEmptySegment("", "First")
-        self.second = segments.AddEmptySegment("", "Second")
-        self.editor = self.application.open_segment_editor(self.segmentation, self.volume)
-        self.editor.setCurrentSegmentID(self.first)
-        self.editor.setActiveEffectByName("SAM Segment")
-        self.session = self.editor.effectByName("SAM Segment").self()._session
-
-    @property
-    def requester(self):
-        return self.session._requester
+        builder = SceneBuilder(application)
+        volume = builder.volume(ijk_to_ras, voxels=voxels)
+        segmentation = builder.segmentation(volume)
+        for name in ("First", "Second"):
+            segmentation.GetSegmentation().AddEmptySegment("", name)
+        super().__init__(application, volume, segmentation)
+        self.first, self.second = self.segments
+        self.choose_effect()
 
     @property
     def client(self):
         return self.session._service.client
-
-    def wait(self, condition) -> None:
-        if not self.application.wait(condition, PATIENCE_S):
-            raise SystemExit(f"It took too long: {self.requester.status}")
 
     def ready(self) -> float:
         """Waits for the worker; seconds."""
         started = time.perf_counter()
         self.wait(lambda: self.client.info is not None)
         return time.perf_counter() - started
-
-    def place(self, ras, positive: bool = True) -> None:
-        name = f"SAM Segment {'+' if positive else '-'}"
-        self.session.place("Positive" if positive else "Negative")
-        self.application.scene.GetFirstNodeByName(name).AddControlPointWorld(*ras)
-
-    def answered(self) -> None:
-        self.wait(lambda: self.requester.is_busy)
-        self.wait(lambda: not self.requester.is_busy)
-        self.wait(lambda: not self.session._steps.is_running("show"))
 
     def close(self) -> None:
         from SAMSegmentLib.ui.common.worker_service import close_shared_service

@@ -42,17 +42,17 @@ def empty(user: User) -> None:
 def ready(user: User) -> None:
     """A proposal for points and an ROI, with another candidate."""
     user.draw_roi(BALL, (40, 40, 30))
-    user.await_proposal()
+    user.wait_for_proposal()
     user.place(BALL)
-    user.await_proposal()
+    user.wait_for_proposal()
     user.place(BESIDE, positive=False)
-    user.await_proposal()
+    user.wait_for_proposal()
     user.panel.ui.promptList.setCurrentRow(1)
 
 
 def busy(user: User) -> None:
     """The model is at work; of the first time, nobody knows how long it will take."""
-    _set_modality(user, quick_engine.SLOW)
+    user.set_modality(quick_engine.SLOW)
     user.place(BALL)
     user.wait(lambda: user.panel.ui.progressBar.value > 20)
 
@@ -60,14 +60,14 @@ def busy(user: User) -> None:
 def warning(user: User) -> None:
     """The model has found nothing."""
     user.draw_roi(DARK, (15, 12, 12))
-    user.await_proposal()
+    user.wait_for_proposal()
 
 
 def error(user: User) -> None:
     """The model ran out of memory: a long message."""
-    _set_modality(user, quick_engine.WITHOUT_MEMORY)
+    user.set_modality(quick_engine.WITHOUT_MEMORY)
     user.place(BALL)
-    user.await_proposal()
+    user.wait_for_proposal()
 
 
 def options(user: User) -> None:
@@ -79,14 +79,8 @@ def options(user: User) -> None:
     ui.roiSelector.setCurrentNode(roi)
     ui.lineSelector.setCurrentNode(line)
     ui.startSelector.setCurrentIndex(ui.startSelector.count - 1)
-    user.await_proposal()
+    user.wait_for_proposal()
     user.fold_options(False)
 
 
 STATES = {state.__name__: state for state in (empty, ready, busy, warning, error, options)}
-
-
-def _set_modality(user: User, modality: str) -> None:
-    hierarchy = user.application.hierarchy
-    item = hierarchy.GetItemByDataNode(user.volume)
-    hierarchy.SetItemAttribute(item, "DICOM.Modality", modality)

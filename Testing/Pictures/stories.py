@@ -73,7 +73,7 @@ def chest(user: User, views: FourViews) -> Iterator[str]:
     right, left = (61.0, -18.0, -146.0), (-79.0, -25.0, -157.0)
     views.look_at(right)
     user.draw_roi((61, -14, -140), (181, 211, 280))
-    user.await_proposal()
+    user.wait_for_proposal()
     views.look_from("Anterior")
     yield "roi"
     user.apply()
@@ -81,7 +81,7 @@ def chest(user: User, views: FourViews) -> Iterator[str]:
     user.choose_segment(user.segments[1])
     views.look_at(left)
     user.draw_roi((-73, -21, -145), (175, 208, 290))
-    user.await_proposal()
+    user.wait_for_proposal()
     views.look_from("Anterior")
     yield "proposal"
     # Air in the left main bronchus is no lung; the recess beside the diaphragm is.
@@ -99,7 +99,7 @@ def abdomen(user: User, views: FourViews) -> Iterator[str]:
     spleen, kidney = (-113.0, 123.0, 395.0), (-95.0, 122.0, 357.0)
     views.look_at(spleen)
     user.draw_roi((-113, 125, 392), (70, 90, 90))
-    user.await_proposal()
+    user.wait_for_proposal()
     views.look_from("Anterior")
     yield "roi"
     user.apply()
@@ -122,7 +122,7 @@ def _click(user: User, views: FourViews, ras, positive: bool = True) -> None:
     if not button.isChecked():
         button.click()
     views.red.click(ras)
-    user.await_proposal()
+    user.wait_for_proposal()
 
 
 def _show_in_3d(user: User) -> None:

@@ -133,7 +133,7 @@ def test_the_views_show_points_and_preview(user, tmp_path):
     views.look_at(BALL)
     before = picture_of(views, tmp_path)
     views.red.click(BALL)
-    user.await_proposal()
+    user.wait_for_proposal()
     views.look_from("Anterior")
     after = picture_of(views, tmp_path)
     for part in quarters(np.abs(after.astype(int) - before).sum(-1) > 25):

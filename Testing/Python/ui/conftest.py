@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from TestSupport.effect_user import EffectUser, register_effect
 from TestSupport.idle_service import NARROW
 from TestSupport.phantoms import ball, grid
 
-EFFECT = Path(__file__).parents[3] / "SAMSegment" / "SAMSegmentLib" / "SegmentEditorEffect.py"
-NAME = "SAM Segment"
 GRID = grid((12, 40, 44), (1.5, 1.5, 3.0))
 #: The object: centre (R, A, S) and radius in mm.
 BALL, RADIUS = (33.0, 30.0, 18.0), 12.0
 #: A second, smaller one beside it.
 SMALL, SMALL_RADIUS = (54.0, 45.0, 15.0), 6.0
 # Far more than anything here takes: a test that waits so long has failed.
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 
 def voxels() -> np.ndarray:
@@ -30,42 +28,29 @@ def voxels() -> np.ndarray:
     return grey
 
 
-class EffectUser:
-    """An open Segment Editor in which the effect was chosen, and what a user does with it.
+class User(EffectUser):
+    """The effect beside a small volume with two bright balls.
 
     Attributes:
-        volume, segmentation: nodes.
         first, second: IDs of two empty segments; the first is selected.
-        editor: the qMRMLSegmentEditorWidget.
     """
 
+    timeout_s = TIMEOUT_S
+
     def __init__(self, application, builder, matrix=None, parent=None, modality=None) -> None:
-        self.application, self.builder, self.scene = application, builder, application.scene
-        self.volume = builder.volume(
+        self.builder = builder
+        volume = builder.volume(
             GRID.ijk_to_ras if matrix is None else matrix, parent, voxels=voxels()
         )
-        self.set_modality(modality)
-        self.segmentation = builder.segmentation(self.volume, parent)
-        segments = self.segmentation.GetSegmentation()
-        self.first = segments.AddEmptySegment("", "Lesion")
-        self.second = segments.AddEmptySegment("", "Other")
+        segmentation = builder.segmentation(volume, parent)
+        segments = segmentation.GetSegmentation()
         # Slicer's own colours are random: some are hardly seen on grey.
-        segments.GetSegment(self.first).SetColor(0.9, 0.2, 0.1)
-        segments.GetSegment(self.second).SetColor(0.1, 0.4, 0.9)
-        self.editor = application.open_segment_editor(self.segmentation, self.volume)
-        self.editor.setCurrentSegmentID(self.first)
+        for name, color in (("Lesion", (0.9, 0.2, 0.1)), ("Other", (0.1, 0.4, 0.9))):
+            segments.GetSegment(segments.AddEmptySegment("", name)).SetColor(color)
+        super().__init__(application, volume, segmentation)
+        self.first, self.second = self.segments
+        self.set_modality(modality)
         self.nodes_before = self.nodes()
-
-    # What the user does
-
-    def choose_effect(self, name: str = NAME) -> None:
-        self.editor.setActiveEffectByName(name)
-        self.application.process_events()
-
-    def place(self, ras, positive: bool = True) -> None:
-        """A click in a view, without the view."""
-        self.button("positiveButton" if positive else "negativeButton", True)
-        self.list(positive).AddControlPointWorld(*ras)
 
     def propose(self, ras=BALL, positive: bool = True):
         """Places a point and waits for the answer; the mask of the preview."""
@@ -74,59 +59,18 @@ class EffectUser:
 
     def proposal(self):
         """Waits until the worker has answered; the mask of the preview."""
-        self.wait(lambda: self.is_busy)
-        self.wait(lambda: not self.is_busy)
-        self.wait(lambda: not self.session._steps.is_running("show"))
+        self.wait_for_proposal()
         return self.preview_mask()
-
-    def button(self, name: str, checked: bool | None = None) -> None:
-        widget = getattr(self.ui, name)
-        assert widget.isEnabled(), f"{name} cannot be pressed"
-        if checked is None or widget.isChecked() != checked:
-            widget.click()
 
     def choose_no_node(self, selector) -> None:
         """The user chooses "None", the first row."""
         selector._combo.setCurrentIndex(0)
         selector._combo.activated.emit(0)
 
-    def apply(self) -> None:
-        self.wait(self.ui.applyButton.isEnabled)  # once the proposal is drawn
-        self.button("applyButton")
-        self.application.process_events()
-
-    def wait(self, condition) -> None:
-        assert self.application.wait(condition, PATIENCE_S), self.status
-
-    # What there is
-
-    @property
-    def effect(self):
-        return self.editor.effectByName(NAME).self()
-
-    @property
-    def session(self):
-        return self.effect._session
-
-    @property
-    def ui(self):
-        return self.effect._panel.ui
-
-    @property
-    def is_busy(self) -> bool:
-        return self.session._requester.is_busy
-
-    @property
-    def status(self) -> str:
-        return self.ui.statusLabel.text
-
     @property
     def rows(self) -> list[str]:
         prompts = self.ui.promptList
         return [prompts.item(row).text() for row in range(prompts.count)]
-
-    def list(self, positive: bool):
-        return self.scene.GetFirstNodeByName(f"SAM Segment {'+' if positive else '-'}")
 
     @property
     def preview(self):
@@ -157,12 +101,6 @@ class EffectUser:
     def nodes(self) -> set[str]:
         scene = self.scene
         return {scene.GetNthNode(index).GetID() for index in range(scene.GetNumberOfNodes())}
-
-    def set_modality(self, modality: str | None) -> None:
-        """What the quick engine is told to do, see TestSupport.quick_engine."""
-        hierarchy = self.application.hierarchy
-        item = hierarchy.GetItemByDataNode(self.volume)
-        hierarchy.SetItemAttribute(item, "DICOM.Modality", modality or "CT")
 
 
 @pytest.fixture(autouse=True)
@@ -202,15 +140,15 @@ def service(application, quick_worker, monkeypatch):
 
 @pytest.fixture
 def make_user(application, service):
-    """Makes an EffectUser: `make_user(matrix=..., parent=..., modality=...)`."""
+    """Makes a User: `make_user(matrix=..., parent=..., modality=...)`."""
     from SlicerHost import own_effects
     from SlicerHost.scene_builder import SceneBuilder
 
     own_effects.register()
-    assert application.register_effect(EFFECT)
+    register_effect(application)
 
-    def make(**options) -> EffectUser:
-        user = EffectUser(application, SceneBuilder(application), **options)
+    def make(**options) -> User:
+        user = User(application, SceneBuilder(application), **options)
         # Most users come from another effect, which is the editor's active one a moment longer.
         user.choose_effect("Paint")
         user.choose_effect()
@@ -222,7 +160,7 @@ def make_user(application, service):
 
 @pytest.fixture
 def user(make_user):
-    """An EffectUser with the effect chosen; afterwards, Slicer's log must hold no error."""
+    """A User with the effect chosen; afterwards, Slicer's log must hold no error."""
     return make_user()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from SAMSegmentLib.worker.protocol.events import DeviceInfo, Proposed, Ready, WorkerInfo
 
-from ..conftest import BALL, PATIENCE_S
+from ..conftest import BALL, TIMEOUT_S
 
 # Not marked mrml: nothing here depends on the line of slicer-core.
 
@@ -255,4 +255,4 @@ class TestInTheEffect:
 
         assert user.propose((BALL[0] + 3, BALL[1], BALL[2])).sum() > 50
         assert user.status == "Mask 1 of 2. Correct with more points, or Apply."
-        assert user.application.wait(lambda: not user.is_busy, PATIENCE_S)
+        assert user.application.wait(lambda: not user.is_busy, TIMEOUT_S)

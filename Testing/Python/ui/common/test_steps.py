@@ -29,7 +29,9 @@ def pieces(count: int, done: list, seconds: float = 0.002):
     return sum(done)
 
 
-def test_short_work_is_done_at_once(steps):
+def test_short_work_is_done_at_once(steps, monkeypatch):
+    # On a busy computer, nothing is short.
+    monkeypatch.setattr("SAMSegmentLib.ui.common.steps.BUDGET_S", 10.0)
     results = []
     steps.run("sum", pieces(3, [], 0), results.append)
     assert results == [3]
@@ -67,7 +69,7 @@ def test_work_may_begin_other_work(application, steps):
     assert application.wait(lambda: results)
 
 
-def test_an_error_is_told_and_the_others_go_on(application, steps, errors):
+def test_an_error_is_reported_and_the_others_go_on(application, steps, errors):
     def broken():
         yield
         raise ValueError("broken")
@@ -79,6 +81,6 @@ def test_an_error_is_told_and_the_others_go_on(application, steps, errors):
     assert [str(error) for error in errors] == ["broken"] and len(results) == 1
 
 
-def test_an_error_of_who_gets_the_result_is_told(steps, errors):
+def test_an_error_of_the_callback_is_reported(steps, errors):
     steps.run("sum", pieces(1, [], 0), lambda _: 1 / 0)
     assert isinstance(errors[0], ZeroDivisionError)

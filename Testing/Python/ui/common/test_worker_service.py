@@ -9,7 +9,7 @@ from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.worker.protocol.events import Failed, PredictionRequest, Progress, Proposed
 from TestSupport.quick_engine import SLOW
 
-from ..conftest import BALL, GRID, PATIENCE_S, voxels
+from ..conftest import BALL, GRID, TIMEOUT_S, voxels
 
 pytestmark = pytest.mark.mrml
 
@@ -39,24 +39,24 @@ def request(modality="CT"):
 
 def test_who_asks_is_answered(application, service, panel):
     number = service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
     assert panel.heard(Proposed)[0].number == number
     assert panel.heard(Proposed)[0].proposals[0].patch() is not None
 
 
 def test_another_panels_request_ends_the_first_one(application, service, panel):
     service.request(panel, request(SLOW))
-    assert application.wait(lambda: panel.heard(Progress), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Progress), TIMEOUT_S)
     other = Panel()
     service.request(other, request())
     assert isinstance(panel.heard(Failed)[0].error, Cancelled)
-    assert application.wait(lambda: other.heard(Proposed), PATIENCE_S)
+    assert application.wait(lambda: other.heard(Proposed), TIMEOUT_S)
     assert not panel.heard(Proposed)
 
 
 def test_after_a_cancel_nothing_is_heard(application, service, panel):
     service.request(panel, request(SLOW))
-    assert application.wait(lambda: panel.heard(Progress), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Progress), TIMEOUT_S)
     service.cancel(panel)
     heard = len(panel.events)
     application.wait(seconds=0.2)
@@ -69,7 +69,7 @@ def test_one_panels_cancel_does_not_disturb_the_other(application, service, pane
     service.request(panel, request())
     service.cancel(other)
     service.release(other)
-    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
 
 
 def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
@@ -80,9 +80,9 @@ def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
             raise ValueError("broken panel")
 
     service.request(Broken(), request())
-    assert application.wait(lambda: "broken panel" in caplog.text, PATIENCE_S)
+    assert application.wait(lambda: "broken panel" in caplog.text, TIMEOUT_S)
     service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
 
 
 def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, panel):
@@ -92,7 +92,7 @@ def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, pa
     asked = request()
     watched = weakref.ref(asked.image)
     service.request(panel, asked)
-    assert application.wait(lambda: panel.heard(Proposed), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
     del asked
     service.release(panel)
     gc.collect()
@@ -127,7 +127,7 @@ def test_a_worker_that_cannot_start_fails_the_request_with_what_to_do(applicatio
 
     service = WorkerService(lambda device: WorkerClient(device, ["no-such-python"]))
     service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Failed), PATIENCE_S)
+    assert application.wait(lambda: panel.heard(Failed), TIMEOUT_S)
     assert "could not be started" in str(panel.heard(Failed)[0].error)
     service.close()
 

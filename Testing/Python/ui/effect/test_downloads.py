@@ -108,11 +108,10 @@ def test_a_download_ends_with_the_answer_of_the_model(user, server, model, make_
 
 def make_other_editor(user):
     """A second Segment Editor beside the first, with the effect."""
-    from ..conftest import NAME as EFFECT_NAME
 
     class Other:
         editor = user.application.open_segment_editor(user.segmentation, user.volume)
-        ui = editor.effectByName(EFFECT_NAME).self()._panel.ui
+        ui = editor.effectByName("SAM Segment").self()._panel.ui
 
     return Other
 

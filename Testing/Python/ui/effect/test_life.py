@@ -4,10 +4,11 @@ import pytest
 import slicer
 
 from SlicerHost.scene_builder import segments_of
+from TestSupport.effect_user import NAME
 from TestSupport.phantoms import ball, dice
 from TestSupport.quick_engine import CRASHING, FAILING, SLOW, WITHOUT_MEMORY
 
-from ..conftest import BALL, GRID, NAME, RADIUS, SMALL, SMALL_RADIUS
+from ..conftest import BALL, GRID, RADIUS, SMALL, SMALL_RADIUS
 
 pytestmark = pytest.mark.mrml
 

@@ -4,8 +4,9 @@ import pytest
 import slicer
 
 from SlicerHost.scene_builder import PARENTS, items_of
+from TestSupport.effect_user import NAME
 
-from ..conftest import BALL, NAME
+from ..conftest import BALL
 
 pytestmark = pytest.mark.mrml
 

@@ -4,8 +4,9 @@ import pytest
 import slicer
 
 from SlicerHost.own_effects import NAMES
+from TestSupport.effect_user import NAME
 
-from ..conftest import BALL, NAME
+from ..conftest import BALL
 
 pytestmark = pytest.mark.mrml
 

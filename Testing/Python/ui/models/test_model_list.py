@@ -20,7 +20,7 @@ from TestSupport.weights_server import WeightsServer
 
 NAME, INT8, LIMITED = "sam-med3d-turbo", "sam-med3d-turbo-int8", "sam-med3d-cvpr-coreset"
 CONTENT = bytes(range(256)) * 800
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 TWO = [{"name": "liver"}, {"name": "spleen"}]
 
 
@@ -385,7 +385,7 @@ def test_a_models_whole_life(application, make_panel, monkeypatch, tmp_path):
 
         def do(button: str) -> str:
             press(panel, button)
-            assert application.wait(lambda: "Cancel" not in shown(panel), PATIENCE_S)
+            assert application.wait(lambda: "Cancel" not in shown(panel), TIMEOUT_S)
             return panel.ui.modelMessage.text
 
         assert do("modelDownloadButton") == "Installed."

@@ -13,7 +13,7 @@ import SAMSegmentLib
 from TestSupport.idle_service import NARROW, IdleService
 
 MODULE = Path(__file__).parents[4] / "SAMSegment" / "SAMSegment.py"
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 pytestmark = pytest.mark.mrml
 
@@ -96,7 +96,7 @@ def test_opening_the_panel_starts_no_worker(make_panel, application):
 def test_the_test_of_the_model_says_how_long_it_took(application, panel):
     panel.ui.testButton.click()
     assert panel.ui.testProgress.isVisible()
-    assert application.wait(lambda: finished(panel), PATIENCE_S)
+    assert application.wait(lambda: finished(panel), TIMEOUT_S)
     text = panel.ui.setupMessage.text
     assert text.startswith("LiteMedSAM works: test object found in")
     assert "Dice 0.9" in text or "Dice 1.00" in text
@@ -106,7 +106,7 @@ def test_the_test_of_the_model_says_how_long_it_took(application, panel):
 def test_a_wrong_mask_is_not_called_working(application, panel, monkeypatch):
     monkeypatch.setattr("SAMSegmentLib.ui.module.model_check.GOOD_DICE", 1.01)
     panel.ui.testButton.click()
-    assert application.wait(lambda: finished(panel), PATIENCE_S)
+    assert application.wait(lambda: finished(panel), TIMEOUT_S)
     assert "its mask is wrong" in panel.ui.setupMessage.text
 
 
@@ -116,7 +116,7 @@ def test_the_test_can_be_stopped_and_repeated(application, panel):
     assert finished(panel)
     assert panel.ui.testButton.text == "Test the model"
     panel.ui.testButton.click()
-    assert application.wait(lambda: finished(panel), PATIENCE_S)
+    assert application.wait(lambda: finished(panel), TIMEOUT_S)
     assert "works" in panel.ui.setupMessage.text
 
 

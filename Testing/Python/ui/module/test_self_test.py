@@ -126,7 +126,7 @@ def test_slicer_ends_in_the_middle_of_a_prediction_and_the_model_with_it(tmp_pat
         "    application.start()\n"
         "    from SAMSegmentLib.ui.module.self_test import begin_to_predict\n"
         "    begin_to_predict()\n"
-        "    from Testing.Python.ui.test_self_test import processes_with\n"
+        "    from Testing.Python.ui.module.test_self_test import processes_with\n"
         f"    print(len(processes_with({mark!r})))\n"
         "    assert not application.errors, application.errors\n"
     )
