@@ -40,7 +40,7 @@ def test_prompts_and_threshold_of_a_segment_come_back(user):
     np.testing.assert_allclose(prompts.roi.center, BALL)
     np.testing.assert_allclose(prompts.roi.size, (30, 28, 26))
     assert [(p.ras, p.positive) for p in prompts.points] == [(BALL, True), ((33, 30, 27), False)]
-    assert (prompts.line.length, prompts.reading) == (24, 1)
+    assert (prompts.line.length, prompts.candidate) == (24, 1)
     user.proposal()
 
 
