@@ -713,6 +713,49 @@
     </message>
 </context>
 <context>
+    <name>models.model_actions</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>A file ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>A folder, such as a USB stick ...</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>Wait until {model} is done.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>The file is damaged, or another model&apos;s.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>The folder with {file}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>The file {file} of {model}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>Weights</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_actions.py"/>
+        <source>All files</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>models.model_list</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
@@ -727,16 +770,6 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
         <source>{amount} downloaded</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
-        <source>The file is damaged, or another model&apos;s.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
-        <source>Wait until {model} is done.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -767,52 +800,6 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_list.py"/>
         <source>The same file is used by {models}, which goes with it.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>models.model_offer</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_offer.py"/>
-        <source>Wait until {model} is done.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_offer.py"/>
-        <source>Its file is damaged, or another model&apos;s.</source>
-        <translation type="unfinished"></translation>
-    </message>
-</context>
-<context>
-    <name>models.model_source</name>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
-        <source>A file ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
-        <source>A folder, such as a USB stick ...</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
-        <source>The folder with {file}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
-        <source>The file {file} of {model}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
-        <source>Weights</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_source.py"/>
-        <source>All files</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -858,12 +845,22 @@
     <name>models.model_texts</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{done} of {total} MB</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
         <source>{count} MB</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
-        <source>{done} of {total} MB</source>
+        <source>{speed:.1f} MB/s</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
+        <source>{time} left</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -879,16 +876,6 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
         <source>{hours} h {minutes} min</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
-        <source>{speed:.1f} MB/s</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/SAMSegmentLib/ui/models/model_texts.py"/>
-        <source>{time} left</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

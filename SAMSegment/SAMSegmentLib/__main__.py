@@ -25,17 +25,19 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run(arguments)
     except KeyboardInterrupt:
-        from .cli.console import remark
+        from .cli.console import print_to_stderr
 
-        remark("Cancelled.")
+        print_to_stderr("Cancelled.")
         return FAILURE
     except ModuleNotFoundError as error:
         # A package that every command needs; for others there is a MissingPackageError.
         if (error.name or "").startswith(__package__):
             raise
-        from .cli.console import remark
+        from .cli.console import print_to_stderr
 
-        remark(f"The Python package {error.name} is needed: install it (pip install {error.name}).")
+        print_to_stderr(
+            f"The Python package {error.name} is needed: install it (pip install {error.name})."
+        )
         return FAILURE
 
 

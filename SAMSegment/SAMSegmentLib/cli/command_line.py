@@ -21,7 +21,14 @@ from ..core.errors import (
 )
 from ..core.files import MASK_SUFFIXES, check_output, format_warnings, write_mask
 from ..weights.catalogue import DEFAULT_MODEL, model_entry
-from .console import NobodyReadsError, StatusLine, hushed_libraries, mention, print_result, remark
+from .console import (
+    OutputClosedError,
+    StatusLine,
+    print_note,
+    print_result,
+    print_to_stderr,
+    stderr_silenced,
+)
 from .evaluate import add_evaluate
 from .models import add_models
 
@@ -36,7 +43,7 @@ def run(given: list[str] | None = None) -> int:
             return options.run(options)
     except SystemExit as end:  # argparse's, after --help and --version
         return int(end.code or DONE)
-    except NobodyReadsError:
+    except OutputClosedError:
         return FAILURE
     except InputError as error:
         return _fail(BAD_INPUT, str(error))
@@ -60,9 +67,9 @@ def segment(options: argparse.Namespace) -> int:
         raise Cancelled("Cancelled. Nothing was written.") from None
     if not options.quiet:
         volume = prediction.box_mask().sum() * prediction.geometry.voxel_volume / 1000
-        mention(f"{options.output}: {options.name}, {volume:.1f} ml")
+        print_note(f"{options.output}: {options.name}, {volume:.1f} ml")
     for warning in prediction.warnings:
-        remark(warning)
+        print_to_stderr(warning)
     return DONE
 
 
@@ -75,7 +82,7 @@ def _written(options: argparse.Namespace) -> Answer:
     check_output(options.output, **writing)
     model_entry(options.model).check_installed()
     with nullcontext() if options.quiet else ProgressLine(sys.stderr) as line:
-        with hushed_libraries():
+        with stderr_silenced():
             segmenter = Segmenter(
                 options.image,
                 model=options.model,
@@ -94,7 +101,7 @@ def _written(options: argparse.Namespace) -> Answer:
             nifti = segmenter.image.nifti
     if not prediction.box_mask().any():
         raise WriteError(f"{NOTHING_FOUND} The mask would be empty, so nothing was written.")
-    with hushed_libraries():
+    with stderr_silenced():
         mask, geometry = prediction.mask(), prediction.geometry
         write_mask(options.output, mask, geometry, options.name, nifti=nifti, **writing)
     return prediction.with_warnings(*format_warnings(options.output, geometry))
@@ -191,5 +198,5 @@ def _add_segment(commands) -> None:
 
 
 def _fail(status: int, problem: str) -> int:
-    remark(problem)
+    print_to_stderr(problem)
     return status

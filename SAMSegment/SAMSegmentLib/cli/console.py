@@ -23,7 +23,7 @@ LOG_S = 10.0
 PART_S = 1.0
 
 
-class NobodyReadsError(SAMSegmentError):
+class OutputClosedError(SAMSegmentError):
     """The reader of standard output has closed it, as `head` does when it has enough lines."""
 
 
@@ -31,25 +31,25 @@ def print_result(text: str = "") -> None:
     """Prints what the user asked for.
 
     Raises:
-        NobodyReadsError: if the reader has closed it.
+        OutputClosedError: if the reader has closed it.
         WriteError: if it cannot be written to for another reason.
     """
     try:
         _write(sys.stdout, f"{text}\n")
     except BrokenPipeError as error:
-        raise NobodyReadsError("Nobody reads the results any more.") from error
+        raise OutputClosedError("Nobody reads the results any more.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WriteError(f"The results could not be printed: {reason}.") from error
 
 
-def mention(text: str) -> None:
+def print_note(text: str) -> None:
     """Prints a line about a result that is in a file; errors are ignored."""
     with suppress(OSError, ValueError):
         _write(sys.stdout, f"{text}\n")
 
 
-def remark(text: str) -> None:
+def print_to_stderr(text: str) -> None:
     """Prints one line to standard error; errors are ignored."""
     with suppress(OSError, ValueError):
         _write(sys.stderr, f"samsegment: {' '.join(text.split())}\n")
@@ -84,7 +84,8 @@ def flush_results() -> bool:
     except (OSError, ValueError) as error:
         _drop_unwritten(sys.stdout)
         if not isinstance(error, BrokenPipeError):
-            remark(f"Standard output cannot be written to: {getattr(error, 'strerror', error)}.")
+            reason = getattr(error, "strerror", error)
+            print_to_stderr(f"Standard output cannot be written to: {reason}.")
         return False
     return True
 
@@ -100,7 +101,7 @@ def _drop_unwritten(stream: TextIO) -> None:
 
 
 @contextmanager
-def hushed_libraries() -> Iterator[None]:
+def stderr_silenced() -> Iterator[None]:
     """Suppresses what libraries in C and C++ print to standard error, such as ITK's warnings.
 
     SAMSegment reports what matters in its own words. Only for reading and writing files: what

@@ -27,7 +27,7 @@ from ..evaluation.protocol import (
 from ..evaluation.report import Subject, markdown_table, measured, number, rows_of, write_rows
 from ..weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ..worker.client.client import InProcessClient
-from .console import hushed_libraries, mention, print_result, remark
+from .console import print_note, print_result, print_to_stderr, stderr_silenced
 
 #: The default; protocols with prompts that the model does not accept are left out.
 DEFAULT_PROTOCOLS = (ROI_THEN_CLICKS, CLICKS_ALONE)
@@ -82,10 +82,10 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.csv is not None:
         check_new_file(options.csv, **writing)
     check_packages()
-    with hushed_libraries():
+    with stderr_silenced():
         case = load_case(options.image, options.label_map, options.label)
     for warning in case.warnings:
-        remark(warning)
+        print_to_stderr(warning)
     rows = _scored(case, entry, protocols, options)
     if options.csv is not None:
         write_rows(options.csv, rows, **writing)
@@ -112,7 +112,7 @@ def _scored(
 ) -> list[dict]:
     """Rows of all labels under all protocols; prints each table as soon as it is complete."""
     # With the rows in a file, the printed tables are not the result.
-    say = print_result if options.csv is None else mention
+    say = print_result if options.csv is None else print_note
     rows: list[dict] = []
     clock = EncoderClock()
     client = InProcessClient(options.device)

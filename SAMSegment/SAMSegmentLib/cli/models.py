@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -18,14 +17,13 @@ from ..weights.catalogue import (
     model_entry,
     problems,
 )
-from ..weights.download import MIRROR, host_of
+from ..weights.download import hosts_of
 from ..weights.folder import VARIABLE, folder_is_fixed, models_folder, set_models_folder
-from ..weights.progress import no_report
+from ..weights.progress import Transfer, TransferTexts, megabytes, no_report
 from ..weights.store import remove
 from ..worker.client.model_jobs import cancelled, install_order, run_job
 from ..worker.protocol.model_messages import InstallModel, ModelDone, ModelOrder, VerifyModel
-from .console import mention, print_result, remark
-from .progress import TransferLine, megabytes
+from .console import StatusLine, print_note, print_result, print_to_stderr
 
 DONE, FAILURE = 0, 1
 AS_PUBLISHED = "as published"
@@ -89,7 +87,7 @@ def list_models(options: argparse.Namespace) -> int:
             entry.name,
             ", ".join(entry.prompts) or _structures(entry),
             _millions(entry),
-            f"{entry.size / 1e6:.1f} MB",
+            megabytes(entry.size),
             _licence(entry),
             _state_in_words(entry),
         )
@@ -101,7 +99,7 @@ def list_models(options: argparse.Namespace) -> int:
             "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     for problem in problems():
-        remark(problem)
+        print_to_stderr(problem)
     return DONE
 
 
@@ -115,14 +113,14 @@ def install_model(options: argparse.Namespace) -> int:
     entry = model_entry(options.name)
     order = install_order(entry, options.source)
     if not options.quiet:
-        remark(_announcement(entry, order))
+        print_to_stderr(_announcement(entry, order))
     elif entry.restriction:
-        remark(f"{entry.title}: {_licence(entry)}")
+        print_to_stderr(f"{entry.title}: {_licence(entry)}")
     done = _run(order, options.quiet)
     if not options.quiet:
         for note in done.notes:
-            remark(note)
-        mention(f"{entry.name}: installed ({done.path})")
+            print_to_stderr(note)
+        print_note(f"{entry.name}: installed ({done.path})")
     return DONE
 
 
@@ -144,7 +142,7 @@ def verify_models(options: argparse.Namespace) -> int:
         except Cancelled:
             raise
         except SAMSegmentError as error:
-            remark(f"{_names(entries)}: {error}")
+            print_to_stderr(f"{_names(entries)}: {error}")
             status = FAILURE
         else:
             _tell_right(entries, done)
@@ -161,10 +159,10 @@ def remove_model(options: argparse.Namespace) -> int:
     entry = model_entry(options.name)
     was_there = entry.is_installed or entry.files.partial_bytes > 0
     remove(entry)
-    mention(f"{entry.name}: {'removed' if was_there else 'was not installed'}")
+    print_note(f"{entry.name}: {'removed' if was_there else 'was not installed'}")
     others = [e.name for e in catalogue().values() if e.path == entry.path and e != entry]
     if was_there and others:
-        remark(f"The same file was that of {', '.join(others)}.")
+        print_to_stderr(f"The same file was that of {', '.join(others)}.")
     return DONE
 
 
@@ -185,7 +183,9 @@ def models_folder_command(options: argparse.Namespace) -> int:
         left = [entry.name for entry in _downloadable() if entry.is_installed]
         set_models_folder(None if options.default else options.path)
         if left and models_folder() != before:
-            remark(f"The weights in {before} stay there: move them yourself if you want them.")
+            print_to_stderr(
+                f"The weights in {before} stay there: move them yourself if you want them."
+            )
     print_result(models_folder())
     return DONE
 
@@ -198,9 +198,7 @@ def _announcement(entry: ModelEntry, order: InstallModel) -> str:
     what = f"{entry.title}: {entry.file}, {megabytes(entry.size)}, {_licence(entry)}"
     if order.source is not None:
         return f"{what}, from {order.source}"
-    places = [os.environ.get(MIRROR, "").strip(), *entry.downloads]
-    hosts = dict.fromkeys(host_of(place) for place in places if place)
-    return f"{what}, from {' or '.join(hosts)}, into {models_folder()}"
+    return f"{what}, from {' or '.join(hosts_of(entry.downloads))}, into {models_folder()}"
 
 
 def _licence(entry: ModelEntry) -> str:
@@ -248,9 +246,9 @@ def _facts(entry: ModelEntry) -> dict:
 
 def _tell_right(entries: list[ModelEntry], done: ModelDone) -> None:
     proof = AS_PUBLISHED if done.as_published else AS_CONVERTED.format(file=entries[0].file)
-    mention(f"{_names(entries)}: {proof} ({done.path}, SHA-256 {done.sha256})")
+    print_note(f"{_names(entries)}: {proof} ({done.path}, SHA-256 {done.sha256})")
     for note in done.notes:
-        remark(note)
+        print_to_stderr(note)
 
 
 def _names(entries: list[ModelEntry]) -> str:
@@ -258,6 +256,14 @@ def _names(entries: list[ModelEntry]) -> str:
 
 
 # ---- What is done ------------------------------------------------------------------------------
+
+
+class TransferLine(StatusLine):
+    """Shows the state of a transfer in one line of a terminal, or in a few lines of a log."""
+
+    def __call__(self, transfer: Transfer) -> None:
+        """Prints it, if it is time to."""
+        self.show(transfer.message, TransferTexts().of(transfer))
 
 
 def _run(order: ModelOrder, quiet: bool = False) -> ModelDone:

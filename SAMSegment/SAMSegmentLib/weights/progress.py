@@ -42,13 +42,56 @@ def no_report(_: Transfer) -> None:
 
 
 def megabytes(count: float) -> str:
-    """A number of bytes, in megabytes of 10^6 bytes."""
-    return f"{in_megabytes(count, count)} MB"
+    """A number of bytes for people, in megabytes of 10^6 bytes."""
+    return TransferTexts().size_of(count)
 
 
 def in_megabytes(count: float, of: float) -> str:
     """With the digits that suit the larger number `of`."""
     return f"{count / 1e6:{'.0f' if of >= 20e6 else '.1f' if of >= 1e5 else '.3g'}}"
+
+
+@dataclass(frozen=True)
+class TransferTexts:
+    """How the state of a transfer is told to people; Slicer's panels have translations of them."""
+
+    amount: str = "{done} of {total} MB"
+    size: str = "{count} MB"
+    speed: str = "{speed:.1f} MB/s"
+    left: str = "{time} left"
+    seconds: str = "{seconds} s"
+    minutes: str = "{minutes} min"
+    hours: str = "{hours} h {minutes} min"
+
+    def of(self, transfer: Transfer) -> str:
+        """Such as "Downloading from huggingface.co: 120 of 402 MB, 8.1 MB/s, 35 s left"."""
+        facts = []
+        if transfer.total > 0:
+            facts.append(self.amount_of(transfer.done, transfer.total))
+        elif transfer.done > 0:
+            facts.append(self.size_of(transfer.done))
+        if transfer.bytes_per_s is not None:
+            facts.append(self.speed.format(speed=transfer.bytes_per_s / 1e6))
+        if transfer.seconds_left is not None:
+            facts.append(self.left.format(time=self.duration_of(transfer.seconds_left)))
+        return f"{transfer.message}: {', '.join(facts)}" if facts else transfer.message
+
+    def size_of(self, count: float) -> str:
+        """A number of bytes."""
+        return self.size.format(count=in_megabytes(count, count))
+
+    def amount_of(self, done: float, total: float) -> str:
+        """How many bytes of how many."""
+        return self.amount.format(done=in_megabytes(done, total), total=in_megabytes(total, total))
+
+    def duration_of(self, seconds: float) -> str:
+        """In seconds, minutes, or hours and minutes."""
+        if seconds < 99.5:
+            return self.seconds.format(seconds=max(1, round(seconds)))
+        minutes = round(seconds / 60)
+        if minutes < 60:
+            return self.minutes.format(minutes=minutes)
+        return self.hours.format(hours=minutes // 60, minutes=minutes % 60)
 
 
 class Speed:

@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from SAMSegmentLib.cli.console import (
-    NobodyReadsError,
+    OutputClosedError,
     StatusLine,
-    hushed_libraries,
-    mention,
+    print_note,
     print_result,
-    remark,
+    print_to_stderr,
+    stderr_silenced,
 )
 from SAMSegmentLib.core.errors import WriteError
 
@@ -48,8 +48,8 @@ CLOSED = ValueError("I/O operation on closed file.")
 def test_remarks_mentions_and_progress_may_get_lost(monkeypatch, stream):
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", stream)
-    remark("The mask is small.")
-    mention("mask.nrrd: Liver, 1200 ml")
+    print_to_stderr("The mask is small.")
+    print_note("mask.nrrd: Liver, 1200 ml")
     with StatusLine(stream) as line:
         line.show("Looking", "Looking")
         line.show("Looking", "Looking")
@@ -60,26 +60,26 @@ def test_results_that_cannot_be_printed_are_a_failure(monkeypatch):
     with pytest.raises(WriteError, match="No space left"):
         print_result("litemedsam")
     monkeypatch.setattr(sys, "stdout", Broken(BrokenPipeError()))
-    with pytest.raises(NobodyReadsError):
+    with pytest.raises(OutputClosedError):
         print_result("litemedsam")
 
 
 def test_what_the_terminal_cannot_show_is_escaped(monkeypatch):
     printed = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", printed)
-    mention("Läsion \udce4: 12 ml")
+    print_note("Läsion \udce4: 12 ml")
     assert printed.buffer.getvalue().decode("ascii").strip() == r"L\xe4sion \udce4: 12 ml"
 
 
 def test_a_remark_is_one_line(capsys):
-    remark("There is\nno room.")
+    print_to_stderr("There is\nno room.")
     assert capsys.readouterr().err == "samsegment: There is no room.\n"
 
 
 def test_what_libraries_print_does_not_reach_standard_error(capfd):
-    with hushed_libraries():
+    with stderr_silenced():
         os.write(2, b"WARNING: In itkNiftiImageIO.cxx, line 2126\n")
-    remark("The file is short.")
+    print_to_stderr("The file is short.")
     assert capfd.readouterr().err == "samsegment: The file is short.\n"
 
 
@@ -88,7 +88,7 @@ def test_a_closed_standard_error_stays_closed(monkeypatch):
         raise OSError(9, "Bad file descriptor")
 
     monkeypatch.setattr("SAMSegmentLib.cli.console.os.dup", closed)
-    with hushed_libraries():
+    with stderr_silenced():
         pass
 
 

@@ -13,19 +13,16 @@ from ...weights.catalogue import ModelEntry, catalogue, problems
 from ...weights.folder import VARIABLE, folder_is_fixed, models_folder
 from ..common.connections import Connections
 from ..common.delay import Delay
-from ..common.status import ERROR, HINT, WARNING, show_status
-from .model_progress import ModelProgress
-from .model_source import SourceButton, choose_folder
+from ..common.status import ERROR, show_status
+from .model_actions import ModelActions, choose_folder
 from .model_states import DAMAGED, PARTLY, ModelState, sharing
-from .model_store import ModelStore, UnderWay
+from .model_store import ModelStore, RunningJob
 from .model_texts import (
     amount,
     breakable,
     details,
-    download_text,
     megabytes,
     place_text,
-    restriction_text,
     state_text,
     with_size,
 )
@@ -46,14 +43,7 @@ class ModelList:
     def __init__(self, ui: object, store: ModelStore) -> None:
         self._ui, self._store = ui, store
         self._connections = Connections()
-        self._source = SourceButton(ui.modelFileButton, self._entry, self._install)
-        self._progress = ModelProgress(
-            ui.modelProgressBox,
-            ui.modelProgressBar,
-            ui.modelProgressLabel,
-            ui.modelCancelButton,
-            store,
-        )
+        self._actions = ModelActions(ui, "model", store, self._entry)
         self._folder_tip = ui.modelChangeFolderButton.property("toolTip")
         self._show_tip = ui.modelShowFolderButton.property("toolTip")
         self._folder_message = ""
@@ -70,8 +60,7 @@ class ModelList:
         """Lets go of everything."""
         self._store.drop(self)
         self._fit_soon.release()
-        self._source.release()
-        self._progress.release()
+        self._actions.release()
         self._connections.disconnect()
 
     def refresh(self) -> None:
@@ -92,7 +81,7 @@ class ModelList:
 
     def on_model_progress(self) -> None:
         """See model_store.Listener."""
-        self._progress.show(self._work())
+        self._actions.show_progress(self._job())
 
     def on_models_changed(self, names: tuple[str, ...]) -> None:
         """See model_store.Listener."""
@@ -121,7 +110,6 @@ class ModelList:
         ui, connect = self._ui, self._connections.connect
         connect(ui.modelTree.itemSelectionChanged, self._show_selected)
         connect(ui.modelTree.header().sectionResized, self._on_column_resized)
-        connect(ui.modelDownloadButton.clicked, self._download)
         connect(ui.modelVerifyButton.clicked, self._verify)
         connect(ui.modelRemoveButton.clicked, self._remove)
         connect(ui.modelShowFolderButton.clicked, self._open_folder)
@@ -155,70 +143,40 @@ class ModelList:
         name = self._names[row] if 0 <= row < len(self._names) else None
         return catalogue().get(name)
 
-    def _work(self) -> UnderWay | None:
+    def _job(self) -> RunningJob | None:
         entry = self._entry()
-        return None if entry is None else self._store.work_on(entry)
+        return None if entry is None else self._store.job_on(entry)
 
     def _state_text(self, entry: ModelEntry) -> str:
-        work = self._store.work_on(entry)
-        if work is None:
+        job = self._store.job_on(entry)
+        if job is None:
             return state_text(entry, self._store.state(entry))
-        return _("being installed") if work.is_install else _("being verified")
+        return _("being installed") if job.is_install else _("being verified")
 
     def _state_tip(self, entry: ModelEntry) -> str:
         """At length, for half a download."""
         state = self._store.state(entry)
-        if state.kind != PARTLY or self._store.work_on(entry) is not None:
+        if state.kind != PARTLY or self._store.job_on(entry) is not None:
             return self._state_text(entry)
         return _("{amount} downloaded").format(amount=amount(state.partial, entry.size))
 
     def _show_selected(self) -> None:
-        ui, entry, work = self._ui, self._entry(), self._work()
-        self._progress.show(work)
+        ui, entry, job = self._ui, self._entry(), self._job()
+        self._actions.show_progress(job)
         if entry is None:
             return
         state = self._store.state(entry)
         ui.modelDetails.setText(details(entry))
-        show_status(ui.modelRestriction, restriction_text(entry), WARNING)
-        ui.modelRestriction.setVisible(bool(entry.restriction))
-        self._show_message(entry, state)
-        self._show_buttons(entry, state)
-
-    def _show_message(self, entry: ModelEntry, state: ModelState) -> None:
-        message, work = self._store.message(entry), self._store.under_way
-        text, kind = state.reason, ERROR
-        if message is not None:
-            text, kind = message.text, message.kind
-        elif state.kind == DAMAGED and not text:
-            text = _("The file is damaged, or another model's.")
-        if work is not None and self._work() is None:
-            text, kind = _("Wait until {model} is done.").format(model=work.entry.title), HINT
-        elif work is not None:
-            text = ""
-        show_status(self._ui.modelMessage, breakable(text), kind)
-        self._ui.modelMessage.setVisible(bool(text))
-
-    def _show_buttons(self, entry: ModelEntry, state: ModelState) -> None:
-        ui, message = self._ui, self._store.message(entry)
-        is_wanted = entry.is_installable and not state.is_usable
-        has_failed = message is not None and message.kind == ERROR
-        text = download_text(entry, state, has_failed)
-        ui.modelDownloadButton.setText(with_size(text, entry, state))
-        ui.modelDownloadButton.setVisible(bool(entry.downloads))
+        self._actions.show_state(entry, state, job)
+        text = with_size(self._actions.download_text(entry, state), entry, state)
+        self._actions.show_download(entry, text, ui.modelVerifyButton, ui.modelRemoveButton)
         ui.modelPlace.setText(place_text(entry))
-        is_idle, can_verify = self._work() is None, state.is_usable or state.kind == DAMAGED
-        ui.modelGetBox.setVisible(is_idle and is_wanted)
-        ui.modelKeepBox.setVisible(is_idle and (can_verify or state.has_files))
+        is_wanted = entry.is_installable and not state.is_usable
+        can_verify = state.is_usable or state.kind == DAMAGED
+        ui.modelGetBox.setVisible(job is None and is_wanted)
+        ui.modelKeepBox.setVisible(job is None and (can_verify or state.has_files))
         ui.modelVerifyButton.setVisible(can_verify)
         ui.modelRemoveButton.setVisible(state.has_files)
-        is_free = self._store.under_way is None
-        for button in (
-            ui.modelDownloadButton,
-            ui.modelFileButton,
-            ui.modelVerifyButton,
-            ui.modelRemoveButton,
-        ):
-            button.setEnabled(is_free)
 
     def _show_folder(self) -> None:
         ui, folder = self._ui, models_folder()
@@ -232,19 +190,11 @@ class ModelList:
             self._show_tip if is_there else _("The folder will be made for the first model.")
         )
         is_fixed = folder_is_fixed()
-        ui.modelChangeFolderButton.setEnabled(not is_fixed and self._store.under_way is None)
+        ui.modelChangeFolderButton.setEnabled(not is_fixed and self._store.running_job is None)
         fixed = _("The environment variable {name} says which folder it is.")
         ui.modelChangeFolderButton.setToolTip(
             fixed.format(name=VARIABLE) if is_fixed else self._folder_tip
         )
-
-    def _download(self, checked=False) -> None:
-        if (entry := self._entry()) is not None:
-            self._store.install(entry.name)
-
-    def _install(self, path: str) -> None:
-        if (entry := self._entry()) is not None:
-            self._store.install(entry.name, path)
 
     def _verify(self, checked=False) -> None:
         if (entry := self._entry()) is not None:

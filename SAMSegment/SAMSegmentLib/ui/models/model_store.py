@@ -1,7 +1,7 @@
 """The weights of models in this Slicer: fetched, checked and removed in the background.
 
 One at a time, by a child process that a timer asks how far it is; panels and effects that show it
-are told. Nothing begins unless a user has pressed a button, and what has begun goes on when the
+are notified. Nothing begins unless a user has pressed a button, and what has begun goes on when the
 panel with the button is left.
 """
 
@@ -34,37 +34,37 @@ class Listener(Protocol):
     """Who shows models, or works with one."""
 
     def on_model_progress(self) -> None:
-        """What is under way is further; some times a second."""
+        """The work that runs has gone on; some times a second."""
 
     def on_models_changed(self, names: tuple[str, ...]) -> None:
         """A state or a message is another; files of the models `names` have come or gone."""
 
 
 @dataclass(frozen=True)
-class UnderWay:
+class RunningJob:
     """Work on the weights of a model.
 
     Attributes:
         entry: the model for which it was begun; others may have the same file.
         is_install: else the file is only being checked.
-        look: how far it is.
+        progress: how far it is.
     """
 
     entry: ModelEntry
     is_install: bool
-    look: Transfer
+    progress: Transfer
 
 
 @dataclass(frozen=True)
 class Message:
-    """How the last work on a model ended; `kind` is one of panel_state's."""
+    """How the last work on a model ended; `kind` is one of common.status's."""
 
     text: str
     kind: str = HINT
 
 
 class ModelStore:
-    """What is installed, what is under way, and how it ended.
+    """What is installed, which work runs, and how it ended.
 
     Args:
         end_worker: lets go of all weights that are loaded.
@@ -80,7 +80,7 @@ class ModelStore:
         self._make_job = make_job
         self._listeners: list[Listener] = []
         self._job: ModelJob | None = None
-        self._under_way: UnderWay | None = None
+        self._running: RunningJob | None = None
         self._messages: dict[tuple, Message] = {}
         self._damaged: dict[tuple, tuple] = {}
         self._connections = Connections()
@@ -89,13 +89,13 @@ class ModelStore:
         self._connections.connect(self._timer.timeout, self._poll)
 
     @property
-    def under_way(self) -> UnderWay | None:
+    def running_job(self) -> RunningJob | None:
         """What is being done now; None if nothing is."""
-        return self._under_way
+        return self._running
 
-    def work_on(self, entry: ModelEntry) -> UnderWay | None:
+    def job_on(self, entry: ModelEntry) -> RunningJob | None:
         """What is being done with the file of this model, if anything is."""
-        work = self._under_way
+        work = self._running
         return work if work is not None and same_file(work.entry, entry) else None
 
     def message(self, entry: ModelEntry) -> Message | None:
@@ -111,12 +111,12 @@ class ModelStore:
         return state
 
     def add(self, listener: Listener) -> None:
-        """Tells this listener of changes from now on."""
+        """Notifies this listener of changes from now on."""
         if listener not in self._listeners:
             self._listeners.append(listener)
 
     def drop(self, listener: Listener) -> None:
-        """Tells it no more."""
+        """Notifies it no more."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
@@ -128,7 +128,7 @@ class ModelStore:
         try:
             order = install_order(model_entry(name), source)
         except SAMSegmentError as error:
-            self._say(model_entry(name), str(error), ERROR)
+            self._set_message(model_entry(name), str(error), ERROR)
             return
         self._begin(order)
 
@@ -138,14 +138,14 @@ class ModelStore:
 
     def cancel(self) -> None:
         """Ends what is under way; what was downloaded stays for the next time."""
-        work = self._under_way
+        work = self._running
         if work is None:
             return
         self._end()
         text = _("Cancelled.")
         if work.is_install and work.entry.files.partial_bytes:
             text = _("Cancelled. Download carries on from there.")
-        self._say(work.entry, text)
+        self._set_message(work.entry, text)
 
     def remove(self, name: str) -> None:
         """Removes a model's files at once; not while other work is under way."""
@@ -157,9 +157,9 @@ class ModelStore:
         try:
             weights.remove(entry)
         except SAMSegmentError as error:
-            self._say(entry, str(error), ERROR, sharing(entry))
+            self._set_message(entry, str(error), ERROR, sharing(entry))
             return
-        self._say(entry, _("Removed."), HINT, sharing(entry))
+        self._set_message(entry, _("Removed."), HINT, sharing(entry))
 
     def use_folder(self, folder: str) -> None:
         """Chooses where models are kept; those in the old folder stay there.
@@ -189,17 +189,17 @@ class ModelStore:
             return
         entry, is_install = order.model, isinstance(order, InstallModel)
         self._messages.pop(weights_key(entry), None)
-        self._under_way = UnderWay(entry, is_install, Transfer(_("Starting")))
+        self._running = RunningJob(entry, is_install, Transfer(_("Starting")))
         self._job = self._make_job(order)
         self._job.start()
         self._timer.start()
         self._changed()
 
     def _poll(self) -> None:
-        job, work = self._job, self._under_way
+        job, work = self._job, self._running
         if job is None:
             return
-        looks = []
+        progress = None
         for event in job.poll():
             match event:
                 case ModelDone() as done:
@@ -210,13 +210,13 @@ class ModelStore:
                     self._end()
                     self._on_failed(work, error, job.last_error)
                     return
-                case Transfer() as look:
-                    looks.append(look)
-        if looks:
-            self._under_way = UnderWay(work.entry, work.is_install, looks[-1])
-            self._tell(lambda listener: listener.on_model_progress())
+                case Transfer():
+                    progress = event
+        if progress is not None:
+            self._running = RunningJob(work.entry, work.is_install, progress)
+            self._notify(lambda listener: listener.on_model_progress())
 
-    def _on_done(self, work: UnderWay, done: ModelDone) -> None:
+    def _on_done(self, work: RunningJob, done: ModelDone) -> None:
         entry = work.entry
         self._damaged.pop(weights_key(entry), None)
         if not work.is_install:
@@ -226,36 +226,36 @@ class ModelStore:
                     "The file is unchanged since it was converted on this computer, and fits the "
                     "network. To compare it with what was published, remove and download it again."
                 )
-            self._say(entry, " ".join((text, *done.notes)), GOOD)
+            self._set_message(entry, " ".join((text, *done.notes)), GOOD)
             return
         text = " ".join(done.notes) or _("Installed.")
-        self._say(entry, text, HINT if done.notes else GOOD, sharing(entry))
+        self._set_message(entry, text, HINT if done.notes else GOOD, sharing(entry))
 
-    def _on_failed(self, work: UnderWay, error: SAMSegmentError, details: str | None) -> None:
+    def _on_failed(self, work: RunningJob, error: SAMSegmentError, details: str | None) -> None:
         logging.warning("SAMSegment: %s", error)
         if details:
             logging.info("SAMSegment: %s", details)
         if isinstance(error, WeightsError) and not work.is_install:
             self._damaged[weights_key(work.entry)] = _fingerprint(work.entry)
-        self._say(work.entry, str(error), ERROR)
+        self._set_message(work.entry, str(error), ERROR)
 
     def _end(self) -> None:
         self._timer.stop()
         job, self._job = self._job, None
-        self._under_way = None
+        self._running = None
         if job is not None:
             job.cancel()
 
-    def _say(
+    def _set_message(
         self, entry: ModelEntry, text: str, kind: str = HINT, names: tuple[str, ...] = ()
     ) -> None:
         self._messages[weights_key(entry)] = Message(text, kind)
         self._changed(names)
 
     def _changed(self, names: tuple[str, ...] = ()) -> None:
-        self._tell(lambda listener: listener.on_models_changed(names))
+        self._notify(lambda listener: listener.on_models_changed(names))
 
-    def _tell(self, what: Callable[[Listener], None]) -> None:
+    def _notify(self, what: Callable[[Listener], None]) -> None:
         for listener in list(self._listeners):
             try:
                 what(listener)

@@ -2,54 +2,38 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
 from itertools import groupby
 
 from slicer.i18n import tr as _
 
 from ...weights.catalogue import ModelEntry
-from ...weights.download import MIRROR, host_of
-from ...weights.progress import Transfer, in_megabytes
+from ...weights.download import host_of, hosts_of
+from ...weights.progress import TransferTexts
 from .model_states import DAMAGED, GONE, INCLUDED, INSTALLED, OWN, PARTLY, ModelState
 
-MB = 1e6
+
+def transfer_texts() -> TransferTexts:
+    """How far work is, in the user's language."""
+    return TransferTexts(
+        amount=_("{done} of {total} MB"),
+        size=_("{count} MB"),
+        speed=_("{speed:.1f} MB/s"),
+        left=_("{time} left"),
+        seconds=_("{seconds} s"),
+        minutes=_("{minutes} min"),
+        hours=_("{hours} h {minutes} min"),
+    )
 
 
 def megabytes(count: int) -> str:
     """A number of bytes, in MB of 10^6 bytes."""
-    return _("{count} MB").format(count=in_megabytes(count, count))
+    return transfer_texts().size_of(count)
 
 
 def amount(done: int, total: int) -> str:
     """How much of it is there."""
-    return _("{done} of {total} MB").format(
-        done=in_megabytes(done, total), total=in_megabytes(total, total)
-    )
-
-
-def duration(seconds: float) -> str:
-    """In seconds, minutes, or hours and minutes."""
-    if seconds < 99.5:
-        return _("{seconds} s").format(seconds=max(1, round(seconds)))
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return _("{minutes} min").format(minutes=minutes)
-    return _("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)
-
-
-def transfer_text(look: Transfer) -> str:
-    """Such as "Downloading from huggingface.co: 120 of 402 MB, 8.1 MB/s, 35 s left"."""
-    facts = []
-    if look.total > 0:
-        facts.append(amount(look.done, look.total))
-    elif look.done > 0:
-        facts.append(megabytes(look.done))
-    if look.bytes_per_s is not None:
-        facts.append(_("{speed:.1f} MB/s").format(speed=look.bytes_per_s / MB))
-    if look.seconds_left is not None:
-        facts.append(_("{time} left").format(time=duration(look.seconds_left)))
-    return f"{look.message}: {', '.join(facts)}" if facts else look.message
+    return transfer_texts().amount_of(done, total)
 
 
 def state_text(entry: ModelEntry, state: ModelState) -> str:
@@ -69,28 +53,20 @@ def state_text(entry: ModelEntry, state: ModelState) -> str:
 def facts_line(entry: ModelEntry) -> str:
     """What one wants to know before a download: how large, which licence, from where."""
     facts = [megabytes(entry.size), *filter(None, [entry.weights_licence])]
-    if hosts := hosts_of(entry):
+    if hosts := hosts_of(entry.downloads):
         facts.append(_("from {host}").format(host=hosts[0]))
     return ", ".join(facts)
 
 
 def place_text(entry: ModelEntry) -> str:
     """Which computers a download asks, in their order."""
-    first, *others = hosts_of(entry) or [""]
+    first, *others = hosts_of(entry.downloads) or [""]
     if not first:
         return _("There is no download: get the file by other means.")
     if not others:
         return _("From {host}.").format(host=first)
     text = _("From {host}; if that fails, from {others}.")
     return text.format(host=first, others=", ".join(others))
-
-
-def hosts_of(entry: ModelEntry) -> list[str]:
-    """The computers that a download asks, in their order."""
-    if not entry.downloads:
-        return []
-    places = [os.environ.get(MIRROR, "").strip(), *entry.downloads]
-    return list(dict.fromkeys(host_of(place) for place in places if place))
 
 
 def restriction_text(entry: ModelEntry) -> str:

@@ -227,7 +227,7 @@ def test_a_damaged_file_is_told_once_when_it_is_needed_and_nothing_is_lost(
     user.wait(lambda: "SHA-256" in user.status)
     assert told == [("load", NAME), ("ask", NAME)]
     assert is_error(user) and str(folder) in user.status
-    assert user.ui.offerMessage.text == "Its file is damaged, or another model's."
+    assert user.ui.offerMessage.text == "The file is damaged, or another model's."
     assert user.ui.offerDownloadButton.text == "Download again"
     user.application.wait(seconds=0.3)
     # The worker has met it twice, when it loaded and when it was asked; the user hears it once.

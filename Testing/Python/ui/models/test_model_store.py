@@ -73,7 +73,7 @@ def user(application, monkeypatch, tmp_path):
 
 
 def test_nothing_happens_until_somebody_asks(user):
-    assert user.kind() == "missing" and user.store.under_way is None
+    assert user.kind() == "missing" and user.store.running_job is None
     assert user.jobs.all == [] and user.changes == [] and not user.folder.exists()
 
 
@@ -81,13 +81,13 @@ def test_an_installation_is_followed_to_its_end(user):
     user.store.install(TURBO.name)
     job = user.jobs.all[0]
     assert job.order == InstallModel(TURBO) and job.is_running
-    assert user.store.work_on(INT8).entry is TURBO and user.store.work_on(OTHER) is None
+    assert user.store.job_on(INT8).entry is TURBO and user.store.job_on(OTHER) is None
     user.happens(Transfer("Downloading", 1, 10), Transfer("Downloading", 5, 10))
-    assert user.store.under_way.look.done == 5 and user.progress == 1
+    assert user.store.running_job.progress.done == 5 and user.progress == 1
     assert user.changes == [()]
     user.put()
     user.happens(ModelDone(str(TURBO.path)))
-    assert user.store.under_way is None and not job.is_running
+    assert user.store.running_job is None and not job.is_running
     assert user.kind() == user.kind(INT8) == "installed"
     assert user.said() == ("Installed.", "good") and user.changes[-1] == BOTH
 
@@ -101,7 +101,7 @@ def test_notes_of_an_installation_reach_the_user(user):
 def test_a_failure_is_told_until_the_next_try(user, caplog):
     user.store.install(TURBO.name)
     user.happens(JobFailed(InstallError("There is no network.")))
-    assert user.store.under_way is None and "no network" in caplog.text
+    assert user.store.running_job is None and "no network" in caplog.text
     assert user.said(INT8) == ("There is no network.", "error") and user.changes[-1] == ()
     user.store.install(TURBO.name)
     assert user.said() is None
@@ -129,7 +129,7 @@ def test_cancelling_keeps_what_was_downloaded_and_says_so(user):
     user.store.install(TURBO.name)
     user.put(TURBO.files.partial, CONTENT[:100])
     user.store.cancel()
-    assert not user.jobs.all[0].is_running and user.store.under_way is None
+    assert not user.jobs.all[0].is_running and user.store.running_job is None
     state = user.store.state(TURBO)
     assert (state.kind, state.partial) == ("partly", 100)
     assert user.said() == ("Cancelled. Download carries on from there.", "hint")
@@ -228,5 +228,5 @@ def test_slicers_end_ends_what_is_under_way(application, monkeypatch):
     monkeypatch.setattr(store, "_make_job", jobs)
     store.install("sam-med3d-turbo")
     application.qt_application.aboutToQuit.emit()
-    assert not jobs.all[0].is_running and store.under_way is None
+    assert not jobs.all[0].is_running and store.running_job is None
     assert model_store._shared is None

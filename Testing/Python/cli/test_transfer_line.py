@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from SAMSegmentLib.cli.progress import TransferLine, duration, in_words, megabytes
-from SAMSegmentLib.weights.progress import Transfer
+from SAMSegmentLib.cli.models import TransferLine
+from SAMSegmentLib.weights.progress import Transfer, TransferTexts
 
 
 class Terminal(io.StringIO):
@@ -21,7 +21,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("look", "text"),
+    ("transfer", "text"),
     [
         (
             Transfer("Downloading from example.org", 120_400_000, 402_000_000, 8.13e6, 34.7),
@@ -33,8 +33,8 @@ class Clock:
         (Transfer("Waiting for example.org"), "Waiting for example.org"),
     ],
 )
-def test_a_look_says_what_is_known_and_no_more(look, text):
-    assert in_words(look) == text
+def test_a_transfer_is_told_as_far_as_it_is_known(transfer, text):
+    assert TransferTexts().of(transfer) == text
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,7 @@ def test_a_look_says_what_is_known_and_no_more(look, text):
     [(0, "1 s"), (0.4, "1 s"), (99, "99 s"), (100, "2 min"), (3500, "58 min"), (3700, "1 h 2 min")],
 )
 def test_a_duration_has_no_more_digits_than_it_deserves(seconds, text):
-    assert duration(seconds) == text
-
-
-def test_small_files_have_a_decimal():
-    assert (megabytes(402_000_000), megabytes(19_868_176)) == ("402 MB", "19.9 MB")
+    assert TransferTexts().duration_of(seconds) == text
 
 
 def test_it_is_a_line_that_is_written_over(monkeypatch):
