@@ -25,7 +25,7 @@ from sides import GEMM_OPERATIONS, Side, count_operations, gemm_task, medians, s
 
 from SAMSegmentLib.models.sammed3d.network import SAMMed3D  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D  # noqa: E402
-from SAMSegmentLib.models.windowed.windows import MOST  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.windows import MOST  # noqa: E402
 from TestSupport.measure import peak_memory_mb  # noqa: E402
 from TestSupport.sammed3d_weights import random_picture, random_weights  # noqa: E402
 

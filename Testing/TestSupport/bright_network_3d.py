@@ -12,7 +12,8 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
-from SAMSegmentLib.models.sammed3d import engine as sammed3d
+from SAMSegmentLib.models.sammed3d import model
+from SAMSegmentLib.models.sammed3d.engine import SAMMed3DEngine
 from SAMSegmentLib.models.sammed3d.network import IMAGE_SIZE, MASK_SIZE
 
 # Logits for the whole difference between what is dark and what is bright.
@@ -72,12 +73,10 @@ class BrightNetwork3D:
         return torch.from_numpy(logits.astype(np.float32))[None, None]
 
 
-def bright_engine(
-    network: BrightNetwork3D | None = None, capacity: int = 2**28
-) -> sammed3d.SAMMed3DEngine:
+def bright_engine(network: BrightNetwork3D | None = None, capacity: int = 2**28) -> SAMMed3DEngine:
     """SAM-Med3D's engine around such a network."""
     network = network or BrightNetwork3D()
-    with mock.patch.object(sammed3d, "load_network", lambda *_: network):
-        return sammed3d.SAMMed3DEngine(
+    with mock.patch.object(model, "load_network", lambda *_: network):
+        return SAMMed3DEngine(
             Path(__file__), torch.device("cpu"), EmbeddingCache(capacity), torch.float32
         )

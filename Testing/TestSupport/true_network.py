@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from SAMSegmentLib.models.base import Embedding
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.models.samsegment3d import engine as samsegment3d
-from SAMSegmentLib.models.samsegment3d.window_session import WindowPrompt
+from SAMSegmentLib.models.samsegment3d.model import SAMSegment3DModel
+from SAMSegmentLib.models.samsegment3d.prompts import WindowPrompt
 from SAMSegmentLib.models.windowed.masks import WindowMask
-from SAMSegmentLib.models.windowed.windows import Window3D
+from SAMSegmentLib.models.windowed.windows import Window
 
 from .phantoms import voxel_positions
 
@@ -30,7 +32,7 @@ class Truth:
         objects: each says which positions (..., 3) in RAS mm lie in it.
 
     Attributes:
-        asked: what was asked: (window, prompt, masks wanted).
+        asked: what was asked: (window, prompt).
         deaf: whether it heeds no click but the first.
         candidates: whether it offers others, too.
     """
@@ -42,11 +44,11 @@ class Truth:
         candidates: bool = False,
     ) -> None:
         self.objects = objects
-        self.asked: list[tuple[Window3D, WindowPrompt, int]] = []
+        self.asked: list[tuple[Window, WindowPrompt]] = []
         self.deaf, self.candidates = deaf, candidates
 
-    def __call__(self, window: Window3D, prompt: WindowPrompt, wanted: int) -> list[WindowMask]:
-        self.asked.append((window, prompt, wanted))
+    def __call__(self, window: Window, prompt: WindowPrompt) -> list[WindowMask]:
+        self.asked.append((window, prompt))
         positions = voxel_positions(window.geometry)
         there = [inside(positions) for inside in self.objects]
         chosen = set()
@@ -62,7 +64,7 @@ class Truth:
         masks = [there[n] for n in sorted(chosen)]
         mask = np.any(masks, axis=0) if masks else np.zeros(window.shape, bool)
         found = [mask]
-        if self.candidates and wanted > 1:
+        if self.candidates and prompt.wanted > 1:
             # The core of it, and something much larger.
             found.append(ndimage.binary_erosion(mask, iterations=2))
             found.append(ndimage.binary_dilation(mask, iterations=6))
@@ -80,21 +82,28 @@ class TrueEngine(samsegment3d.SAMSegment3DEngine):
     """SAMSegment 3D's engine around a Truth.
 
     Attributes:
-        encoded: the windows that were encoded.
+        encoded_windows: the windows that were encoded.
     """
 
     def __init__(self, truth: Truth, capacity: int = 2**20) -> None:
-        self.encoded: list[Window3D] = []
-        with mock.patch.object(samsegment3d, "WindowNetwork", lambda *_: None):
-            cpu = torch.device("cpu")
-            super().__init__(Path(__file__), cpu, EmbeddingCache(capacity), torch.float32)
+        self.encoded_windows: list[Window] = []
         self.truth = truth
+        with mock.patch.object(samsegment3d, "SAMSegment3DModel", lambda *_: _TrueModel(self)):
+            super().__init__(Path(__file__), torch.device("cpu"), EmbeddingCache(capacity))
 
     def encode(self, window):
         self.watch.step(0, 1, "Looking")
-        self.encoded.append(window.window)
-        return samsegment3d.Embedding(None, 1000)
+        self.encoded_windows.append(window.window)
+        return Embedding(None, 1000)
 
-    def _decode(self, embedding, window, prompt, wanted):
-        self.watch.check()
-        return self.truth(window, prompt, wanted)
+
+class _TrueModel(SAMSegment3DModel):
+    """A WindowModel that asks an engine's Truth."""
+
+    numbers = torch.float32
+
+    def __init__(self, engine: TrueEngine) -> None:
+        self._engine = engine
+
+    def decode(self, features, window, prompt, check):
+        return [mask.logits for mask in self._engine.truth(window, prompt)]

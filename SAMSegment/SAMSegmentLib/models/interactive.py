@@ -32,7 +32,7 @@ IN_OCCUPIED = (
     "A positive point lies in another segment, which is left as it is: remove the point, or allow "
     "the segments to overlap."
 )
-GOES_ON = (
+CUT_OFF = (
     "The mask goes on beyond the part of the volume that was looked at: add a point farther out, "
     "or an ROI around what is meant."
 )
@@ -200,7 +200,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         """Whether a click at a position in RAS mm corrects a candidate without encoding more."""
         return False
 
-    def goes_on(self, candidate: Candidate, limit: Roi | None) -> bool:
+    def is_cut_off(self, candidate: Candidate, limit: Roi | None) -> bool:
         """Whether the object goes on beyond all that was looked at."""
         return False
 
@@ -210,6 +210,11 @@ class InteractiveEngine(Engine, Generic[Candidate]):
     def watch(self) -> Watch:
         """That of the request which is being answered."""
         return self._watch
+
+    @property
+    def encoded(self) -> int:
+        """How many windows were encoded for it so far."""
+        return self._cache.cost.encoded
 
     def embedding(self, image: Image, window: Window) -> Embedding:
         """The embedding of a window of an image; kept for the next prompt in it."""
@@ -253,8 +258,8 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         self._latest = image.key, candidates[0]
         watch.step(1, 1, "Done")
         warnings = request.warnings(prompts)
-        if not isinstance(candidates[0], Content) and self.goes_on(candidates[0], limit):
-            warnings = (*warnings, GOES_ON)
+        if not isinstance(candidates[0], Content) and self.is_cut_off(candidates[0], limit):
+            warnings = (*warnings, CUT_OFF)
         masks = [self._mask(request, each, limit) for each in candidates]
         cost = self._cache.cost
         return Answer.of(masks[0], image.geometry, *masks[1:], warnings=warnings, cost=cost)

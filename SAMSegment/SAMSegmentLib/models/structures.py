@@ -10,8 +10,8 @@ import torch
 from ..weights.catalogue import ModelEntry
 from .litemedsam.network import LiteMedSAM
 from .sammed3d.network import SAMMed3D
+from .samsegment3d.model import sizes_of
 from .samsegment3d.network import SAMSegment3D
-from .samsegment3d.window_network import sizes_of
 from .tensor_files.checkpoints import check_network, load_tensors
 
 Tensors = Mapping[str, torch.Tensor]

@@ -1,6 +1,6 @@
 """SAMSegment 3D: one window around the object, all prompts at once, and the mask before.
 
-See network for the network, and window_session for how it is asked.
+See network for the network, and session for how it is asked.
 """
 
 from __future__ import annotations
@@ -18,20 +18,18 @@ from ...core.patch import Patch
 from ...core.prompts import Point, Prompts, Roi, positions_of
 from ...weights.catalogue import file_sha256
 from .. import local_correction
-from ..base import Capabilities, Embedding
+from ..base import Capabilities
 from ..embedding_cache import EmbeddingCache
-from ..interactive import InteractiveEngine, Request, limit_of
-from ..precision import encoder_type
+from ..interactive import Request, limit_of
 from ..regions import RoiOnGrid, voxel_of
-from ..windowed.contrast import contrast
-from ..windowed.masks import WindowMask
-from ..windowed.single_slice import gone_through
-from ..windowed.windows import Window3D
-from .picture import RANKED
-from .pictured_window import PicturedWindow
+from ..windowed.masks import WindowMask, on_volume
+from ..windowed.model import WindowEngine
+from ..windowed.windows import Window, through_slice
+from .model import SAMSegment3DModel
+from .picture import RANKED, contrast
+from .prompts import WindowPrompt
 from .self_check import self_check
-from .window_network import WindowNetwork, nbytes_of
-from .window_session import WindowPrompt, WindowSession
+from .session import WindowSession
 
 # Candidates whose masks are this much alike (Dice) are one.
 ALIKE = 0.9
@@ -39,15 +37,15 @@ ALIKE = 0.9
 
 @dataclass(frozen=True, eq=False)
 class WindowCandidate:
-    """A mask in its window and on the volume's grid, where each click is honoured.
+    """A mask in its window and on the volume's grid, where each click holds.
 
     Attributes:
-        as_clicked: whether the network's own mask honoured all clicks.
+        has_all_clicks: whether all clicks hold in the network's own mask, too.
     """
 
     mask: WindowMask
     field: Patch
-    as_clicked: bool = True
+    has_all_clicks: bool = True
 
     @property
     def nbytes(self) -> int:
@@ -55,7 +53,7 @@ class WindowCandidate:
         return self.mask.logits.nbytes + self.field.values.nbytes
 
 
-class SAMSegment3DEngine(InteractiveEngine[WindowCandidate]):
+class SAMSegment3DEngine(WindowEngine[WindowCandidate]):
     """SAMSegment 3D on one device.
 
     Args:
@@ -83,20 +81,19 @@ class SAMSegment3DEngine(InteractiveEngine[WindowCandidate]):
         cache: EmbeddingCache,
         numbers: torch.dtype | None = None,
     ) -> None:
-        numbers = encoder_type(device) if numbers is None else numbers
-        self._network = WindowNetwork(weights, device, numbers)
-        super().__init__((file_sha256(weights), str(numbers)), cache)
+        model = SAMSegment3DModel(weights, device, numbers)
+        super().__init__(model, (file_sha256(weights), str(model.numbers)), cache)
 
     def first(self, request: Request, prompts: Prompts) -> Sequence[WindowCandidate]:
         """See InteractiveEngine."""
         if prompts.roi is not None:
             self.region(request.image, prompts.roi)  # raises if that lies outside
         best, *others = self._session(request, prompts).first(prompts)
-        candidates = [self._honoured(request, best, prompts.points)]
+        candidates = [self._with_all_clicks(request, best, prompts.points)]
         for mask in others:
             if mask.box is None:
                 continue
-            other = WindowCandidate(mask, mask.on_volume(request.image.geometry))
+            other = WindowCandidate(mask, on_volume([mask], request.image.geometry))
             if not any(_are_alike(other, each) for each in candidates):
                 candidates.append(other)
         return candidates
@@ -105,15 +102,15 @@ class SAMSegment3DEngine(InteractiveEngine[WindowCandidate]):
         self, request: Request, candidate: WindowCandidate, prompts: Prompts
     ) -> WindowCandidate:
         """See InteractiveEngine."""
-        seen = None if candidate.as_clicked else candidate.field
+        seen = None if candidate.has_all_clicks else candidate.field
         session = self._session(request, prompts)
         mask = session.corrected(candidate.mask, seen, prompts.points)
-        return self._honoured(request, mask, prompts.points)
+        return self._with_all_clicks(request, mask, prompts.points)
 
     def propose(self, request: Request, mask: Patch, prompts: Prompts) -> Patch:
         """See InteractiveEngine."""
-        found = self._session(request, prompts).opinion(prompts.points, mask)
-        return found.on_volume(request.image.geometry)
+        found = self._session(request, prompts).at_content(prompts.points, mask)
+        return on_volume([found], request.image.geometry)
 
     def on_volume(
         self, request: Request, candidate: WindowCandidate, region: RoiOnGrid | None
@@ -121,24 +118,19 @@ class SAMSegment3DEngine(InteractiveEngine[WindowCandidate]):
         """See InteractiveEngine."""
         return candidate.field
 
-    def covers(self, candidate: WindowCandidate, ras: np.ndarray) -> bool:
-        """See InteractiveEngine."""
-        return bool(candidate.mask.window.holds(ras))
+    def windows_of(self, candidate: WindowCandidate) -> Sequence[Window]:
+        """See WindowEngine."""
+        return [candidate.mask.window]
 
-    def goes_on(self, candidate: WindowCandidate, limit: Roi | None) -> bool:
+    def is_cut_off(self, candidate: WindowCandidate, limit: Roi | None) -> bool:
         """See InteractiveEngine."""
         return limit is None and bool(candidate.mask.faces)
 
-    def windows_ahead(self, request: Request, ras: np.ndarray) -> Sequence[PicturedWindow]:
-        """See InteractiveEngine."""
-        window = self._session(request, Prompts()).around(ras)
-        return [PicturedWindow(request.image, window, request.intensity_range)]
-
-    def _honoured(
+    def _with_all_clicks(
         self, request: Request, mask: WindowMask, points: tuple[Point, ...]
     ) -> WindowCandidate:
-        """The mask on the volume's grid; changed near clicks that the network did not heed."""
-        field = own = mask.on_volume(request.image.geometry)
+        """The mask on the volume's grid; changed near clicks that the network ignored."""
+        field = own = on_volume([mask], request.image.geometry)
         voxels = voxel_of(request.image.geometry, positions_of(points))
         positive = np.array([point.positive for point in points], dtype=bool)
         # A correction helps other clicks, too, and undoes none.
@@ -151,54 +143,29 @@ class SAMSegment3DEngine(InteractiveEngine[WindowCandidate]):
         return WindowCandidate(mask, field, field is own)
 
     def _session(self, request: Request, prompts: Prompts) -> WindowSession:
-        limit = limit_of(prompts, request.image.geometry)
+        image, geometry = request.image, request.image.geometry
+        limit = limit_of(prompts, geometry)
 
-        def ask(window: Window3D, prompt: WindowPrompt, wanted: int) -> list[WindowMask]:
-            pictured = PicturedWindow(request.image, window, request.intensity_range)
-            embedding = self.embedding(request.image, pictured)
-            return self._decode(embedding, window, prompt, wanted)
+        def ask(window: Window, prompt: WindowPrompt) -> list[WindowMask]:
+            return self.ask(request, window, prompt)
 
         def show(mask: WindowMask) -> None:
-            geometry = request.image.geometry
-            self.show(request, prompts, lambda: WindowCandidate(mask, mask.on_volume(geometry)))
+            self.show(request, prompts, lambda: WindowCandidate(mask, on_volume([mask], geometry)))
 
         @lru_cache(maxsize=1)
-        def ranked(window: Window3D) -> np.ndarray:
-            return PicturedWindow(request.image, window, request.intensity_range).picture()[RANKED]
+        def ranked(window: Window) -> np.ndarray:
+            return self._model.picture(image, window, request.intensity_range)[RANKED]
 
-        def worth(mask: WindowMask) -> float:
+        def score(mask: WindowMask) -> float:
             return contrast(ranked(mask.window), mask.logits > 0)
 
         content = None
         if request.content is not None and request.refine:
             content = local_correction.certain(request.content)
-        # Pieces of these are meant, though no click is on them.
+        # Components of these are meant, though no click is on them.
         keeps = request.content is not None or (prompts.roi is not None and limit is None)
-        geometry = request.image.geometry
-        told = None if limit is None else gone_through(limit, geometry)
-        return WindowSession(geometry, ask, show, told, content, keeps, worth)
-
-    def encode(self, window: PicturedWindow) -> Embedding:
-        """See InteractiveEngine."""
-        part = self._cache.cost.encoded + 1
-        message = "Looking at the volume" if part == 1 else f"Looking again, window {part}"
-        self.watch.step(0, 2, message)
-        picture = window.picture()
-        self.watch.step(1, 2, message)
-        features = self._network.encode(picture)
-        self.watch.check()
-        return Embedding(features, nbytes_of(features))
-
-    def _decode(
-        self, embedding: Embedding, window: Window3D, prompt: WindowPrompt, wanted: int
-    ) -> list[WindowMask]:
-        self.watch.check()
-        clicks = window.place(positions_of(prompt.points))
-        signs = np.array([1.0 if point.positive else -1.0 for point in prompt.points])
-        masks = self._network.decode(
-            embedding.features, clicks, signs, prompt.roi, prompt.before, wanted
-        )
-        return [WindowMask(window, logits) for logits in masks]
+        column = None if limit is None else through_slice(limit, geometry)
+        return WindowSession(geometry, ask, show, column, content, keeps, score)
 
 
 def _are_alike(one: WindowCandidate, other: WindowCandidate) -> bool:

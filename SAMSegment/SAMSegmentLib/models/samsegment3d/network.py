@@ -56,6 +56,11 @@ class Features:
         """All of them."""
         return (*self.levels, *self.likeness)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that they take."""
+        return sum(tensor.nbytes for tensor in self.tensors())
+
     def map(self, function) -> Features:
         """The same with each tensor replaced by what a function makes of it."""
         return Features(

@@ -8,8 +8,11 @@ levels. Neither depends on the modality. Training and inference call the same fu
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from ...core.errors import InputError
+from ...core.patch import bounding_box
+from ..windowed.windows import ONE_INTENSITY
 
 #: The channels.
 LINEAR, RANKED = 0, 1
@@ -19,13 +22,10 @@ PERCENTILES = (0.5, 99.5)
 BINS = 256
 #: Value outside the volume, in both channels: black.
 OUTSIDE = -1.0
-#: The error message for a window without contrast.
-ONE_INTENSITY = (
-    "All voxels around the prompt have the same intensity: there is nothing to segment. "
-    "Check the volume there, or set a wider intensity range."
-)
 # Intensities are counted in at most this many voxels, evenly distributed.
 _MOST_SAMPLES = 2**18
+# Added to the spread: a few voxels of one grey level have no contrast without limit.
+_LEAST_SPREAD = 0.05
 # Number of steps from black to white in the table of ranks.
 _STEPS = 2**12
 
@@ -64,6 +64,33 @@ def picture_of(
     if outside is not None:
         picture[:, outside] = OUTSIDE
     return picture
+
+
+def contrast(picture: np.ndarray, mask: np.ndarray) -> float:
+    """How well a mask stands out: the step of grey levels at its border, by their spread within.
+
+    Mean distance of those just outside from the middle ones within, in spreads. The network's own
+    expectation tells small from large masks, but hardly good from bad ones; what is to be seen at
+    the border does.
+
+    Args:
+        picture: grey levels by rank, -1 to 1, any axes; what is not in the volume does not count.
+        mask: boolean, the same shape.
+
+    Returns:
+        0 for an empty mask, or one of all voxels.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return 0.0
+    box = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
+    picture, mask = picture[box], mask[box]
+    around = ndimage.binary_dilation(mask) & ~mask & (picture > OUTSIDE)
+    if not around.any():
+        return 0.0
+    within = picture[mask]
+    step = np.abs(picture[around] - np.median(within)).mean()
+    return float(step / (within.std() + _LEAST_SPREAD))
 
 
 def _counted(

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.models.sammed3d.cubes import CUBE_MM, CubeFrame
+from SAMSegmentLib.models.sammed3d.model import CUBE_MM, CubeFrame
 from TestSupport.geometries import any_spacing, geometries, reorientations
 from TestSupport.phantoms import grid
 from TestSupport.properties import examples
@@ -24,7 +24,7 @@ def within(geometry, share):
 @given(any_volume, shares)
 def test_a_cube_stays_in_a_larger_volume_and_holds_a_smaller_one(geometry, share):
     frame = CubeFrame(geometry)
-    start = np.array(frame.cube_around(within(geometry, share)).start)
+    start = np.array(frame.around(within(geometry, share)).start)
     larger = frame.high - frame.low > CUBE_MM
     assert (start[larger] >= frame.low[larger] - 1e-3).all()
     assert (start[larger] + CUBE_MM <= frame.high[larger] + 1e-3).all()
@@ -35,7 +35,7 @@ def test_a_cube_stays_in_a_larger_volume_and_holds_a_smaller_one(geometry, share
 @given(any_volume, shares)
 def test_a_cube_holds_its_prompt_near_its_middle_where_the_volume_allows(geometry, share):
     frame, ras = CubeFrame(geometry), within(geometry, share)
-    cube = frame.cube_around(ras)
+    cube = frame.around(ras)
     assert cube.holds(ras)
     place = ras @ frame.axes
     ends = np.sort([frame.low + CUBE_MM / 2, frame.high - CUBE_MM / 2], axis=0)
@@ -45,10 +45,10 @@ def test_a_cube_holds_its_prompt_near_its_middle_where_the_volume_allows(geometr
 
 @given(any_volume, shares)
 def test_the_network_gets_voxels_of_a_millimetre_and_a_half_and_gives_those_of_six(geometry, share):
-    cube = CubeFrame(geometry).cube_around(within(geometry, share))
+    cube = CubeFrame(geometry).around(within(geometry, share))
     assert np.allclose(cube.geometry.spacing, 1.5) and cube.geometry.shape == (128,) * 3
-    assert np.allclose(cube.mask_geometry.spacing, 6.0) and cube.mask_geometry.shape == (32,) * 3
-    for own in (cube.geometry, cube.mask_geometry):
+    assert np.allclose(cube.coarser(4).spacing, 6.0) and cube.coarser(4).shape == (32,) * 3
+    for own in (cube.geometry, cube.coarser(4)):
         assert np.allclose(own.directions.T @ own.directions, np.eye(3))
         # Array axes k, j, i are x, y, z; both grids end where the cube does.
         ends = own.corners() @ cube.frame.axes
@@ -74,8 +74,8 @@ def turned(draw):
 @given(turned(), shares, reorientations())
 def test_however_voxels_are_stored_the_cube_is_the_same(geometry, share, storage):
     ras = within(geometry, share)
-    cube = CubeFrame(geometry).cube_around(ras)
-    again = CubeFrame(storage.apply_to_geometry(geometry)).cube_around(ras)
+    cube = CubeFrame(geometry).around(ras)
+    again = CubeFrame(storage.apply_to_geometry(geometry)).around(ras)
     assert cube.geometry.is_close(again.geometry, 2e-3)
 
 
@@ -101,21 +101,21 @@ def test_the_axes_of_a_tilted_gantry_are_made_perpendicular_each_turned_as_littl
 @given(any_volume, shares)
 def test_the_networks_voxel_is_that_in_which_a_position_lies(geometry, share):
     ras = within(geometry, share)
-    cube = CubeFrame(geometry).cube_around(ras)
-    back = cube.geometry.to_ras(np.array(cube.voxel(ras))[::-1])
+    cube = CubeFrame(geometry).around(ras)
+    back = cube.geometry.to_ras(cube.voxels(ras)[::-1])
     assert np.abs((back - ras) @ cube.frame.axes).max() <= 0.751
 
 
 def test_positions_outside_a_cube_are_given_its_nearest_voxel():
-    cube = CubeFrame(grid((300, 300, 300), (1, 1, 1))).cube_around((150, 150, 150))
-    assert cube.voxel((-500, 150, 1000)) == (0, cube.voxel((150, 150, 150))[1], 127)
+    cube = CubeFrame(grid((300, 300, 300), (1, 1, 1))).around((150, 150, 150))
+    assert tuple(cube.voxels((-500, 150, 1000))) == (0, cube.voxels((150, 150, 150))[1], 127)
     assert not cube.holds((-500, 150, 1000))
 
 
 @given(any_volume, shares)
 def test_clicks_in_one_place_share_a_cube_and_equal_cubes_are_one(geometry, share):
     ras = within(geometry, share)
-    cubes = {CubeFrame(geometry).cube_around(ras) for _ in range(2)}
+    cubes = {CubeFrame(geometry).around(ras) for _ in range(2)}
     assert len(cubes) == 1
     assert all(isinstance(value, float) for value in cubes.pop().start)
 
@@ -124,7 +124,7 @@ def test_clicks_near_each_other_share_few_cubes():
     frame = CubeFrame(grid((400, 400, 400), (1, 1, 1)))
     rng = np.random.default_rng(0)
     clicks = 200 + rng.uniform(-6, 6, (200, 3))
-    assert len({frame.cube_around(click) for click in clicks}) <= 8
+    assert len({frame.around(click) for click in clicks}) <= 8
 
 
 @example(900.0, 0.2265625, 0, -1)  # 108 mm to go: half a cube, and one step of the lattice
@@ -138,9 +138,9 @@ def test_going_on_from_cube_to_cube_reaches_the_volumes_end_and_leaves_nothing_o
     frame = CubeFrame(Geometry(np.diag([*spacing, 1.0]), (100, 100, 100)))
     ras = np.array([50.0, 50.0, 50.0])
     ras[axis] = frame.low[axis] + share * extent
-    cube = frame.cube_around(ras)
+    cube = frame.around(ras)
     seen = [cube]
-    while cube.goes_on(axis, side):
+    while cube.continues(axis, side):
         cube = frame.beside(cube, axis, side)
         # Half of it was seen before, or nearly.
         assert abs(cube.start[axis] - seen[-1].start[axis]) <= CUBE_MM / 2 + 12.01
@@ -155,7 +155,7 @@ def test_going_on_from_cube_to_cube_reaches_the_volumes_end_and_leaves_nothing_o
 
 
 def test_depth_is_the_distance_to_the_nearest_face():
-    cube = CubeFrame(grid((300, 300, 300), (1, 1, 1))).cube_around((150, 150, 150))
+    cube = CubeFrame(grid((300, 300, 300), (1, 1, 1))).around((150, 150, 150))
     low = cube.start
     assert cube.depth(cube.center) == pytest.approx(96)
     assert cube.depth(np.add(low, (5, 50, 90))) == pytest.approx(5)
@@ -166,4 +166,4 @@ def test_depth_is_the_distance_to_the_nearest_face():
 def test_a_click_on_the_very_face_of_a_volume_lies_in_its_cube():
     geometry = grid((400, 300, 300), (0.7031, 0.7031, 0.6999))
     for corner in geometry.corners():
-        assert CubeFrame(geometry).cube_around(corner).holds(corner)
+        assert CubeFrame(geometry).around(corner).holds(corner)

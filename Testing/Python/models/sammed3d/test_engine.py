@@ -30,11 +30,11 @@ from TestSupport.properties import examples
 
 torch = pytest.importorskip("torch")
 
-from SAMSegmentLib.models.interactive import GOES_ON  # noqa: E402
-from SAMSegmentLib.models.sammed3d.cube_growth import MOST_CUBES  # noqa: E402
-from SAMSegmentLib.models.sammed3d.cube_picture import CubeWindow  # noqa: E402
-from SAMSegmentLib.models.sammed3d.cubes import CubeFrame  # noqa: E402
+from SAMSegmentLib.models.interactive import CUT_OFF  # noqa: E402
 from SAMSegmentLib.models.sammed3d.engine import SAMMed3DEngine  # noqa: E402
+from SAMSegmentLib.models.sammed3d.model import CubeFrame  # noqa: E402
+from SAMSegmentLib.models.sammed3d.session import MOST_CUBES  # noqa: E402
+from SAMSegmentLib.models.windowed.model import ImageWindow  # noqa: E402
 from TestSupport.bright_network_3d import BrightNetwork3D, bright_engine  # noqa: E402
 
 GEOMETRY = grid((40, 60, 60), (3, 3, 4))
@@ -168,7 +168,7 @@ def test_what_is_larger_than_all_cubes_together_is_told(engine, network):
     truth[:3] = truth[-3:] = False
     prediction = predict(engine, ct_of(truth, geometry), Point(tuple(middle_of(geometry))))
     assert network.encoded == MOST_CUBES
-    assert prediction.warnings == (GOES_ON,)
+    assert prediction.warnings == (CUT_OFF,)
     assert dice(prediction.mask() & truth, prediction.mask()) > 0.98
 
 
@@ -304,8 +304,8 @@ def test_an_roi_is_a_click_in_its_middle_and_a_limit(engine, network):
     assert dice(prediction.mask(), BALL & within) > 0.85
     ((label, position, box, _),) = network.asked
     assert label == 1.0 and box is None
-    cube = engine._latest[1].own[0].cube
-    assert tuple(position) == cube.voxel(roi.center)
+    cube = engine._latest[1].own[0].window
+    assert tuple(position) == tuple(cube.voxels(roi.center))
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (20, -30, 40)])
@@ -348,7 +348,7 @@ def test_weights_that_take_boxes_get_the_roi_as_one_too():
     predict(engine, ct_of(BALL), roi=roi)
     box = np.array(network.asked[0][2]).reshape(2, 3)
     assert np.allclose((box[1] - box[0]) * 1.5, (60, 50, 40))
-    cube = engine._latest[1].own[0].cube
+    cube = engine._latest[1].own[0].window
     assert np.allclose(cube.geometry.to_ras(box.mean(0)[::-1]), CENTER)
     # Further clicks are told without it, as in training.
     predict(engine, ct_of(BALL), ON_BALL, roi=roi)
@@ -516,7 +516,8 @@ def test_an_answer_outlives_the_flag_of_the_request_for_which_it_was_made(engine
     flag = After(10**9)
     predict(engine, two_balls, ON_BALL, watch=Watch(cancel=flag))
     flag.left = 0
-    window = CubeWindow(two_balls, CubeFrame(GEOMETRY).cube_around(CENTER), (0.0, 100.0))
+    cube = CubeFrame(GEOMETRY).around(CENTER)
+    window = ImageWindow(engine._model, two_balls, cube, (0.0, 100.0))
     assert engine.embedding(two_balls, window).nbytes > 0
     assert predict(engine, two_balls, ON_BALL, ON_OTHER).mask()[at(ON_OTHER)]
 
@@ -604,7 +605,7 @@ def test_when_answers_are_forgotten_so_are_the_images_but_not_the_embeddings(
 ):
     first = predict(engine, two_balls, ON_BALL, roi=Roi.from_box(CENTER, (80, 80, 80)))
     engine.forget_answers()
-    assert not engine._answers and not engine._clips and not engine._region and not engine._latest
+    assert not engine._answers and not engine._region and not engine._latest
     again = predict(engine, two_balls, ON_BALL, roi=Roi.from_box(CENTER, (80, 80, 80)))
     assert np.array_equal(again.logits, first.logits) and network.encoded == 1
 

@@ -113,12 +113,12 @@ def test_decoding_can_be_ended():
         network.decode(torch.zeros(1, 384, 8, 8, 8), NOTHING, POINT, between_blocks=stop)
 
 
-def test_all_that_was_trained_can_be_trained_again(monkeypatch):
-    # Two blocks, one with a window and one without, do for all twelve.
-    monkeypatch.setattr("SAMSegmentLib.models.sammed3d.image_encoder._DEPTH", 2)
-    monkeypatch.setattr("SAMSegmentLib.models.sammed3d.image_encoder._GLOBAL_BLOCKS", (1,))
+def test_all_that_was_trained_can_be_trained_again():
     torch.manual_seed(0)
-    network = SAMMed3D().train()
+    network = SAMMed3D()
+    # Two blocks, one with a window and one without, do for all twelve.
+    network.image_encoder = SAMMed3DEncoder(depth=2, global_blocks=(1,))
+    network.train()
     embedding = network.encode(random_picture(0))
     first = network.decode(embedding, NOTHING, POINT)
     negative = POINT[0] - 9, torch.tensor([[0]])

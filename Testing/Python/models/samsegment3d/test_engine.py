@@ -17,9 +17,9 @@ from TestSupport.phantoms import ball, dice, grid, image_of, middle_of, voxel_po
 
 torch = pytest.importorskip("torch")
 
-from SAMSegmentLib.models.interactive import GOES_ON  # noqa: E402
-from SAMSegmentLib.models.samsegment3d.window_session import MOST_TOLD  # noqa: E402
-from SAMSegmentLib.models.windowed.windows import COARSEST_MM, MOST  # noqa: E402
+from SAMSegmentLib.models.interactive import CUT_OFF  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.session import MOST_CLICKS  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.windows import COARSEST_MM, MOST  # noqa: E402
 from TestSupport.true_network import TrueEngine, Truth, ball_at  # noqa: E402
 
 GEOMETRY = grid((50, 90, 90), (2, 2, 5))
@@ -80,7 +80,7 @@ def test_what_goes_on_beyond_the_coarsest_window_is_told_unless_an_roi_says_wher
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     image = image_of(ball(huge, middle_of(huge), 100), huge)
     click = Point(tuple(middle_of(huge)))
-    assert predict(TrueEngine(truth), image, click).warnings == (GOES_ON,)
+    assert predict(TrueEngine(truth), image, click).warnings == (CUT_OFF,)
     roi = Roi.from_box(middle_of(huge), (200, 200, 200))
     assert predict(TrueEngine(truth), image, click, roi=roi).warnings == ()
 
@@ -92,7 +92,7 @@ def test_each_click_decodes_once_in_what_was_encoded(engine, truth):
     clicks = ON_BALL, ON_OTHER, Point(ON_BALL.ras, False)
     masks = [predict(engine, IMAGE, *clicks[:n]).mask() for n in (1, 2)]
     assert dice(masks[0], BALL) > 0.95 and dice(masks[1], BALL | OTHER) > 0.95
-    assert len(truth.asked) == 2 and len(engine.encoded) == 1
+    assert len(truth.asked) == 2 and len(engine.encoded_windows) == 1
 
 
 def test_undo_gives_the_earlier_mask_and_asks_nothing(engine, truth):
@@ -118,8 +118,8 @@ def test_the_fortieth_click_asks_the_network_as_often_and_as_much_as_a_few_do(en
     for count in (38, 39, 40):
         before = len(truth.asked)
         predict(engine, IMAGE, *clicks[:count])
-    assert len(truth.asked) == before + 1 and len(engine.encoded) == 1
-    assert truth.asked[-1][1].points == tuple(clicks[-MOST_TOLD:])
+    assert len(truth.asked) == before + 1 and len(engine.encoded_windows) == 1
+    assert truth.asked[-1][1].points == tuple(clicks[-MOST_CLICKS:])
     assert len(engine._answers) <= engine.KEPT_ANSWERS
 
 
@@ -143,7 +143,7 @@ def test_what_a_click_changed_is_told_with_the_next():
     truth = Truth(ball_at(CENTER, 30), deaf=True)
     engine = TrueEngine(truth)
     predict(engine, IMAGE, ON_BALL, near(50, 0, 0), near(0, 0, 45))
-    window, told, _ = truth.asked[-1]
+    window, told = truth.asked[-1]
     there = tuple(n // 2 for n in tuple(window.voxels(np.add(CENTER, (50, 0, 0)))))
     assert told.before[there] > 0
 
@@ -157,7 +157,7 @@ def test_two_clicks_in_one_voxel_that_say_the_opposite_are_refused(engine):
 def test_without_anything_positive_the_user_is_told_what_to_add(engine, points):
     with pytest.raises(InputError, match="needs a positive point on the object or an ROI"):
         predict(engine, IMAGE, *points)
-    assert engine.encoded == []
+    assert engine.encoded_windows == []
 
 
 # --- candidates -----------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_another_reading_is_the_alternative_of_that_number_and_is_what_clicks_co
     larger = 1 + int(np.argmax([other.mask().sum() for other in first.alternatives]))
     predict(engine, IMAGE, ON_BALL, near(3, 0, 0), candidate=larger)
     assert engine.truth.asked[-1] is not before
-    window, told, _ = engine.truth.asked[-1]
+    window, told = engine.truth.asked[-1]
     told_mm3 = 8 * (told.before > 0).sum() * window.spacing**3
     assert told_mm3 > 1.4 * first.mask().sum() * GEOMETRY.voxel_volume
 
@@ -208,7 +208,7 @@ def test_an_roi_alone_is_enough_and_a_limit_to_the_voxel(engine, truth, angles):
     within = roi.contains_voxels(GEOMETRY)
     assert not mask[~within].any()
     assert dice(mask, BALL & within) > 0.97
-    ((_, told, _),) = truth.asked
+    ((_, told),) = truth.asked
     assert told.points == () and told.before is None and told.roi is not None
 
 
@@ -234,7 +234,7 @@ def test_content_stays_as_it_is_until_a_click_corrects_it_nearby(engine):
     half = BALL & (voxel_positions(GEOMETRY)[..., 0] < CENTER[0])
     voxels = VoxelPrompts(Patch(half, (0, 0, 0)))
     alone = predict(engine, IMAGE, voxels=voxels)
-    assert np.array_equal(alone.mask(), half) and engine.encoded == []
+    assert np.array_equal(alone.mask(), half) and engine.encoded_windows == []
     click = near(15)
     after = predict(engine, IMAGE, click, voxels=voxels).mask()
     assert after[at(click)] and after[half].all() and not after[OTHER].any()
@@ -255,7 +255,7 @@ def test_content_that_is_refined_becomes_the_object_that_it_means(engine, truth)
     voxels = VoxelPrompts(Patch(rough, (0, 0, 0)), refine=True)
     refined = predict(engine, IMAGE, voxels=voxels)
     assert dice(refined.mask(), BALL) > 0.95
-    ((_, told, _),) = truth.asked
+    ((_, told),) = truth.asked
     assert told.points == () and told.before.max() > 0.9
     more = predict(engine, IMAGE, ON_OTHER, voxels=voxels)
     assert dice(more.mask(), BALL | OTHER) > 0.9
@@ -330,12 +330,12 @@ def test_progress_never_exceeds_its_end(engine):
 
 def test_a_click_finds_ready_what_was_prepared(engine, truth):
     engine.prepare(IMAGE, np.array(ON_BALL.ras), Watch())
-    assert len(engine.encoded) == 1 and truth.asked == []
+    assert len(engine.encoded_windows) == 1 and truth.asked == []
     assert predict(engine, IMAGE, ON_BALL).cost.encoded == 0
     # Where the answer looks already there is nothing to do, nor beside the volume.
     engine.prepare(IMAGE, np.add(CENTER, (20, 20, 0)), Watch())
     engine.prepare(IMAGE, np.add(CENTER, (1000, 0, 0)), Watch())
-    assert len(engine.encoded) == 1
+    assert len(engine.encoded_windows) == 1
 
 
 # --- bad input ------------------------------------------------------------------------------------

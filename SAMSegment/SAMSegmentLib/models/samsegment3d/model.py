@@ -1,43 +1,72 @@
-"""SAMSegment 3D's network on one device: windows and prompts in, masks out, as arrays."""
+"""SAMSegment 3D on one device: windows and prompts in, masks out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ...core.geometry import Geometry
+from ...core.image import Image
+from ...core.prompts import positions_of
+from ..precision import encoder_type
 from ..tensor_files.checkpoints import check_network, load_tensors
+from ..windowed.windows import Window, intensities_in
 from .network import HEAD, Features, PromptTensors, SAMSegment3D, unfolded
+from .picture import picture_of
+from .prompts import WindowPrompt
+from .windows import WindowFrame
 
 TITLE = "SAMSegment 3D"
 # In these, features wait for the next click on a CPU; half the memory, and as good.
 _STORED = torch.float16
 
 
-class WindowNetwork:
-    """The network, and the features that it used last.
+class SAMSegment3DModel:
+    """A WindowModel; it keeps the features that it used last.
 
     Args:
         weights: the tensors as safetensors.
-        numbers: in which it computes: float32, bfloat16 or float16.
+        numbers: in which it computes: float32, bfloat16 or float16; None: the fastest that the
+            device has without harm.
 
     Raises:
         WeightsError: if the file is not one of this network.
     """
 
-    def __init__(self, weights: Path, device: torch.device, numbers: torch.dtype) -> None:
-        self._network = load_network(weights, device, numbers)
-        self._device, self._numbers = device, numbers
+    steps = 1
+    further = "Looking again, window {}"
+
+    def __init__(self, weights: Path, device: torch.device, numbers: torch.dtype | None) -> None:
+        self.numbers = encoder_type(device) if numbers is None else numbers
+        self._network = load_network(weights, device, self.numbers)
+        self._device = device
         self._latest: tuple[Features, Features] | None = None
 
+    def first_window(self, geometry: Geometry, ras: np.ndarray) -> Window:
+        """See WindowModel."""
+        return WindowFrame(geometry).around(ras)
+
+    def intensities(
+        self, image: Image, intensity_range: tuple[float, float] | None
+    ) -> tuple[float, float] | None:
+        """See WindowModel."""
+        return intensity_range
+
+    def picture(self, image: Image, window: Window, clip: tuple[float, float] | None) -> np.ndarray:
+        """See WindowModel, and picture.picture_of: float32 (2, x, y, z)."""
+        values, outside = intensities_in(image, window)
+        return picture_of(values, outside if outside.any() else None, clip)
+
     @torch.inference_mode()
-    def encode(self, picture: np.ndarray) -> Features:
-        """What is seen in a picture, float32 (2, x, y, z); to be kept."""
-        tensor = torch.from_numpy(picture)[None].to(self._device, self._numbers)
+    def encode(self, picture: np.ndarray, between_steps: Callable[[], None]) -> Features:
+        """See WindowModel."""
+        between_steps()
+        tensor = torch.from_numpy(picture)[None].to(self._device, self.numbers)
         features = self._network.encode(tensor)
-        if self._numbers != torch.float32:
+        if self.numbers != torch.float32:
             return features
         stored = features.map(lambda tensor: tensor.to(_STORED))
         self._latest = stored, features
@@ -45,42 +74,31 @@ class WindowNetwork:
 
     @torch.inference_mode()
     def decode(
-        self,
-        features: Features,
-        clicks: np.ndarray,
-        signs: np.ndarray,
-        roi: np.ndarray | None,
-        before: np.ndarray | None,
-        wanted: int,
+        self, features: Features, window: Window, prompt: WindowPrompt, check: Callable[[], None]
     ) -> list[np.ndarray]:
-        """Masks, the best first; see networks.samsegment3d.PromptTensors for the arguments.
-
-        Args:
-            clicks, signs: (N, 3) and (N,); N may be 0.
-            roi, before: (x/2, y/2, z/2).
-
-        Returns:
-            logits, float32 (x, y, z), of as many masks as wanted.
-        """
+        """See WindowModel. As many masks as wanted, (x, y, z)."""
         features = self._computable(features)
+        clicks = window.place(positions_of(prompt.points))
+        signs = np.array([1.0 if point.positive else -1.0 for point in prompt.points])
         if not len(signs):
             clicks, signs = np.zeros((1, 3)), np.zeros(1)
-        half = tuple(features.levels[0].shape[2:])
+        half = np.zeros(features.levels[0].shape[2:])
+        maps = (half if each is None else each for each in (prompt.roi, prompt.before))
         prompts = PromptTensors(
             self._tensor(clicks)[None],
             self._tensor(signs)[None],
-            *(self._tensor(np.zeros(half) if m is None else m)[None, None] for m in (roi, before)),
+            *(self._tensor(each)[None, None] for each in maps),
         )
         masks, quality = self._network.decode(features, prompts)
-        best = quality[0].argsort(descending=True)[:wanted].tolist()
+        best = quality[0].argsort(descending=True)[: prompt.wanted].tolist()
         return [unfolded(masks[0, number]).float().cpu().numpy() for number in best]
 
     def _computable(self, stored: Features) -> Features:
         """Features in the numbers in which is computed; the latest are kept so."""
-        if self._numbers != torch.float32:
+        if self.numbers != torch.float32:
             return stored
         if self._latest is None or self._latest[0] is not stored:
-            self._latest = stored, stored.map(lambda tensor: tensor.to(self._numbers))
+            self._latest = stored, stored.map(lambda tensor: tensor.to(self.numbers))
         return self._latest[1]
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
@@ -115,8 +133,3 @@ def sizes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
         "heads": tuple(tensors[name].shape[0] // HEAD for name in heads),
     }
     return found if all(min(sizes) > 0 for sizes in found.values()) else {}
-
-
-def nbytes_of(features: Features) -> int:
-    """Memory that features take."""
-    return sum(tensor.nbytes for tensor in features.tensors())

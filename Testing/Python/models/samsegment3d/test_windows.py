@@ -14,7 +14,14 @@ from SAMSegmentLib.core.prompts import Roi
 pytest.importorskip("torch")
 
 from SAMSegmentLib.models.samsegment3d.network import MULTIPLE
-from SAMSegmentLib.models.windowed.windows import LATTICE, LEAST, MOST, ROOM, WindowFrame, rung
+from SAMSegmentLib.models.samsegment3d.windows import (
+    LEAST,
+    MOST,
+    ROOM,
+    START_STEP,
+    WindowFrame,
+    allowed_spacing,
+)
 from TestSupport.geometries import any_spacing, geometries, reorientations
 from TestSupport.phantoms import grid
 
@@ -29,19 +36,19 @@ def within(geometry, share):
 
 
 def ends_of(window):
-    return window.start, window.start + window.side
+    return np.array(window.start), window.start + window.side
 
 
 @given(st.floats(1e-4, 1e3))
 def test_the_ladder_goes_on_in_both_directions_in_steps_of_four_thirds_and_three_halves(mm):
-    found = rung(mm)
+    found = allowed_spacing(mm)
     assert mm <= found * (1 + 1e-5) and found < 1.5001 * mm
     assert found / 2 ** np.floor(np.log2(found)) in (1.0, 1.5)
-    assert rung(found) == found
+    assert allowed_spacing(found) == found
 
 
 def test_the_ladder_between_half_a_millimetre_and_four():
-    steps = [rung(mm) for mm in np.linspace(0.5, 4, 500)]
+    steps = [allowed_spacing(mm) for mm in np.linspace(0.5, 4, 500)]
     assert sorted(set(steps)) == [0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0]
 
 
@@ -71,8 +78,8 @@ def test_its_sides_are_multiples_of_what_the_network_takes_no_more_than_the_volu
         assert sides == MOST or sides > voxels - 1e-3
     assert window.geometry.shape == window.shape
     assert np.allclose(window.geometry.spacing, spacing)
-    assert np.allclose(window.half_geometry.spacing, 2 * spacing)
-    for own in (window.geometry, window.half_geometry):
+    assert np.allclose(window.coarser(2).spacing, 2 * spacing)
+    for own in (window.geometry, window.coarser(2)):
         assert np.allclose(own.directions.T @ own.directions, np.eye(3))
         ends = own.corners() @ frame.axes
         assert np.allclose([ends.min(0), ends.max(0)], ends_of(window))
@@ -91,7 +98,7 @@ def test_a_window_holds_its_click_near_its_middle_where_the_volume_allows(geomet
     middle = window.start + window.side / 2
     larger = frame.high - frame.low > window.side
     off = np.abs(middle - place)[larger]
-    assert off.max(initial=0) <= (LATTICE / 2 + 0.01) * spacing
+    assert off.max(initial=0) <= (START_STEP / 2 + 0.01) * spacing
 
 
 @given(any_volume, shares, shares, spacings)
@@ -111,7 +118,7 @@ def test_near_clicks_share_a_window(geometry, share, toward, spacing):
     starts = [frame.around(place, spacing).start for place in (ras, near)]
     steps = np.abs(np.subtract(*starts)) / spacing
     # The same, or the next on the lattice.
-    assert (steps < LATTICE + 0.01).all()
+    assert (steps < START_STEP + 0.01).all()
 
 
 @given(st.floats(-30, 30), shares, reorientations(), spacings)
@@ -176,10 +183,10 @@ def test_a_window_is_as_fine_as_an_roi_allows():
 def test_faces_at_which_the_volume_ends_need_no_margin():
     geometry = Geometry(np.diag([2.0, 2.0, 2.0, 1.0]), (300, 300, 300))
     window = WindowFrame(geometry).around((0, 300, 300), 1.5)
-    assert window.holds((-1, 300, 300), 4) and not window.goes_on(0, -1)
+    assert window.holds((-1, 300, 300), 4) and not window.continues(0, -1)
     end = window.start[0] + window.side[0]
     assert window.holds((end - 7, 300, 300), 4) and not window.holds((end - 5, 300, 300), 4)
-    assert window.holds((end - 5, 300, 300)) and window.goes_on(0, 1)
+    assert window.holds((end - 5, 300, 300)) and window.continues(0, 1)
 
 
 def test_windows_are_told_apart_by_their_corner_their_spacing_and_their_shape():
@@ -188,7 +195,7 @@ def test_windows_are_told_apart_by_their_corner_their_spacing_and_their_shape():
     assert window == frame.around((250.1, 250, 250), 1.5)
     assert hash(window) == hash(frame.around((250.1, 250, 250), 1.5))
     for other in (
-        replace(window, corner=(0.0, 1.0, 2.0)),
+        replace(window, start=(0.0, 1.0, 2.0)),
         replace(window, spacing=2.0),
         replace(window, shape=(MOST, MOST, MOST - MULTIPLE)),
     ):

@@ -15,11 +15,15 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 from SAMSegmentLib.models.samsegment3d.engine import SAMSegment3DEngine  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.model import (  # noqa: E402
+    SAMSegment3DModel,
+    load_network,
+    sizes_of,
+)
 from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D, unfolded  # noqa: E402
-from SAMSegmentLib.models.samsegment3d.pictured_window import PicturedWindow  # noqa: E402
-from SAMSegmentLib.models.samsegment3d.window_network import WindowNetwork, load_network, sizes_of  # noqa: E402
-from SAMSegmentLib.models.windowed.masks import WindowMask, told_roi  # noqa: E402
-from SAMSegmentLib.models.windowed.windows import WindowFrame  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.prompts import WindowPrompt, mask_map, roi_map  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.windows import WindowFrame  # noqa: E402
+from SAMSegmentLib.models.windowed.masks import WindowMask  # noqa: E402
 
 CPU = torch.device("cpu")
 SIZES = {"widths": (8, 8, 16, 16), "decoder_widths": (8, 8, 8, 8), "heads": (1, 1)}
@@ -85,15 +89,32 @@ def test_prompts_give_a_mask_that_heeds_each_click(engine, image):
     assert not predict(engine, image, roi=roi).mask()[~roi.contains_voxels(GEOMETRY)].any()
 
 
-def test_the_best_mask_is_the_networks_own(weights, image):
-    window = WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
-    picture = PicturedWindow(image, window).picture()
-    place, half = window.place(np.array([CLICK.ras])), np.zeros([n // 2 for n in window.shape])
-    network = WindowNetwork(weights, CPU, torch.float32)
-    (found,) = network.decode(network.encode(picture), place, np.ones(1), None, None, 1)
+@pytest.fixture
+def window():
+    return WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
+
+
+@pytest.fixture
+def model(weights):
+    return SAMSegment3DModel(weights, CPU, torch.float32)
+
+
+def encode(model, picture):
+    return model.encode(picture, lambda: None)
+
+
+def decode(model, features, window, *more):
+    (mask,) = model.decode(features, window, WindowPrompt((CLICK,), *more), lambda: None)
+    return mask
+
+
+def test_the_best_mask_is_the_networks_own(model, weights, image, window):
+    picture = model.picture(image, window, None)
+    found = decode(model, encode(model, picture), window)
     assert found.shape == window.shape and found.dtype == np.float32
     loaded = load_network(weights, CPU, torch.float32)
-    clicks, half = torch.tensor(place).float()[None], torch.tensor(half).float()[None, None]
+    half = torch.zeros(1, 1, *(n // 2 for n in window.shape))
+    clicks = torch.tensor(window.place(np.array(CLICK.ras)), dtype=torch.float32)[None, None]
     with torch.inference_mode():
         features = loaded.encode(torch.from_numpy(picture)[None])
         masks, quality = loaded.decode(
@@ -103,28 +124,22 @@ def test_the_best_mask_is_the_networks_own(weights, image):
     assert np.abs(found - expected).max() < 1e-3
 
 
-def test_features_from_the_cache_give_the_same_as_fresh_ones_but_for_half_precision(weights, image):
-    window = WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
-    network = WindowNetwork(weights, CPU, torch.float32)
-    asked = window.place(np.array([CLICK.ras])), np.ones(1), None, None, 1
-    features = network.encode(PicturedWindow(image, window).picture())
-    (fresh,) = network.decode(features, *asked)
-    network.encode(PicturedWindow(image, window, (-100.0, 200.0)).picture())
-    (kept,) = network.decode(features, *asked)
+def test_features_from_the_cache_give_the_same_as_fresh_ones_but_for_half_precision(
+    model, image, window
+):
+    features = encode(model, model.picture(image, window, None))
+    fresh = decode(model, features, window)
+    encode(model, model.picture(image, window, (-100.0, 200.0)))
+    kept = decode(model, features, window)
     assert not np.array_equal(kept, fresh)
     assert np.abs(kept - fresh).max() < 0.02 * np.abs(fresh).max()
 
 
-def test_the_previous_mask_and_the_roi_reach_the_network(weights, image):
-    window = WindowFrame(GEOMETRY).around(np.array(CLICK.ras), 1.5)
-    network = WindowNetwork(weights, CPU, torch.float32)
-    features = network.encode(PicturedWindow(image, window).picture())
-    click = window.place(np.array([CLICK.ras])), np.ones(1)
-    roi = told_roi(Roi.from_box(CLICK.ras, (20, 20, 20)), window)
-    (plain,) = network.decode(features, *click, None, None, 1)
-    (within,) = network.decode(features, *click, roi, None, 1)
-    before = WindowMask(window, plain).told(window)
-    (after,) = network.decode(features, *click, None, before, 1)
+def test_the_previous_mask_and_the_roi_reach_the_network(model, image, window):
+    features = encode(model, model.picture(image, window, None))
+    plain = decode(model, features, window)
+    within = decode(model, features, window, roi_map(Roi.from_box(CLICK.ras, (20,) * 3), window))
+    after = decode(model, features, window, None, mask_map(WindowMask(window, plain), window))
     assert not np.allclose(plain, within) and not np.allclose(plain, after)
 
 

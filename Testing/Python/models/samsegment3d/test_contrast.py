@@ -5,8 +5,7 @@ import pytest
 from scipy import ndimage
 
 from SAMSegmentLib.core.patch import bounding_box
-from SAMSegmentLib.models.samsegment3d.picture import RANKED, picture_of
-from SAMSegmentLib.models.windowed.contrast import contrast
+from SAMSegmentLib.models.samsegment3d.picture import RANKED, contrast, picture_of
 
 SHAPE, MIDDLE, RADIUS = (40, 44, 36), (20, 21, 17), 9
 

@@ -6,16 +6,11 @@ other modalities than CT, where training clipped nothing, RadioActive's percenti
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...core.errors import InputError
 from ...core.image import Image
-from ...core.resample import sample_linear
-from ..samsegment3d.picture import ONE_INTENSITY
-from .cubes import Cube
+from ..windowed.windows import ONE_INTENSITY, Window, intensities_in
 
 #: HU to which training clipped CT.
 CT_RANGE = (-1000.0, 1000.0)
@@ -24,35 +19,19 @@ PERCENTILES = (0.5, 99.5)
 MOST_SAMPLES = 2**21
 # What is a whole number but for rounding stays that number.
 _SLACK = 1e-3
-# Stands for "outside the volume" until the rest is clipped; no scanner writes it.
-_OUTSIDE = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True, eq=False)
-class CubeWindow:
-    """A cube of an image, with the intensities to which it is clipped."""
+def picture_in(image: Image, cube: Window, clip: tuple[float, float]) -> np.ndarray:
+    """What the network gets to see of a cube of an image: float32 (128, 128, 128) by x, y, z.
 
-    image: Image
-    cube: Cube
-    clip: tuple[float, float]
-
-    @property
-    def key(self) -> Hashable:
-        return (self.cube.start, self.clip)
-
-    def picture(self) -> np.ndarray:
-        """float32 (128, 128, 128) by x, y, z.
-
-        Raises:
-            InputError: if the cube holds one intensity only.
-        """
-        image = self.image
-        values = sample_linear(image.voxels, image.geometry, self.cube.geometry, _OUTSIDE)
-        outside = values == _OUTSIDE
-        if image.voxels.dtype.kind in "iu":
-            values = _whole(values)
-        np.clip(values, *self.clip, out=values)
-        return normalised(values, outside)
+    Raises:
+        InputError: if the cube holds one intensity only, or NaN or infinite voxels.
+    """
+    values, outside = intensities_in(image, cube)
+    if image.voxels.dtype.kind in "iu":
+        values = _whole(values)
+    np.clip(values, *clip, out=values)
+    return normalised(values, outside)
 
 
 def clip_of(image: Image, intensity_range: tuple[float, float] | None) -> tuple[float, float]:

@@ -9,9 +9,10 @@ from scipy import ndimage
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
-from SAMSegmentLib.models.sammed3d import cube_picture
-from SAMSegmentLib.models.sammed3d.cube_picture import CT_RANGE, CubeWindow, clip_of, normalised
-from SAMSegmentLib.models.sammed3d.cubes import CubeFrame
+from SAMSegmentLib.models.sammed3d import picture as sammed3d_picture
+from SAMSegmentLib.models.sammed3d.model import CubeFrame
+from SAMSegmentLib.models.sammed3d.picture import CT_RANGE, clip_of, normalised, picture_in
+from SAMSegmentLib.models.windowed.model import ImageWindow
 from TestSupport.geometries import geometries, reorientations
 from TestSupport.phantoms import grid, middle_of, voxel_positions
 from TestSupport.properties import examples
@@ -32,10 +33,16 @@ def texture(geometry, lowest=-1500.0, highest=2500.0):
     return (lowest + (highest - lowest) * (values - low) / (high - low)).astype(np.float32)
 
 
+class PictureOnly:
+    """The part of the model that needs no network."""
+
+    picture = staticmethod(picture_in)
+
+
 def window_at(image, ras=None, intensity_range=None):
     ras = middle_of(image.geometry) if ras is None else ras
-    cube = CubeFrame(image.geometry).cube_around(ras)
-    return CubeWindow(image, cube, clip_of(image, intensity_range))
+    cube = CubeFrame(image.geometry).around(ras)
+    return ImageWindow(PictureOnly, image, cube, clip_of(image, intensity_range))
 
 
 def slowly(window, part):
@@ -45,7 +52,7 @@ def slowly(window, part):
         part: (n, 3) indices x, y, z.
     """
     geometry = window.image.geometry
-    cube = window.cube
+    cube = window.window
     # From the cube's lowest corner along its axes: nothing of its own grids is used.
     ras = (np.array(cube.start) + (part + 0.5) * 1.5) @ cube.frame.axes.T
     ijk = geometry.to_ijk(ras)
@@ -147,7 +154,7 @@ def test_a_large_volumes_percentiles_are_taken_from_a_part_of_it(monkeypatch):
     geometry = grid((60, 60, 60), (4, 4, 4))
     image = Image(texture(geometry, 0, 1000), geometry, "MR")
     exact = clip_of(image, None)
-    monkeypatch.setattr(cube_picture, "MOST_SAMPLES", 20_000)
+    monkeypatch.setattr(sammed3d_picture, "MOST_SAMPLES", 20_000)
     assert clip_of(image, None) == pytest.approx(exact, abs=60)
 
 

@@ -7,15 +7,17 @@ finely, to look again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ...core.geometry import Geometry
 from ...core.patch import Patch
 from ...core.prompts import Point, Prompts, Roi, positions_of
-from ..windowed.masks import WindowMask, told_field, told_roi
-from ..windowed.windows import MOST, Window3D, WindowFrame, rung
+from ..windowed.masks import WindowMask
+from ..windowed.windows import Window
+from .prompts import WindowPrompt, content_map, mask_map, prompted_components, roi_map
+from .windows import MOST, WindowFrame, allowed_spacing
 
 # An object smaller than this share of the window is looked at again ...
 SMALL = 1 / 3
@@ -27,31 +29,16 @@ LARGE = 3 / 4
 MOST_CHANGES = 4
 # A correcting click so many voxels from where the window ends asks for another window.
 MARGIN = 4
-#: The network is told so many clicks, the newest, many more than in training; the mask before tells
-#: it what the others said.
-MOST_TOLD = 32
+#: The network gets so many clicks, the newest, many more than in training; the mask before says
+#: what the others did.
+MOST_CLICKS = 32
+#: Candidates for what one click means.
+CANDIDATES = 3
 
-
-@dataclass(frozen=True, eq=False)
-class WindowPrompt:
-    """What the network is told of a window.
-
-    Attributes:
-        points: the clicks in it, the newest last; MOST_TOLD at most.
-        roi, before: at half its resolution, -1 to 1; None if there is none.
-    """
-
-    points: tuple[Point, ...] = ()
-    roi: np.ndarray | None = None
-    before: np.ndarray | None = None
-
-
-#: The network's masks for a window, the best first: as many as are wanted, at most.
-Ask = Callable[[Window3D, WindowPrompt, int], Sequence[WindowMask]]
-#: A mask as it is told in a window.
-Before = Callable[[Window3D], np.ndarray]
-#: Masks of one click.
-READINGS = 3
+#: The network's masks for a window, the best first.
+Ask = Callable[[Window, WindowPrompt], Sequence[WindowMask]]
+#: The map of a mask before in a window.
+Before = Callable[[Window], np.ndarray]
 
 
 class WindowSession:
@@ -62,8 +49,8 @@ class WindowSession:
         show: is shown what there is so far, while there is more to be asked.
         limit: no mask leaves it; on a single slice, a column through it.
         content: what the segment holds, on the volume's grid: the mask before any was made.
-        keeps: whether pieces stay that touch the mask before, though no click is on them.
-        worth: how good a mask looks; of the masks of one click, the best comes first.
+        keeps: whether components stay that touch the mask before, though no click is on them.
+        score: how good a mask looks; of the masks of one click, the best comes first.
     """
 
     def __init__(
@@ -74,7 +61,7 @@ class WindowSession:
         limit: Roi | None = None,
         content: Patch | None = None,
         keeps: bool = False,
-        worth: Callable[[WindowMask], float] = lambda mask: 0.0,
+        score: Callable[[WindowMask], float] = lambda mask: 0.0,
     ) -> None:
         self._geometry = geometry
         self._frame = WindowFrame(geometry)
@@ -83,21 +70,21 @@ class WindowSession:
         self._limit = limit
         self._content = content
         self._keeps = keeps
-        self._worth = worth
+        self._score = score
 
     def first(self, prompts: Prompts) -> list[WindowMask]:
         """The first mask, of a click, an ROI or the content; and what else a click may mean."""
         if self._content is not None:
             there = self._geometry.crop(self._content.start, self._content.values.shape)
             window = self._frame.around_all(there.corners(), 1 / FILLED)
-            return self._look(window, (), self._before(self._content), 1)
+            return self._predict_in(window, (), self._before(self._content))
         if prompts.roi is not None:
-            return self._look(self._frame.around_roi(prompts.roi), prompts.points, None, 1)
-        window = self.around(prompts.points[0].ras)
-        masks = self._look(window, prompts.points, None, READINGS)
+            return self._predict_in(self._frame.around_roi(prompts.roi), prompts.points, None)
+        window = self._frame.around(prompts.points[0].ras)
+        masks = self._predict_in(window, prompts.points, None, CANDIDATES)
         # Those that leave the click out come last.
-        masks.sort(key=lambda mask: (mask.box is None, -self._worth(mask)))
-        return [self._settled(masks[0], prompts.points, None, nearer=True), *masks[1:]]
+        masks.sort(key=lambda mask: (mask.box is None, -self._score(mask)))
+        return [self._fitted(masks[0], prompts.points, None, nearer=True), *masks[1:]]
 
     def corrected(
         self, mask: WindowMask, seen: Patch | None, points: tuple[Point, ...]
@@ -113,45 +100,47 @@ class WindowSession:
             if not newest.positive:
                 return mask  # there is none
             window = self._holding(mask, points)
-        before = mask.told if seen is None else self._before(seen)
-        answer = self._look(window, points, before, 1)[0]
+        before = partial(mask_map, mask) if seen is None else self._before(seen)
+        answer = self._predict_in(window, points, before)[0]
         if window == mask.window:
             # A click that adds takes nothing away, and the other way round.
             bound = np.maximum if newest.positive else np.minimum
             answer = WindowMask(window, bound(answer.logits, mask.logits))
-        return self._settled(answer, points, before, nearer=False)
+        return self._fitted(answer, points, before, nearer=False)
 
-    def opinion(self, points: tuple[Point, ...], seen: Patch) -> WindowMask:
-        """What the network makes, after clicks, of a mask on the volume's grid; near the newest."""
-        window = self.around(points[-1].ras)
-        return self._look(window, points, self._before(seen), 1)[0]
+    def at_content(self, points: tuple[Point, ...], content: Patch) -> WindowMask:
+        """What the network makes, after clicks, of content; near the newest.
 
-    def around(self, ras) -> Window3D:
-        """The window in which the network first looks at a position, RAS mm."""
-        return self._frame.around(np.asarray(ras, dtype=float), self._frame.first)
+        Args:
+            content: a mask on the volume's grid.
+        """
+        window = self._frame.around(points[-1].ras)
+        return self._predict_in(window, points, self._before(content))[0]
 
-    def _before(self, field: Patch) -> Before:
-        return lambda window: told_field(field, self._geometry, window)
+    def _before(self, content: Patch) -> Before:
+        mask = Patch(content.values > 0, content.start)
+        return lambda window: content_map(mask, self._geometry, window)
 
-    def _look(
-        self, window: Window3D, points: Sequence[Point], before: Before | None, wanted: int
+    def _predict_in(
+        self, window: Window, points: Sequence[Point], before: Before | None, wanted: int = 1
     ) -> list[WindowMask]:
-        """The network's masks, of which only the pieces that are meant are left."""
-        places = positions_of(points)
-        held = window.holds(places)
+        """The network's masks, of which only the components that are meant are left."""
+        held = window.holds(positions_of(points))
         here = [point for point, within in zip(points, held, strict=True) if within]
-        told = WindowPrompt(
-            tuple(here[-MOST_TOLD:]),
-            None if self._limit is None else told_roi(self._limit, window),
+        prompt = WindowPrompt(
+            tuple(here[-MOST_CLICKS:]),
+            None if self._limit is None else roi_map(self._limit, window),
             None if before is None else before(window),
+            wanted,
         )
         clicked = positions_of([point for point in here if point.positive])
-        kept = told.before if self._keeps else None
+        kept = prompt.before if self._keeps else None
         return [
-            mask.only_meant(clicked, told.roi, kept) for mask in self._ask(window, told, wanted)
+            prompted_components(mask, clicked, prompt.roi, kept)
+            for mask in self._ask(window, prompt)
         ]
 
-    def _settled(
+    def _fitted(
         self, mask: WindowMask, points: Sequence[Point], before: Before | None, nearer: bool
     ) -> WindowMask:
         """The mask in a window that suits it.
@@ -161,22 +150,24 @@ class WindowSession:
         """
         seen = {mask.window}
         for _ in range(MOST_CHANGES):
-            window = self._better(mask, points, nearer)
+            window = self._better_window(mask, points, nearer)
             if window is None or window in seen:
                 break
             seen.add(window)
             self._show(mask)
             goes_nearer = window.spacing < mask.window.spacing
             # From farther away, what was cut off at a face is no hint.
-            known = mask.told if goes_nearer else before
-            other = self._look(window, points, known, 1)[0]
+            known = partial(mask_map, mask) if goes_nearer else before
+            other = self._predict_in(window, points, known)[0]
             if other.box is None:
                 break
             mask = other
             nearer = nearer and goes_nearer
         return mask
 
-    def _better(self, mask: WindowMask, points: Sequence[Point], nearer: bool) -> Window3D | None:
+    def _better_window(
+        self, mask: WindowMask, points: Sequence[Point], nearer: bool
+    ) -> Window | None:
         """A window that suits a mask better than its own; None if there is none."""
         if mask.box is None or self._limit is not None:
             return None
@@ -184,9 +175,9 @@ class WindowSession:
         extent = float((mask.extent if flat is None else np.delete(mask.extent, flat)).max())
         if mask.faces:
             steps = 2.0 if extent > LARGE * mask.window.side.max() else 1.01
-            wanted = max(now, min(rung(now * steps), self._frame.coarsest))
+            wanted = max(now, min(allowed_spacing(now * steps), self._frame.coarsest))
         elif nearer and extent < SMALL * MOST * now:
-            wanted = rung(max(extent / FILLED / MOST, self._frame.finest))
+            wanted = allowed_spacing(max(extent / FILLED / MOST, self._frame.finest))
             if wanted >= now:
                 return None
         else:
@@ -196,7 +187,7 @@ class WindowSession:
         positive = positions_of([point for point in points if point.positive])
         return window if window.holds(positive).all() else None
 
-    def _holding(self, mask: WindowMask, points: Sequence[Point]) -> Window3D:
+    def _holding(self, mask: WindowMask, points: Sequence[Point]) -> Window:
         """A window, as fine as it may be, that holds a mask and all positive clicks."""
         places = [point.ras for point in points if point.positive]
         if mask.box is not None:

@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Roi
-from SAMSegmentLib.models.sammed3d.cube_growth import MOST_CUBES, grown
-from SAMSegmentLib.models.sammed3d.cube_masks import CubeMask, blended
-from SAMSegmentLib.models.sammed3d.cubes import CUBE_MM, CubeFrame
+from SAMSegmentLib.models.sammed3d.model import CUBE_MM, CubeFrame, CubePrompt
+from SAMSegmentLib.models.sammed3d.session import MOST_CUBES, followed
+from SAMSegmentLib.models.windowed.masks import WindowMask, on_volume
 from TestSupport.geometries import rotations
 from TestSupport.phantoms import dice, grid, middle_of, voxel_positions
 from TestSupport.properties import examples
@@ -30,16 +30,17 @@ class Truth:
         self.inside = inside
         self.asked = []
 
-    def __call__(self, cube, voxel, previous):
-        there = self.inside(voxel_positions(cube.mask_geometry))
+    def __call__(self, cube, prompt):
+        there = self.inside(voxel_positions(cube.coarser(4)))
         pieces, _ = ndimage.label(there)
-        self.asked.append((cube, voxel, previous))
-        piece = pieces[tuple(n // 4 for n in voxel)]
-        return np.where(there & (pieces == piece), 6, -6).astype(np.float32)
+        self.asked.append((cube, prompt))
+        piece = pieces[tuple(n // 4 for n in prompt.voxel)]
+        logits = np.where(there & (pieces == piece), 6, -6).astype(np.float32)
+        return WindowMask(cube, logits)
 
     def first(self, geometry, ras):
-        cube = CubeFrame(geometry).cube_around(ras)
-        return CubeMask(cube, self(cube, cube.voxel(ras), np.zeros((32,) * 3, np.float32)))
+        cube = CubeFrame(geometry).around(ras)
+        return self(cube, CubePrompt(tuple(cube.voxels(ras))))
 
 
 def tube(middle, direction, length, radius=30.0):
@@ -54,7 +55,7 @@ def tube(middle, direction, length, radius=30.0):
 
 
 def mask_of(masks, geometry):
-    return blended(masks, geometry).on_box((0, 0, 0), geometry.shape) > 0
+    return on_volume(masks, geometry).on_box((0, 0, 0), geometry.shape) > 0
 
 
 @pytest.mark.parametrize("from_end", [0.05, 0.3, 0.5])
@@ -66,7 +67,7 @@ def test_a_tube_of_half_a_metre_is_found_whole_wherever_it_is_clicked(axis, from
     direction, middle = np.eye(3)[axis], middle_of(geometry)
     truth = Truth(tube(middle, direction, 500))
     first = truth.first(geometry, middle + direction * 500 * (from_end - 0.5))
-    new, goes_on = grown([first], truth)
+    new, goes_on = followed([first], truth)
     assert not goes_on
     assert dice(mask_of([first, *new], geometry), truth.inside(voxel_positions(geometry))) > 0.95
     assert len(new) <= 6
@@ -83,7 +84,7 @@ def test_a_tube_is_followed_in_oblique_and_tilted_volumes(axes, tilt, along):
     middle, direction = middle_of(geometry), axes[:, 0]
     truth = Truth(tube(middle, direction, 500))
     first = truth.first(geometry, middle + along * direction)
-    new, goes_on = grown([first], truth)
+    new, goes_on = followed([first], truth)
     assert not goes_on
     assert dice(mask_of([first, *new], geometry), truth.inside(voxel_positions(geometry))) > 0.95
 
@@ -93,10 +94,11 @@ def test_each_cube_is_asked_once_with_what_is_known_and_a_click_on_it():
     first = truth.first(LONG, middle_of(LONG))
     truth.asked.clear()
     shown = []
-    new, _ = grown([first], truth, show=lambda masks: shown.append(list(masks)))
-    assert [mask.cube for mask in new] == [cube for cube, _, _ in truth.asked]
-    assert len({cube for cube, _, _ in truth.asked} | {first.cube}) == len(new) + 1
-    for cube, voxel, previous in truth.asked:
+    new, _ = followed([first], truth, show=lambda masks: shown.append(list(masks)))
+    assert [mask.window for mask in new] == [cube for cube, _ in truth.asked]
+    assert len({cube for cube, _ in truth.asked} | {first.window}) == len(new) + 1
+    for cube, prompt in truth.asked:
+        voxel, previous = prompt.voxel, prompt.before
         assert truth.inside(cube.geometry.to_ras(np.array(voxel)[::-1]))
         # Half of it, or nearly, is known.
         assert 0.3 < (previous != 0).mean() < 0.7
@@ -112,29 +114,29 @@ def test_an_object_within_its_cube_or_only_touching_a_face_is_left_alone():
     middle = middle_of(LONG)
     for length, radius in ((100, 30), (180, 30)):
         truth = Truth(tube(middle, (1, 0, 0), length, radius))
-        assert grown([truth.first(LONG, middle)], truth) == ([], False)
-    first = CubeFrame(LONG).cube_around(middle)
+        assert followed([truth.first(LONG, middle)], truth) == ([], False)
+    first = CubeFrame(LONG).around(middle)
     logits = np.full((32,) * 3, -6, np.float32)
     logits[8:, 8:24, 8:24] = 6
     logits[-1] = -6
     logits[-1, 10:14, 10:14] = 6  # a leak
-    assert grown([CubeMask(first, logits)], Truth(lambda ras: ras[..., 0] > 0)) == ([], False)
+    assert followed([WindowMask(first, logits)], Truth(lambda ras: ras[..., 0] > 0)) == ([], False)
 
 
 def test_nothing_grows_beyond_the_ends_of_the_volume():
     small = grid((20, 20, 20), (8, 8, 8))  # 160 mm
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
-    assert grown([truth.first(small, middle_of(small))], truth) == ([], False)
+    assert followed([truth.first(small, middle_of(small))], truth) == ([], False)
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     wide = grid((20, 20, 40), (8, 8, 8))  # 320 mm from left to right
     first = truth.first(wide, middle_of(wide))
-    new, goes_on = grown([first], truth)
+    new, goes_on = followed([first], truth)
     assert not goes_on
     masks = [first, *new]
     assert mask_of(masks, wide).all()
-    frame = first.cube.frame
+    frame = first.window.frame
     for mask in masks:
-        low = np.array(mask.cube.start)
+        low = np.array(mask.window.start)
         assert low[0] >= frame.low[0] - 1e-3 and low[0] + CUBE_MM <= frame.high[0] + 1e-3
     assert len(masks) <= 4
 
@@ -145,7 +147,7 @@ def test_an_object_as_long_as_the_volume_reaches_both_of_its_ends(extent):
     truth = Truth(tube(middle_of(geometry), (1, 0, 0), 2 * extent, 40))
     for share in (0.05, 0.4, 0.52, 0.9):
         first = truth.first(geometry, geometry.to_ras((share * extent, 4.5, 4.5)))
-        new, goes_on = grown([first], truth)
+        new, goes_on = followed([first], truth)
         line = mask_of([first, *new], geometry)[5, 5]
         assert not goes_on and np.count_nonzero(~line) <= 1
 
@@ -155,24 +157,24 @@ def test_nothing_is_looked_for_beyond_an_roi():
     truth = Truth(tube(middle, (1, 0, 0), 500))
     first = truth.first(LONG, middle)
     within = Roi.from_box(middle, (150, 100, 100))
-    assert grown([first], truth, within) == ([], False)
+    assert followed([first], truth, within) == ([], False)
     one_sided = Roi.from_box(np.add(middle, (60, 0, 0)), (250, 100, 100))
-    new, goes_on = grown([first], truth, one_sided)
+    new, goes_on = followed([first], truth, one_sided)
     assert not goes_on and len(new) == 1
-    assert new[0].cube.start[0] > first.cube.start[0]
+    assert new[0].window.start[0] > first.window.start[0]
     turned = Roi.from_box(middle, (300, 60, 60), [[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])
     assert turned.corners()[:, 0].max() > middle[0] + CUBE_MM / 2
-    assert len(grown([first], truth, turned)[0]) == 2
+    assert len(followed([first], truth, turned)[0]) == 2
 
 
 def test_what_is_too_large_is_given_up_after_so_many_cubes_and_told():
     huge = grid((90, 90, 90), (8, 8, 8))
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     first = truth.first(huge, middle_of(huge))
-    new, goes_on = grown([first], truth)
+    new, goes_on = followed([first], truth)
     assert goes_on and len(new) + 1 == MOST_CUBES
     # Evenly to all sides, not as a snake.
-    starts = np.array([mask.cube.start for mask in new]) - first.cube.start
+    starts = np.array([mask.window.start for mask in new]) - first.window.start
     assert {tuple(np.sign(start).astype(int)) for start in starts} >= {
         tuple(side * np.eye(3, dtype=int)[axis]) for axis in range(3) for side in (-1, 1)
     }
@@ -184,11 +186,11 @@ def test_where_the_network_sees_nothing_more_it_ends():
     first = truth.first(LONG, middle)
     asked = []
 
-    def nothing(cube, voxel, previous):
+    def nothing(cube, prompt):
         asked.append(cube)
-        return np.full((32,) * 3, -6, np.float32)
+        return WindowMask(cube, np.full((32,) * 3, -6, np.float32))
 
-    new, goes_on = grown([first], nothing)
+    new, goes_on = followed([first], nothing)
     assert not goes_on and len(new) == len(asked) == 2
 
 
@@ -200,4 +202,4 @@ def test_what_is_raised_while_asking_comes_out():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        grown([first], stopped)
+        followed([first], stopped)

@@ -12,14 +12,14 @@ from TestSupport.properties import examples
 torch = pytest.importorskip("torch")
 
 from SAMSegmentLib.core.patch import Patch  # noqa: E402
-from SAMSegmentLib.models.samsegment3d.window_session import (  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.session import (  # noqa: E402
     FILLED,
     MARGIN,
     MOST_CHANGES,
     WindowSession,
 )
-from SAMSegmentLib.models.windowed.masks import WindowMask  # noqa: E402
-from SAMSegmentLib.models.windowed.windows import MOST, ROOM, rung  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.windows import MOST, ROOM, allowed_spacing  # noqa: E402
+from SAMSegmentLib.models.windowed.masks import WindowMask, on_volume  # noqa: E402
 from TestSupport.geometries import rotations  # noqa: E402
 from TestSupport.phantoms import dice, grid, middle_of, voxel_positions  # noqa: E402
 from TestSupport.true_network import Truth, ball_at  # noqa: E402
@@ -55,7 +55,7 @@ def agreement(mask, geometry, inside, around):
     high = np.clip(middle + np.ceil(reach / geometry.spacing[::-1]) + 1, 0, geometry.shape)
     shape = tuple(int(n) for n in high - low)
     start = tuple(int(n) for n in low)
-    found = mask.on_volume(geometry).on_box(start, shape) > 0
+    found = on_volume([mask], geometry).on_box(start, shape) > 0
     return dice(found, inside(voxel_positions(geometry.crop(start, shape))))
 
 
@@ -87,10 +87,10 @@ def test_a_small_object_is_looked_at_again_in_a_window_of_which_it_fills_half(di
     center = middle_of(geometry)
     truth = Truth(ball_at(center, diameter / 2))
     mask = clicked(truth, geometry, Point(tuple(center)))
-    (first, *_), (second, told, _) = truth.asked
+    (first, _), (second, told) = truth.asked
     assert first.spacing == first.frame.first and second is mask.window
     finest = second.frame.finest
-    assert second.spacing == max(finest, rung(diameter / FILLED / MOST))
+    assert second.spacing == max(finest, allowed_spacing(diameter / FILLED / MOST))
     # As nearly half as the ladder of spacings allows.
     filled = mask.extent.max() / second.side.max()
     assert filled < 1.1 * FILLED and (filled > FILLED / 1.6 or second.spacing == finest)
@@ -101,11 +101,11 @@ def test_nothing_is_looked_at_finer_than_half_the_volumes_voxels():
     geometry = grid((100, 200, 200), (1.2, 1.2, 3))
     truth = Truth(ball_at(middle_of(geometry), 4))
     clicked(truth, geometry, Point(tuple(middle_of(geometry))))
-    assert [window.spacing for window, *_ in truth.asked] == [1.0, 0.75]
+    assert [window.spacing for window, _ in truth.asked] == [1.0, 0.75]
     coarse = grid((60, 100, 100), (3, 3, 3))
     truth = Truth(ball_at(middle_of(coarse), 8))
     clicked(truth, coarse, Point(tuple(middle_of(coarse))))
-    assert [window.spacing for window, *_ in truth.asked] == [3.0, 1.5]
+    assert [window.spacing for window, _ in truth.asked] == [3.0, 1.5]
 
 
 def test_an_object_of_middle_size_is_looked_at_once():
@@ -117,7 +117,7 @@ def test_an_object_of_middle_size_is_looked_at_once():
 def test_from_farther_away_nothing_is_told_of_a_mask_that_was_cut_off():
     truth = Truth(ball_at(MIDDLE, 110))
     mask = clicked(truth, LARGE, Point(tuple(MIDDLE)))
-    assert [window.spacing for window, *_ in truth.asked] == [1.5, 3.0]
+    assert [window.spacing for window, _ in truth.asked] == [1.5, 3.0]
     assert truth.asked[1][1].before is None
     assert not mask.faces
 
@@ -126,7 +126,7 @@ def test_what_is_larger_than_the_coarsest_window_is_told():
     huge = grid((400, 400, 400), (2, 2, 2))
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     mask = clicked(truth, huge, Point(tuple(middle_of(huge))))
-    assert [window.spacing for window, *_ in truth.asked] == [1.5, 3.0, 4.0]
+    assert [window.spacing for window, _ in truth.asked] == [1.5, 3.0, 4.0]
     assert mask.window.spacing == 4.0 and mask.faces
 
 
@@ -135,7 +135,7 @@ def test_an_object_that_ends_with_the_volume_is_no_larger_than_that():
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     mask = clicked(truth, small, Point(tuple(middle_of(small))))
     assert len(truth.asked) == 1 and not mask.faces
-    assert (mask.on_volume(small).on_box((0, 0, 0), small.shape) > 0).all()
+    assert (on_volume([mask], small).on_box((0, 0, 0), small.shape) > 0).all()
 
 
 def test_only_what_is_connected_to_a_positive_click_is_left():
@@ -158,10 +158,10 @@ def test_all_clicks_go_in_in_their_order_with_the_mask_before():
         Point(tuple(np.add(other, (1, 2, 3))), False),
     )
     mask = clicked(truth, LARGE, *points)
-    assert [len(told.points) for _, told, _ in truth.asked] == [1, 2, 3]
+    assert [len(told.points) for _, told in truth.asked] == [1, 2, 3]
     assert truth.asked[-1][1].points == points
-    assert [told.before is None for _, told, _ in truth.asked] == [True, False, False]
-    assert [wanted for *_, wanted in truth.asked] == [3, 1, 1]
+    assert [told.before is None for _, told in truth.asked] == [True, False, False]
+    assert [told.wanted for _, told in truth.asked] == [3, 1, 1]
     assert (
         mask.logits[tuple(mask.window.voxels(other))]
         < 0
@@ -203,7 +203,7 @@ def test_an_rois_window_holds_it_with_room_and_is_as_fine_as_that_allows(turn, s
     roi = Roi.from_box(middle_of(geometry) + np.array(off), size)
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     WindowSession(geometry, truth, limit=roi).first(Prompts(roi))
-    ((window, told, wanted),) = truth.asked
+    ((window, told),) = truth.asked
     inside = geometry.contains(roi.corners())
     assert all(window.holds(corner) for corner in roi.corners()[inside])
     low, high = (
@@ -215,7 +215,7 @@ def test_an_rois_window_holds_it_with_room_and_is_as_fine_as_that_allows(turn, s
     # No next finer spacing of the ladder would do.
     finest = window.frame.finest
     assert window.spacing == finest or 1.5001 * ROOM * extent > MOST * window.spacing
-    assert told.points == () and wanted == 1 and set(np.unique(told.roi)) <= {-1.0, 1.0}
+    assert told.points == () and told.wanted == 1 and set(np.unique(told.roi)) <= {-1.0, 1.0}
 
 
 def test_of_an_roi_the_largest_piece_within_is_meant():
@@ -224,8 +224,8 @@ def test_of_an_roi_the_largest_piece_within_is_meant():
     truth = Truth(lambda ras: big(ras) | small(ras) | outside(ras))
     roi = Roi.from_box(np.add(MIDDLE, (10, 0, 0)), (90, 50, 50))
 
-    def all_of_it(window, told, wanted):
-        return [*truth(window, type(told)((Point(tuple(MIDDLE)),), told.roi), wanted)]
+    def all_of_it(window, told):
+        return truth(window, type(told)((Point(tuple(MIDDLE)),), told.roi))
 
     mask = WindowSession(LARGE, all_of_it, limit=roi).first(Prompts(roi))[0]
     assert mask.logits[tuple(mask.window.voxels(MIDDLE))] > 0
@@ -240,8 +240,8 @@ def test_content_is_the_mask_before_in_the_window_around_it():
     truth = Truth(ball_at(MIDDLE, 30))
     session = WindowSession(LARGE, truth, content=field, keeps=True)
     mask = session.first(Prompts())[0]
-    ((window, told, _),) = truth.asked
-    assert told.points == () and window.spacing == rung(40 * 2 / FILLED / MOST)
+    ((window, told),) = truth.asked
+    assert told.points == () and window.spacing == allowed_spacing(40 * 2 / FILLED / MOST)
     voxel_ml = 8 * window.spacing**3
     assert (told.before + 1).sum() / 2 * voxel_ml == pytest.approx(content.sum() * 8, rel=0.02)
     assert agreement(mask, LARGE, ball_at(MIDDLE, 30), (MIDDLE, 50)) > 0.95
@@ -261,7 +261,7 @@ def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing
     click = Point(tuple(middle_of(geometry) + np.array(off) * 70 * spacing))
     asked = []
 
-    def anything(window, told, wanted):
+    def anything(window, told):
         asked.append(window)
         logits = np.full(window.shape, -5, np.float32)
         low = [random.randint(0, n - 1) for n in window.shape]
@@ -282,7 +282,7 @@ def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing
 def test_a_mask_that_leaves_the_click_out_is_not_the_answer_if_another_holds_it():
     inside, beside = ball_at(MIDDLE, 30), ball_at(np.add(MIDDLE, (60, 0, 0)), 20)
 
-    def best_is_beside(window, told, wanted):
+    def best_is_beside(window, told):
         found = (there(voxel_positions(window.geometry)) for there in (beside, inside))
         return [WindowMask(window, np.where(mask, 5, -5).astype(np.float32)) for mask in found]
 
@@ -290,22 +290,22 @@ def test_a_mask_that_leaves_the_click_out_is_not_the_answer_if_another_holds_it(
     assert masks[0].logits[tuple(masks[0].window.voxels(MIDDLE))] > 0 and masks[1].box is None
 
 
-def test_of_the_masks_of_a_click_the_worthiest_comes_first_but_one_that_leaves_it_out_stays_last():
+def test_of_the_masks_of_a_click_the_best_comes_first_but_one_that_leaves_it_out_stays_last():
     beside = ball_at(np.add(MIDDLE, (60, 0, 0)), 20)
-    # The first and the last are of equal worth.
+    # The first and the last are of equal score.
     balls = [ball_at(MIDDLE, radius) for radius in (48, 40, 56)]
 
-    def worth(mask):
+    def score(mask):
         if mask.box is None:
             return 9.0
         return 2.0 if mask.extent.max() < 90 else 1.0
 
-    def offered(window, told, wanted):
+    def offered(window, told):
         found = (there(voxel_positions(window.geometry)) for there in (beside, *balls))
         return [WindowMask(window, np.where(mask, 5, -5).astype(np.float32)) for mask in found]
 
     click = Prompts(points=(Point(tuple(MIDDLE)),))
-    masks = WindowSession(LARGE, offered, worth=worth).first(click)
+    masks = WindowSession(LARGE, offered, score=score).first(click)
     assert masks[-1].box is None
     sizes = [mask.extent.max() for mask in masks[:-1]]
     assert np.abs(np.subtract(sizes, [80, 96, 112])).max() <= 3
@@ -328,7 +328,7 @@ def test_a_positive_click_at_the_very_edge_of_the_window_moves_it_a_negative_one
 def test_a_click_that_adds_takes_nothing_away_and_the_other_way_round(positive):
     masks = []
 
-    def anything(window, told, wanted):
+    def anything(window, told):
         logits = np.random.default_rng(len(masks)).normal(0, 4, window.shape).astype(np.float32)
         logits[:, :, ::2] = 5  # all of it is one piece ...
         inside = np.pad(logits[4:-4, 4:-4, 4:-4], 4, constant_values=-5)  # and ends in the window
@@ -336,7 +336,7 @@ def test_a_click_that_adds_takes_nothing_away_and_the_other_way_round(positive):
 
     points = Point(tuple(MIDDLE)), Point(tuple(np.add(MIDDLE, (3, 4, 5))), positive)
     session = WindowSession(LARGE, anything)
-    masks.append(session._look(session.around(MIDDLE), points[:1], None, 1)[0])
+    masks.append(session.first(Prompts(points=points[:1]))[0])
     after = session.corrected(masks[0], None, points)
     assert after.window == masks[0].window
     taken, added = masks[0].logits > after.logits, masks[0].logits < after.logits
