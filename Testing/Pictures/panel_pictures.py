@@ -65,7 +65,7 @@ def quick_worker(client=None):
         worker_service._shared = before
 
 
-def bring_about(user, state: str, look: Look) -> None:
+def show_state(user, state: str, look: Look) -> None:
     """Brings the panel into a state (a key of STATES) and a look."""
     if look.long_texts:
         _use_long_texts(user.panel)
@@ -90,7 +90,7 @@ def draw(folder: Path, suffix: str = "", looks=tuple(LOOKS)) -> tuple[list[Path]
             with Application() as application, quick_worker():
                 themes.use(look.theme)
                 user = make_user(application)
-                bring_about(user, state, look)
+                show_state(user, state, look)
                 found = defects(user.window)
                 wrong += [f"{name}, {state}: {text}" for text in found]
                 path = folder / f"panel-{name}-{state}{suffix}.png"

@@ -1,4 +1,4 @@
-"""The states of the effect's panel, brought about as a user does, without a real model."""
+"""The states of the effect's panel, reached as a user does, without a real model."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from Pictures import model_pictures, panel_pictures, view_pictures
-from Pictures.stories import STORIES
+from Pictures.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 OUTPUT = ROOT / "out" / "pictures"
@@ -61,12 +61,12 @@ def draw_panel() -> int:
 
 
 def draw_views() -> None:
-    for story, (case, _) in STORIES.items():
+    for scenario, (case, _) in SCENARIOS.items():
         if not case.file.is_file():
-            print(f"{story}: left out, {case.file.name} is not there.")
+            print(f"{scenario}: left out, {case.file.name} is not there.")
             continue
-        print(f"The views, {story} ...", flush=True)
-        view_pictures.draw(OUTPUT, story)
+        print(f"The views, {scenario} ...", flush=True)
+        view_pictures.draw(OUTPUT, scenario)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures of the views while a story goes on, with the real model, and one beside the panel."""
+"""Pictures of the views while a scenario goes on, with the real model, and one beside the panel."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from PIL import Image
 from SlicerHost.application import Application
 
 from . import themes
-from .stories import STORIES, set_up
+from .scenarios import SCENARIOS, set_up
 
 # With the panel and a line between them, 1400 pixels.
 VIEW_SIZE, PANEL_WIDTH = (484, 372), 430
 BETWEEN = (160, 160, 160)
-# The step of a story that is shown beside the panel.
+# The step of a scenario that is shown beside the panel.
 SHOWN_WITH_PANEL = "corrected"
 
 
-def draw(folder: Path, story: str) -> list[Path]:
-    """Writes a picture of each step of a story (a key of STORIES), and one beside the panel.
+def draw(folder: Path, scenario: str) -> list[Path]:
+    """Writes a picture of each step of a scenario (a key of SCENARIOS), and one beside the panel.
 
     Raises:
-        OSError: the story's data are not there.
+        OSError: the scenario's data are not there.
         RuntimeError: Slicer's log holds errors.
     """
-    case, steps = STORIES[story]
+    case, steps = SCENARIOS[scenario]
     files = []
     with Application() as application:
         themes.use("light")
         try:
             user, views = set_up(application, case, VIEW_SIZE, PANEL_WIDTH)
             for step in steps(user, views):
-                print(f"  {story}, {step}", flush=True)
-                files.append(views.picture(folder / f"views-{story}-{step}.png"))
+                print(f"  {scenario}, {step}", flush=True)
+                files.append(views.picture(folder / f"views-{scenario}-{step}.png"))
                 if step == SHOWN_WITH_PANEL:
                     panel = folder / "panel.png"
                     user.resize(PANEL_WIDTH)
                     application.picture(user.window, panel)
-                    files.append(folder / f"slicer-{story}.png")
+                    files.append(folder / f"slicer-{scenario}.png")
                     beside(Image.open(panel), Image.open(files[-2])).save(files[-1])
                     panel.unlink()
             if application.errors:

@@ -32,9 +32,9 @@ def user(application, client):
 
 
 def show(user, state, **look):
-    from Pictures.panel_pictures import Look, bring_about
+    from Pictures.panel_pictures import Look, show_state
 
-    bring_about(user, state, Look(**look))
+    show_state(user, state, Look(**look))
 
 
 def wrong(user):

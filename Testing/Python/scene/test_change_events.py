@@ -1,4 +1,4 @@
-"""How often Slicer is told that something has changed: once for what is one change."""
+"""How many events a change sends: one for what is one change."""
 
 from collections import Counter
 

@@ -101,7 +101,7 @@ def test_stopping_without_a_start_does_nothing(case):
     assert case.state == before
 
 
-def test_the_end_of_a_single_placement_is_told(case):
+def test_the_end_of_a_single_placement_is_reported(case):
     before = case.state
     case.placing.start(case.own_node, persistent=False)
     # As the markups widget does after the click.

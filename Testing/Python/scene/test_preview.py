@@ -141,15 +141,15 @@ class TestVoxels:
         finish(steps)
         assert len(case.seen()) == np.count_nonzero(bigger.box_mask())
 
-    def test_the_views_are_told(self, case):
+    def test_the_views_are_notified(self, case):
         case.show()
-        told = []
+        events = []
         event = slicer.vtkSegmentation.RepresentationModified
-        case.preview.node.AddObserver(event, lambda *_: told.append(1))
+        case.preview.node.AddObserver(event, lambda *_: events.append(1))
         case.set_threshold(0.4)
-        assert len(told) == 1
+        assert len(events) == 1
         case.show()
-        assert len(told) == 2
+        assert len(events) == 2
 
 
 class TestSurroundings:

@@ -138,7 +138,7 @@ class TestRemoving:
         case.list(False).UnsetNthControlPointPosition(0)
         assert case.changes() == 1
 
-    def test_several_at_once_are_told_once(self, case):
+    def test_several_at_once_are_one_change(self, case):
         self.three(case)
         case.list().RemoveAllControlPoints()
         assert case.changes() == 1

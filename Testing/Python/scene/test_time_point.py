@@ -63,7 +63,7 @@ def test_it_is_the_one_that_is_shown(builder, item):
     assert time_point_of(series.proxy) == expected
 
 
-def test_it_is_told_in_words(builder):
+def test_it_is_described_in_words(builder):
     series = Series(builder)
     series.browser.SetSelectedItemNumber(1)
     assert time_point_of(series.proxy).text == "2 of 3 (time 2.5 s) of CT perfusion"

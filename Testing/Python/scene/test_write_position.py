@@ -171,7 +171,7 @@ class TestOnAnotherGrid:
 
 
 class TestPartlyOutside:
-    def test_what_fits_is_written_and_the_rest_is_told(self, builder, writer):
+    def test_what_fits_is_written_and_the_rest_is_reported(self, builder, writer):
         volume = builder.volume()
         segmentation = builder.on_grid(builder.segmentation(), GRIDS["axis-aligned"], (11, 30, 26))
         prediction = ball(volume)
@@ -182,7 +182,7 @@ class TestPartlyOutside:
         share = 1 - len(positions) / len(inside)
         assert f"{share:.0%} of the result lies outside" in result.warnings[0]
 
-    def test_on_another_grid_it_is_told_as_well(self, builder, writer):
+    def test_on_another_grid_it_is_reported_as_well(self, builder, writer):
         volume = builder.volume()
         grid = GRIDS["axis-aligned"] @ affine(rotation(0, 0, 20))
         segmentation = builder.on_grid(builder.segmentation(), grid, (11, 60, 60))

@@ -20,7 +20,7 @@ def info(*devices, automatic="cpu", notice="", device="cpu"):
 
 
 @pytest.fixture
-def tell(application):
+def report(application):
     """The worker tells of its devices."""
     from SAMSegmentLib.ui.common.device_settings import set_known_devices
 
@@ -76,7 +76,7 @@ class Shown:
         return bool(model.flags(model.index(index, 0)) & qt.Qt.ItemIsEnabled)
 
 
-def test_before_the_worker_has_told_there_is_what_there_may_be(make_selector):
+def test_before_the_worker_reports_there_is_what_there_may_be(make_selector):
     shown = make_selector()
     assert shown.texts == [
         "automatic",
@@ -87,9 +87,9 @@ def test_before_the_worker_has_told_there_is_what_there_may_be(make_selector):
     assert shown.current == "automatic"
 
 
-def test_every_device_is_listed_and_what_automatic_means(make_selector, tell):
+def test_every_device_is_listed_and_what_automatic_means(make_selector, report):
     shown = make_selector()
-    tell(info(CARD, PROCESSOR, automatic="cuda:0"))
+    report(info(CARD, PROCESSOR, automatic="cuda:0"))
     assert shown.texts == ["automatic (NVIDIA A2)", "NVIDIA A2", "processor"]
     assert shown.tip(1) == "15 GB of memory"
     assert shown.current == "automatic (NVIDIA A2)"
@@ -97,38 +97,38 @@ def test_every_device_is_listed_and_what_automatic_means(make_selector, tell):
     assert make_selector().texts == shown.texts
 
 
-def test_cards_of_one_name_are_told_apart(make_selector, tell):
+def test_cards_of_one_name_can_be_told_apart(make_selector, report):
     shown = make_selector()
-    tell(info(CARD, TWIN, PROCESSOR, automatic="cuda:1"))
+    report(info(CARD, TWIN, PROCESSOR, automatic="cuda:1"))
     assert shown.texts[1:3] == ["NVIDIA A2 (cuda:0)", "NVIDIA A2 (cuda:1)"]
 
 
-def test_a_device_that_cannot_be_used_says_why_and_cannot_be_chosen(make_selector, tell):
+def test_a_device_that_cannot_be_used_says_why_and_cannot_be_chosen(make_selector, report):
     shown = make_selector()
-    tell(info(BROKEN, PROCESSOR))
+    report(info(BROKEN, PROCESSOR))
     assert shown.texts == ["automatic (CPU)", "NVIDIA A2", "processor"]
     assert [shown.can_be_chosen(index) for index in range(3)] == [True, False, True]
     assert shown.tip(1) == "<p>PyTorch cannot compute on it: x &lt; y.</p>"
 
 
-def test_a_choice_is_told_by_its_name_and_remembered(make_selector, tell):
+def test_a_choice_is_shown_by_its_name_and_remembered(make_selector, report):
     from SAMSegmentLib.ui.common import device_settings
 
     shown = make_selector()
-    tell(info(CARD, TWIN, PROCESSOR, automatic="cuda:0"))
+    report(info(CARD, TWIN, PROCESSOR, automatic="cuda:0"))
     shown.combo.setCurrentIndex(2)
     assert shown.choices == ["cuda:1"]
     device_settings.set_device("cuda:1")
     assert make_selector().current == "NVIDIA A2 (cuda:1)"
 
 
-def test_the_first_card_may_have_been_chosen_before_it_had_a_name(make_selector, tell):
+def test_the_first_card_may_have_been_chosen_before_it_had_a_name(make_selector, report):
     from SAMSegmentLib.ui.common import device_settings
 
     device_settings.set_device("cuda")
     shown = make_selector()
     assert shown.current == "graphics card (CUDA)"
-    tell(info(CARD, PROCESSOR, automatic="cuda:0", device="cuda:0"))
+    report(info(CARD, PROCESSOR, automatic="cuda:0", device="cuda:0"))
     assert shown.current == "NVIDIA A2"
     assert device_settings.device() == "cuda" and shown.choices == []
 
@@ -138,20 +138,22 @@ def test_the_first_card_may_have_been_chosen_before_it_had_a_name(make_selector,
     [("mps", "graphics card (Apple)"), ("cuda:2", "graphics card 3 (CUDA)")],
 )
 def test_a_device_that_is_not_there_any_more_is_still_shown_as_chosen(
-    make_selector, tell, name, text
+    make_selector, report, name, text
 ):
     from SAMSegmentLib.ui.common import device_settings
 
     device_settings.set_device(name)
     shown = make_selector()
-    tell(info(CARD, PROCESSOR, automatic="cuda:0"))
+    report(info(CARD, PROCESSOR, automatic="cuda:0"))
     assert shown.current == text and device_settings.device() == name
 
 
-def test_a_later_slicer_knows_the_names_but_not_what_failed_then(make_selector, tell, monkeypatch):
+def test_a_later_slicer_knows_the_names_but_not_what_failed_then(
+    make_selector, report, monkeypatch
+):
     from SAMSegmentLib.ui.common import device_settings
 
-    tell(info(BROKEN, PROCESSOR, notice="NVIDIA A2 is not used."))
+    report(info(BROKEN, PROCESSOR, notice="NVIDIA A2 is not used."))
     monkeypatch.setattr(device_settings, "_reported", None)  # as if it had just started
     shown = make_selector()
     assert shown.texts == ["automatic (CPU)", "NVIDIA A2", "processor"]
@@ -172,22 +174,22 @@ def test_settings_that_make_no_sense_are_as_none(make_selector, kept):
     assert make_selector().texts[0] == "automatic" and device_settings.device() == "auto"
 
 
-def test_a_selector_that_was_released_is_not_told_any_more(application, tell):
+def test_a_selector_that_was_released_is_not_notified_any_more(application, report):
     import qt
 
     from SAMSegmentLib.ui.common.device_selector import DeviceSelector
 
     combo = qt.QComboBox()
     DeviceSelector(combo, print).release()
-    tell(info(CARD, PROCESSOR, automatic="cuda:0"))
+    report(info(CARD, PROCESSOR, automatic="cuda:0"))
     assert combo.count == 4
 
 
-def test_a_worker_that_leaves_the_card_is_told_in_the_tip(make_selector, tell):
+def test_a_worker_that_leaves_the_card_is_reported_in_the_tip(make_selector, report):
     shown = make_selector()
-    tell(info(CARD, PROCESSOR, automatic="cuda:0", device="cuda:0"))
+    report(info(CARD, PROCESSOR, automatic="cuda:0", device="cuda:0"))
     assert shown.combo.toolTip == "<p>Where the model runs</p>"
-    tell(info(CARD, PROCESSOR, notice="NVIDIA A2 has too little free memory."))
+    report(info(CARD, PROCESSOR, notice="NVIDIA A2 has too little free memory."))
     assert shown.combo.toolTip.endswith("<p>NVIDIA A2 has too little free memory.</p>")
     assert shown.current == "automatic (CPU)"
 
@@ -232,12 +234,12 @@ class TestInTheEffect:
     ):
         events = []
 
-        class Hearing:
+        class EventCounter:
             def on_worker_event(self, event):
                 events.append(type(event))
 
         user = make_user()
-        service.acquire(Hearing())
+        service.acquire(EventCounter())
         panel = make_panel(service)
         user.wait(lambda: "Pretended" in user.ui.deviceSelector.currentText)
         assert panel.ui.deviceSelector.currentText == "automatic (Pretended card)"

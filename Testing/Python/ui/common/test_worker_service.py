@@ -1,4 +1,4 @@
-"""One worker for all Segment Editors: who asks is answered, and nobody else."""
+"""One worker for all Segment Editors: the requester gets the answer, and nobody else."""
 
 import pytest
 
@@ -23,7 +23,7 @@ class Panel:
     def on_worker_event(self, event) -> None:
         self.events.append(event)
 
-    def heard(self, kind):
+    def events_of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
 
 
@@ -37,30 +37,30 @@ def request(modality="CT"):
     return PredictionRequest(model_entry("litemedsam"), image, Prompts(points=(Point(BALL),)), GRID)
 
 
-def test_who_asks_is_answered(application, service, panel):
+def test_the_requester_gets_the_answer(application, service, panel):
     number = service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
-    assert panel.heard(Proposed)[0].number == number
-    assert panel.heard(Proposed)[0].proposals[0].patch() is not None
+    assert application.wait(lambda: panel.events_of(Proposed), TIMEOUT_S)
+    assert panel.events_of(Proposed)[0].number == number
+    assert panel.events_of(Proposed)[0].proposals[0].patch() is not None
 
 
 def test_another_panels_request_ends_the_first_one(application, service, panel):
     service.request(panel, request(SLOW))
-    assert application.wait(lambda: panel.heard(Progress), TIMEOUT_S)
+    assert application.wait(lambda: panel.events_of(Progress), TIMEOUT_S)
     other = Panel()
     service.request(other, request())
-    assert isinstance(panel.heard(Failed)[0].error, Cancelled)
-    assert application.wait(lambda: other.heard(Proposed), TIMEOUT_S)
-    assert not panel.heard(Proposed)
+    assert isinstance(panel.events_of(Failed)[0].error, Cancelled)
+    assert application.wait(lambda: other.events_of(Proposed), TIMEOUT_S)
+    assert not panel.events_of(Proposed)
 
 
-def test_after_a_cancel_nothing_is_heard(application, service, panel):
+def test_after_a_cancel_no_event_comes(application, service, panel):
     service.request(panel, request(SLOW))
-    assert application.wait(lambda: panel.heard(Progress), TIMEOUT_S)
+    assert application.wait(lambda: panel.events_of(Progress), TIMEOUT_S)
     service.cancel(panel)
-    heard = len(panel.events)
+    count = len(panel.events)
     application.wait(seconds=0.2)
-    assert len(panel.events) == heard
+    assert len(panel.events) == count
 
 
 def test_one_panels_cancel_does_not_disturb_the_other(application, service, panel):
@@ -69,7 +69,7 @@ def test_one_panels_cancel_does_not_disturb_the_other(application, service, pane
     service.request(panel, request())
     service.cancel(other)
     service.release(other)
-    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
+    assert application.wait(lambda: panel.events_of(Proposed), TIMEOUT_S)
 
 
 def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
@@ -82,18 +82,18 @@ def test_a_panel_that_breaks_is_reported_and_the_worker_lives_on(
     service.request(Broken(), request())
     assert application.wait(lambda: "broken panel" in caplog.text, TIMEOUT_S)
     service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
+    assert application.wait(lambda: panel.events_of(Proposed), TIMEOUT_S)
 
 
 def test_the_worker_keeps_no_image_when_nobody_needs_it(application, service, panel):
     import gc
     import weakref
 
-    asked = request()
-    watched = weakref.ref(asked.image)
-    service.request(panel, asked)
-    assert application.wait(lambda: panel.heard(Proposed), TIMEOUT_S)
-    del asked
+    message = request()
+    watched = weakref.ref(message.image)
+    service.request(panel, message)
+    assert application.wait(lambda: panel.events_of(Proposed), TIMEOUT_S)
+    del message
     service.release(panel)
     gc.collect()
     assert watched() is None
@@ -127,8 +127,8 @@ def test_a_worker_that_cannot_start_fails_the_request_with_what_to_do(applicatio
 
     service = WorkerService(lambda device: WorkerClient(device, ["no-such-python"]))
     service.request(panel, request())
-    assert application.wait(lambda: panel.heard(Failed), TIMEOUT_S)
-    assert "could not be started" in str(panel.heard(Failed)[0].error)
+    assert application.wait(lambda: panel.events_of(Failed), TIMEOUT_S)
+    assert "could not be started" in str(panel.events_of(Failed)[0].error)
     service.close()
 
 
@@ -139,8 +139,8 @@ def test_where_drawing_is_slow_and_somebody_waits_a_poll_copies_more(service, pa
     monkeypatch.setattr(worker_service.time, "monotonic", lambda: now[0])
     service.acquire(panel)
     monkeypatch.setattr(service.client, "poll", lambda budget: budgets.append(budget) or [])
-    for asking in (None, panel):
-        service._requester = asking
+    for requester in (None, panel):
+        service._requester = requester
         for seconds in (0.015, 0.1, 5.0):
             service._poll()
             now[0] += seconds

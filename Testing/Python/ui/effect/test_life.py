@@ -25,7 +25,7 @@ def proposed(user) -> None:
     user.propose(BALL)
 
 
-def asking(user) -> None:
+def busy(user) -> None:
     """The model is at work, and would be for a minute."""
     user.set_modality(SLOW)
     user.place(BALL)
@@ -38,7 +38,7 @@ def applied(user) -> None:
     user.apply()
 
 
-MOMENTS = pytest.mark.parametrize("moment", [empty_moment, proposed, asking, applied])
+MOMENTS = pytest.mark.parametrize("moment", [empty_moment, proposed, busy, applied])
 
 
 @MOMENTS
@@ -178,7 +178,7 @@ def test_a_failed_correction_keeps_the_last_good_proposal(user):
 
 
 def test_cancel_stops_the_model_and_the_next_click_works(user):
-    asking(user)
+    busy(user)
     user.button("cancelButton")
     assert not user.is_busy
     user.set_modality(None)

@@ -76,33 +76,33 @@ CHANGES = [
 ]
 
 
-class Post:
-    """Holds back what the worker answers, until it is delivered; in the midst of an event."""
+class HeldEvents:
+    """Holds the events of the worker back until they are released, all in one event of Qt."""
 
     def __init__(self, user) -> None:
         self.user, self.requester = user, user.session._requester
-        self.letters = []
-        self._deliver = self.requester.on_worker_event
-        self.requester.on_worker_event = self.letters.append
+        self.events = []
+        self._pass_on = self.requester.on_worker_event
+        self.requester.on_worker_event = self.events.append
 
     def wait_for_answer(self):
-        self.user.wait(lambda: any(type(letter) is Proposed for letter in self.letters))
+        self.user.wait(lambda: any(type(event) is Proposed for event in self.events))
 
-    def deliver(self) -> None:
-        self.requester.on_worker_event = self._deliver
-        for letter in self.letters:
-            self._deliver(letter)
+    def release(self) -> None:
+        self.requester.on_worker_event = self._pass_on
+        for event in self.events:
+            self._pass_on(event)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_old_answer_is_dropped_and_asked_for_anew(user, change):
-    post = Post(user)
+    held = HeldEvents(user)
     user.place(BALL)
-    post.wait_for_answer()
+    held.wait_for_answer()
     change(user)
-    post.deliver()
+    held.release()
     assert user.session._requester.shown is None and user.preview_mask() is None
-    # Not even Apply by a script, before anybody else was told.
+    # Not even Apply by a script, before anything else was notified.
     user.session.apply()
     assert not user.mask_is_there()
     user.wait(lambda: user.session._requester.shown is not None and not user.is_busy)
@@ -114,7 +114,7 @@ def test_an_old_answer_is_dropped_and_asked_for_anew(user, change):
 
 
 @pytest.mark.parametrize("change", CHANGES[:7])
-def test_a_shown_proposal_is_not_applied_after_a_change_that_nobody_told(user, change):
+def test_a_shown_proposal_is_not_applied_after_a_change_that_nobody_reported(user, change):
     user.propose(BALL)
     change(user)
     user.session.apply()
@@ -156,33 +156,33 @@ def test_a_click_at_the_moment_of_apply_counts(user):
 
 
 def test_the_scene_is_closed_before_the_answer_comes(user):
-    post = Post(user)
+    held = HeldEvents(user)
     user.place(BALL)
-    post.wait_for_answer()
+    held.wait_for_answer()
     user.application.close_scene()
-    post.deliver()
+    held.release()
     assert user.session._requester.shown is None
     user.application.wait(seconds=0.1)
     assert not user.is_busy
 
 
 def test_the_segment_is_removed_before_the_answer_comes(user):
-    post = Post(user)
+    held = HeldEvents(user)
     user.place(BALL)
-    post.wait_for_answer()
+    held.wait_for_answer()
     user.segmentation.GetSegmentation().RemoveSegment(user.first)
-    post.deliver()
+    held.release()
     assert user.session._requester.shown is None
 
 
 def test_nothing_changed_and_the_answer_is_shown(user):
-    post = Post(user)
+    held = HeldEvents(user)
     user.place(BALL)
-    post.wait_for_answer()
+    held.wait_for_answer()
     # Looks and names are no part of the question.
     user.volume.SetName("Renamed")
     user.segmentation.GetSegmentation().GetSegment(user.second).SetColor(0, 1, 0)
-    post.deliver()
+    held.release()
     user.wait(lambda: not user.is_busy)
     assert user.session._requester.shown is not None
     user.wait(lambda: not user.session._steps.is_running("show"))

@@ -6,7 +6,7 @@ import slicer
 from TestSupport.phantoms import ball, dice
 
 from ..conftest import BALL, GRID, RADIUS, SMALL, SMALL_RADIUS, voxels
-from .test_pending import Post
+from .test_pending import HeldEvents
 
 pytestmark = pytest.mark.mrml
 
@@ -64,11 +64,11 @@ def test_stored_prompts_tell_their_time_point(user):
 
 
 def test_an_answer_for_the_time_point_before_is_not_shown(user):
-    post = Post(user)
+    held = HeldEvents(user)
     user.place(BALL)
-    post.wait_for_answer()
+    held.wait_for_answer()
     show(user, 1)
-    post.deliver()
+    held.release()
     assert user.session._requester.shown is None and not user.is_busy
     # The point was placed on another image: the user says whether it holds here, too.
     assert "volume has changed" in user.status and "placed at 1 of 2" in user.ui.noteLabel.text

@@ -29,8 +29,8 @@ def diagnostics(application):
 
 
 @pytest.fixture
-def told(application):
-    """What is told of an error's text."""
+def reported(application):
+    """The part of an error's text that is reported."""
     from SAMSegmentLib.ui.module.error_report import without_patient_data
 
     return without_patient_data
@@ -62,7 +62,7 @@ def traceback_of(error: Exception) -> str:
         return "".join(traceback.format_exception(raised))
 
 
-def test_versions_device_and_weights_are_told(diagnostics):
+def test_versions_device_and_weights_are_reported(diagnostics):
     import slicer
 
     text = diagnostics()
@@ -80,7 +80,7 @@ def test_versions_device_and_weights_are_told(diagnostics):
     assert all(line.partition(": ")[2] for line in text.splitlines()[1:])
 
 
-def test_what_the_worker_reports_is_told(diagnostics):
+def test_what_the_worker_reports_is_reported(diagnostics):
     text = diagnostics(worker_client())
     assert (
         "Worker: ready, device cuda (NVIDIA A2), torch 2.9.1+cu128, Python 3.12.10, 6 threads,"
@@ -94,7 +94,7 @@ def test_a_worker_without_info_tells_its_state(diagnostics):
     assert "Worker: failed" in diagnostics(Client(WorkerState.FAILED))
 
 
-def test_the_chosen_device_is_told(diagnostics):
+def test_the_chosen_device_is_reported(diagnostics):
     from SAMSegmentLib.ui.common import device_settings
 
     device_settings.set_device("cpu")
@@ -102,7 +102,9 @@ def test_the_chosen_device_is_told(diagnostics):
 
 
 @pytest.mark.parametrize(("content", "verdict"), [(None, "missing"), (b"wrong", "damaged")])
-def test_weights_that_are_not_right_are_told(diagnostics, tmp_path, monkeypatch, content, verdict):
+def test_weights_that_are_not_right_are_reported(
+    diagnostics, tmp_path, monkeypatch, content, verdict
+):
     from SAMSegmentLib.weights.catalogue import model_entry
 
     entry = model_entry("litemedsam")
@@ -113,7 +115,7 @@ def test_weights_that_are_not_right_are_told(diagnostics, tmp_path, monkeypatch,
     assert f"Model litemedsam: {verdict}" in diagnostics()
 
 
-def test_weights_that_the_user_gets_are_told_as_they_are_but_not_read(
+def test_weights_that_the_user_gets_are_reported_as_they_are_but_not_read(
     diagnostics, tmp_path, monkeypatch
 ):
     from SAMSegmentLib.weights.catalogue import model_entry
@@ -129,7 +131,7 @@ def test_weights_that_the_user_gets_are_told_as_they_are_but_not_read(
     )
 
 
-def test_what_is_in_the_scene_is_not_told(application, diagnostics):
+def test_what_is_in_the_scene_is_not_reported(application, diagnostics):
     from SlicerHost.scene_builder import SceneBuilder
 
     builder = SceneBuilder(application)
@@ -143,7 +145,9 @@ def test_what_is_in_the_scene_is_not_told(application, diagnostics):
     assert PATIENT not in diagnostics(worker_client())
 
 
-def test_the_home_folder_and_with_it_the_users_name_is_not_told(diagnostics, monkeypatch, tmp_path):
+def test_the_home_folder_and_with_it_the_users_name_is_not_reported(
+    diagnostics, monkeypatch, tmp_path
+):
     home = tmp_path / "drsmith"
     home.mkdir()
     monkeypatch.setattr(Path, "home", lambda: home)
@@ -174,30 +178,32 @@ def test_an_errors_text_is_left_out_but_not_its_type_and_place(diagnostics, erro
     assert "raise error" not in text  # no contents of files, not even of code
 
 
-def test_an_error_of_several_lines_leaks_none_of_them(told):
-    text = told(traceback_of(ValueError(f"first\n{PATIENT}\n  {POSITION}\nError: {PATIENT}")))
+def test_an_error_of_several_lines_leaks_none_of_them(reported):
+    text = reported(traceback_of(ValueError(f"first\n{PATIENT}\n  {POSITION}\nError: {PATIENT}")))
     assert PATIENT not in text and POSITION not in text
 
 
-def test_errors_about_the_computer_keep_their_text(told):
+def test_errors_about_the_computer_keep_their_text(reported):
     for error in (
         MissingPackageError("torch is not installed"),
         OutOfMemoryError("the image needs 9 GB"),
         ModuleNotFoundError("No module named 'safetensors'"),
         RuntimeError("CUDA error: no kernel image is available for execution on the device"),
     ):
-        assert str(error) in told(traceback_of(error))
+        assert str(error) in reported(traceback_of(error))
 
 
-def test_paths_are_taken_out_of_them_all_the_same(told):
+def test_paths_are_taken_out_of_them_all_the_same(reported):
     for path in (f"/mnt/{PATIENT}/weights.safetensors", f"D:\\{PATIENT}\\weights.safetensors"):
-        text = told(traceback_of(WeightsError(f"The weights ({path}) are damaged.")))
+        text = reported(traceback_of(WeightsError(f"The weights ({path}) are damaged.")))
         assert "The weights ((path)) are damaged." in text
         assert PATIENT not in text
 
 
 @pytest.mark.parametrize("place", ["home", "chosen folder"])
-def test_names_with_blanks_in_the_users_folders_are_taken_out(told, monkeypatch, tmp_path, place):
+def test_names_with_blanks_in_the_users_folders_are_taken_out(
+    reported, monkeypatch, tmp_path, place
+):
     from SAMSegmentLib.weights.catalogue import model_entry
 
     user = tmp_path / "Doe Jane MD"
@@ -213,13 +219,13 @@ def test_names_with_blanks_in_the_users_folders_are_taken_out(told, monkeypatch,
             model_entry("sam-med3d-turbo").verified_path()
         error = raised.value
         assert str(user) in str(error)
-    text = told(traceback_of(error))
+    text = reported(traceback_of(error))
     for name in ("Doe", "Jane", "MD"):
         assert name not in text
     assert "(path)" in text and "WeightsError" in text
 
 
-def test_places_in_code_are_told_from_the_package_on(application):
+def test_places_in_code_are_reported_from_the_package_on(application):
     from SAMSegmentLib.ui.module.error_report import short_code_path
 
     for path, short in (
@@ -235,7 +241,7 @@ def test_places_in_code_are_told_from_the_package_on(application):
         assert short_code_path(path) == short
 
 
-def test_a_crash_report_keeps_what_python_says_of_the_crash(told):
+def test_a_crash_report_keeps_what_python_says_of_the_crash(reported):
     report = (
         "Exit status -11.\n"
         f"loading {PATIENT}\n"
@@ -243,7 +249,7 @@ def test_a_crash_report_keeps_what_python_says_of_the_crash(told):
         "Current thread 0x00007f0a (most recent call first):\n"
         '  File "/x/SAMSegmentLib/engines/encoder.py", line 12 in encode\n'
     )
-    assert told(report).splitlines() == [
+    assert reported(report).splitlines() == [
         "Exit status -11.",
         "Fatal Python error: Segmentation fault",
         "Current thread 0x00007f0a (most recent call first):",
@@ -251,16 +257,16 @@ def test_a_crash_report_keeps_what_python_says_of_the_crash(told):
     ]
 
 
-def test_a_sentence_of_the_worker_is_kept(told):
+def test_a_sentence_of_the_worker_is_kept(reported):
     sentence = "A request that was given up did not stop: the process was ended."
-    assert told(sentence) == sentence
+    assert reported(sentence) == sentence
 
 
-def test_text_of_which_nothing_may_be_told_says_so(told):
-    assert told(f"{PATIENT}\n{POSITION}") == "(text left out)"
+def test_text_of_which_nothing_may_be_reported_says_so(reported):
+    assert reported(f"{PATIENT}\n{POSITION}") == "(text left out)"
 
 
-def test_memory_and_processor_are_told_by_this_computer(diagnostics):
+def test_memory_and_processor_are_reported_by_this_computer(diagnostics):
     text = diagnostics()
     memory = next(line for line in text.splitlines() if line.startswith("Memory: "))
     assert "GiB" in memory
@@ -268,8 +274,8 @@ def test_memory_and_processor_are_told_by_this_computer(diagnostics):
     assert "logical cores" in processor
 
 
-def test_that_a_message_was_none_is_told_but_not_what_was_in_it(told):
+def test_that_a_message_was_none_is_reported_but_not_what_was_in_it(reported):
     report = "What came over the channel is no message.\nInputError: Smith, 12 mm\nExit status -9."
-    assert told(report) == (
+    assert reported(report) == (
         "What came over the channel is no message.\nInputError: (text left out)\nExit status -9."
     )

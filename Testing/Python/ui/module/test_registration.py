@@ -1,4 +1,4 @@
-"""What Slicer is told of when it starts: one effect, some sample data, and little work."""
+"""What is registered when Slicer starts: one effect, some sample data, and little work."""
 
 import subprocess
 import sys

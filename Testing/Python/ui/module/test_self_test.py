@@ -32,14 +32,14 @@ def self_test(application):
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """`impatient(seconds)`: how long the self test waits for something; 30 s until then."""
+def timeout(monkeypatch):
+    """`timeout(seconds)`: how long the self test waits for something; 30 s until then."""
 
-    def set_patience(seconds: float) -> None:
+    def set_timeout(seconds: float) -> None:
         monkeypatch.setattr("SAMSegmentLib.ui.module.self_test.TIMEOUT_S", seconds)
 
-    set_patience(30.0)
-    return set_patience
+    set_timeout(30.0)
+    return set_timeout
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def impatient(monkeypatch):
         "test_scene_saved_with_preview_open",
     ],
 )
-def test_each_scenario_passes_with_a_quick_engine(self_test, service, impatient, scenario):
+def test_each_scenario_passes_with_a_quick_engine(self_test, service, timeout, scenario):
     self_test.setUp()
     getattr(self_test, scenario)()
     self_test.tearDown()
 
 
-def test_a_scenario_fails_for_any_error_in_slicers_log(self_test, service, impatient, monkeypatch):
+def test_a_scenario_fails_for_any_error_in_slicers_log(self_test, service, timeout, monkeypatch):
     from SAMSegmentLib.scene import hidden_nodes
 
     monkeypatch.setattr(hidden_nodes, "add_hidden_item", lambda node: None)
@@ -80,7 +80,7 @@ def test_errors_of_before_and_warnings_are_no_errors_of_a_scenario(self_test):
     assert [line.split(" - ")[1] for line in log.errors()] == ["a line"]
 
 
-def test_a_log_that_takes_nothing_is_not_taken_for_silence(self_test, monkeypatch):
+def test_a_log_that_takes_nothing_is_an_error(self_test, monkeypatch):
     from SAMSegmentLib.ui.module import self_test as scenarios
 
     monkeypatch.setattr(scenarios, "LOG_TIMEOUT_S", 0.1)
@@ -90,9 +90,9 @@ def test_a_log_that_takes_nothing_is_not_taken_for_silence(self_test, monkeypatc
 
 
 def test_the_way_through_the_effect_fails_if_the_proposal_is_wrong(
-    self_test, service, monkeypatch, impatient
+    self_test, service, monkeypatch, timeout
 ):
-    impatient(5.0)
+    timeout(5.0)
     monkeypatch.setattr("SAMSegmentLib.ui.module.self_test.GOOD_DICE", 1.01)
     self_test.setUp()
     with pytest.raises(AssertionError):
@@ -100,15 +100,15 @@ def test_the_way_through_the_effect_fails_if_the_proposal_is_wrong(
     self_test.tearDown()
 
 
-def test_a_proposal_that_never_comes_is_told_with_what_the_panel_says(
-    self_test, monkeypatch, impatient
+def test_a_proposal_that_never_comes_is_reported_with_the_panels_status(
+    self_test, monkeypatch, timeout
 ):
     from SAMSegmentLib.ui.common import worker_service
     from SAMSegmentLib.worker.client.process_client import WorkerClient
 
     service = worker_service.WorkerService(lambda device: WorkerClient(device, ["no-such-python"]))
     monkeypatch.setattr(worker_service, "_shared", service)
-    impatient(2.0)
+    timeout(2.0)
     self_test.setUp()
     with pytest.raises(AssertionError, match="could not be started"):
         self_test.test_point_proposal_apply_undo()

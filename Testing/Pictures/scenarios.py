@@ -1,6 +1,6 @@
 """What a radiologist does with the effect on real images, step by step, for pictures.
 
-Each story is a generator: it yields the name of a picture when there is something to see.
+Each scenario is a generator: it yields the name of a picture when there is something to see.
 """
 
 from __future__ import annotations
@@ -130,4 +130,4 @@ def _show_in_3d(user: User) -> None:
     user.segmentation.CreateClosedSurfaceRepresentation()
 
 
-STORIES = {"chest": (CHEST, chest), "abdomen": (ABDOMEN, abdomen)}
+SCENARIOS = {"chest": (CHEST, chest), "abdomen": (ABDOMEN, abdomen)}
