@@ -110,9 +110,7 @@ class PlainRule(LiteMedSAMEngine):
         embedding = self.embedding(stack.image, SliceWindow(stack, index))
         prompts = SlicePrompts(boxes=box[None].astype(np.float32))
         whole = (0, 0, self._model.size)
-        logits, predicted_iou = self._model.decode(
-            embedding.features, prompts, whole, self.watch.check
-        )
+        logits, predicted_iou = self._model.decode(embedding, prompts, whole, self.watch.check)
         rows, columns = stack.grid.fitted
         at_voxels = torch.nn.functional.interpolate(
             torch.from_numpy(logits)[..., :rows, :columns],

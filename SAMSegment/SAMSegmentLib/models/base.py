@@ -30,18 +30,6 @@ class Window(Protocol):
         """What it gets to see, float32."""
 
 
-@dataclass(frozen=True, eq=False)
-class Embedding:
-    """What the encoder made of a window; the input of every click on it.
-
-    Attributes:
-        features: the network's own; `nbytes` says how much memory it takes.
-    """
-
-    features: Any
-    nbytes: int
-
-
 @dataclass(frozen=True)
 class Capabilities:
     """What an architecture can do, whatever the weights.

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 
@@ -22,11 +22,11 @@ from ..core.patch import Patch
 from ..core.progress import Watch
 from ..core.prompts import Point, Prompts, Roi, positions_of
 from ..core.voxel_prompts import VoxelPrompts
-from .base import Embedding, Engine, Window
-from .embedding_cache import EmbeddingCache
+from .base import Engine, Window
+from .embedding_cache import EmbeddingCache, MemoryCache, Sized
 from .local_correction import Error, certain, corrected
 from .regions import RoiOnGrid, at_least_a_voxel, voxel_of
-from .replay import AnswerCache, Candidate, replayed
+from .replay import Candidate, replayed
 
 IN_OCCUPIED = (
     "A positive point lies in another segment, which is left as it is: remove the point, or allow "
@@ -140,8 +140,8 @@ class InteractiveEngine(Engine, Generic[Candidate]):
     def __init__(self, name: Hashable, cache: EmbeddingCache) -> None:
         self._name = name
         self._cache = cache
-        self._answers: AnswerCache[Candidate | Content] = AnswerCache(
-            self.KEPT_ANSWERS, self.KEPT_BYTES
+        self._answers: MemoryCache[tuple[Candidate | Content, ...]] = MemoryCache(
+            self.KEPT_BYTES, self.KEPT_ANSWERS, at_least=2
         )
         self._latest: tuple[Hashable, Candidate | Content] | None = None
         self._region: tuple[Hashable, RoiOnGrid] | None = None
@@ -174,7 +174,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         """
 
     @abstractmethod
-    def encode(self, window: Window) -> Embedding:
+    def encode(self, window: Window) -> Sized:
         """What the encoder makes of a window; tells `watch`, and asks it whether to stop."""
 
     @abstractmethod
@@ -216,8 +216,8 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         """How many windows were encoded for it so far."""
         return self._cache.cost.encoded
 
-    def embedding(self, image: Image, window: Window) -> Embedding:
-        """The embedding of a window of an image; kept for the next prompt in it."""
+    def embedding(self, image: Image, window: Window) -> Any:
+        """What `encode` made of a window of an image; kept for the next prompt in it."""
         key = (image.key, self._name, window.key)
         return self._cache.get(key, lambda: self.encode(window))
 

@@ -1,67 +1,26 @@
 """From the first answer to that for all clicks, one after the other, however many there are.
 
-Answers that were given lately are kept, so that a click, undone or moved, costs its own decoding
-only.
+An answer is a tuple of candidates. Those given lately are kept, so that a click, undone or moved,
+costs its own decoding only.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Generic, Protocol, TypeVar
+from typing import TypeVar
 
 from ..core.progress import Watch
 from ..core.prompts import Point, Prompts
-
-
-class Sized(Protocol):
-    """Anything that knows how much memory it takes."""
-
-    @property
-    def nbytes(self) -> int: ...
-
+from .embedding_cache import MemoryCache, Sized
 
 Candidate = TypeVar("Candidate", bound=Sized)
 
 
-class AnswerCache(Generic[Candidate]):
-    """The answers used last, so many and so many bytes at most; the latest two in any case.
-
-    An answer is a tuple of candidates.
-    """
-
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most, self._most_bytes = most, most_bytes
-        self._answers: OrderedDict[Hashable, tuple[Candidate, ...]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._answers)
-
-    def get(self, key: Hashable) -> tuple[Candidate, ...] | None:
-        """The answer of that name; None if it is not kept."""
-        if key not in self._answers:
-            return None
-        self._answers.move_to_end(key)
-        return self._answers[key]
-
-    def keep(self, key: Hashable, answer: tuple[Candidate, ...]) -> None:
-        """Keeps an answer, and forgets the oldest of those that are too many."""
-        self._answers[key] = answer
-        taken = sum(_nbytes(answer) for answer in self._answers.values())
-        while len(self) > 2 and (len(self) > self._most or taken > self._most_bytes):
-            _, oldest = self._answers.popitem(last=False)
-            taken -= _nbytes(oldest)
-
-    def clear(self) -> None:
-        """Forgets all."""
-        self._answers.clear()
-
-
 def replayed(
-    cache: AnswerCache[Candidate],
+    cache: MemoryCache[tuple[Candidate, ...]],
     request: Hashable,
     first: Prompts,
     clicks: Sequence[Point],
@@ -87,14 +46,14 @@ def replayed(
         answer = cache.get(keys[done])
     if answer is None:
         answer = begin()
-        cache.keep(keys[0], answer)
+        _keep(cache, keys[0], answer)
     points = (*first.points, *clicks)
     for number in range(done, len(clicks)):
         if done + 1 < len(clicks):
             watch.step(number, len(clicks), f"Click {number + 1} of {len(clicks)}")
         so_far = replace(first, points=points[: len(first.points) + number + 1])
         answer = (correct(answer[0], so_far),)
-        cache.keep(keys[number + 1], answer)
+        _keep(cache, keys[number + 1], answer)
     return answer
 
 
@@ -109,5 +68,5 @@ def _keys(first: Prompts, clicks: Sequence[Point]) -> list[bytes]:
     return keys
 
 
-def _nbytes(answer: Sequence[Sized]) -> int:
-    return sum(candidate.nbytes for candidate in answer)
+def _keep(cache: MemoryCache, key: Hashable, answer: tuple[Sized, ...]) -> None:
+    cache.keep(key, answer, sum(candidate.nbytes for candidate in answer))

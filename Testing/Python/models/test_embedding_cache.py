@@ -1,22 +1,22 @@
-"""Embeddings are kept up to a given amount of memory."""
+"""Embeddings and answers are kept up to a given amount of memory."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SAMSegmentLib.models.base import Embedding
-from SAMSegmentLib.models.embedding_cache import EmbeddingCache
+from SAMSegmentLib.models.embedding_cache import EmbeddingCache, MemoryCache
 
 
 def embedding(nbytes):
-    return Embedding(None, nbytes)
+    return np.zeros(nbytes, np.uint8)
 
 
 def test_what_is_kept_is_not_made_again():
     cache = EmbeddingCache(100)
     first = cache.get("a", lambda: embedding(10))
     assert cache.get("a", lambda: pytest.fail("made again")) is first
-    assert (cache.hits, cache.misses) == (1, 1)
+    assert cache.cost.encoded == 1 and len(cache.cost.pictures) == 1
 
 
 def test_what_was_used_longest_ago_goes_first():
@@ -54,3 +54,25 @@ def test_it_never_holds_more_than_its_capacity(requests):
         assert cache.nbytes <= 60
     cache.clear()
     assert cache.nbytes == 0
+
+
+def test_of_too_many_values_the_one_used_least_lately_goes():
+    cache = MemoryCache(100, most=3)
+    for name in "abc":
+        cache.keep(name, name, 1)
+    cache.get("a")
+    cache.keep("d", "d", 1)
+    assert [name for name in "abcd" if cache.get(name)] == ["a", "c", "d"]
+    cache.clear()
+    assert len(cache) == cache.nbytes == 0 and cache.get("a") is None
+
+
+def test_too_many_bytes_leave_as_many_of_the_latest_as_must_be_kept():
+    cache = MemoryCache(100, most=10, at_least=2)
+    for name in "abc":
+        cache.keep(name, name, 80)
+    assert [name for name in "abc" if cache.get(name)] == ["b", "c"]
+    cache.keep("d", "d", 10)
+    assert [name for name in "abcd" if cache.get(name)] == ["c", "d"]
+    cache.keep("e", "e", 1000)
+    assert [name for name in "abcde" if cache.get(name)] == ["d", "e"]

@@ -1,13 +1,12 @@
 """Any number of clicks is answered click by click, each at the cost of its own correction."""
 
-from dataclasses import dataclass
-
 import pytest
 
 from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts
-from SAMSegmentLib.models.replay import AnswerCache, replayed
+from SAMSegmentLib.models.embedding_cache import MemoryCache
+from SAMSegmentLib.models.replay import replayed
 
 MANY = 3000  # beyond Python's limit of calls within calls
 
@@ -28,7 +27,7 @@ class Scribe:
     """
 
     def __init__(self, most: int = 8) -> None:
-        self.kept: AnswerCache[Text] = AnswerCache(most, 10**9)
+        self.kept: MemoryCache[tuple[Text]] = MemoryCache(10**9, most, at_least=2)
         self.worked = 0
 
     def __call__(self, *xs: float, request="request", watch=None) -> Text:
@@ -95,35 +94,3 @@ def test_cancelled_on_the_way_what_was_answered_is_kept():
     scribe(*range(1, 20))
     assert scribe.worked == 20
     assert steps[0][:2] == (0, 19) and "Click 1 of 19" in steps[0][2]
-
-
-@dataclass(frozen=True)
-class Sized:
-    nbytes: int
-
-
-def test_an_answer_is_found_by_its_name_until_all_are_forgotten():
-    kept = AnswerCache(4, 100)
-    answer = (Sized(1),)
-    kept.keep("a", answer)
-    assert kept.get("a") is answer and kept.get("b") is None
-    kept.clear()
-    assert len(kept) == 0 and kept.get("a") is None
-
-
-def test_of_too_many_the_one_used_least_lately_goes():
-    kept = AnswerCache(3, 100)
-    for name in "abc":
-        kept.keep(name, (Sized(1),))
-    kept.get("a")
-    kept.keep("d", (Sized(1),))
-    assert [name for name in "abcd" if kept.get(name)] == ["a", "c", "d"]
-
-
-def test_too_many_bytes_leave_the_latest_two():
-    kept = AnswerCache(10, 100)
-    for name in "abc":
-        kept.keep(name, (Sized(30), Sized(50)))
-    assert [name for name in "abc" if kept.get(name)] == ["b", "c"]
-    kept.keep("d", (Sized(10),))
-    assert [name for name in "abcd" if kept.get(name)] == ["c", "d"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...core.patch import Patch
 from ...core.prompts import Line, Prompts, Roi
-from ..base import Capabilities, Embedding, Window
-from ..embedding_cache import EmbeddingCache
+from ..base import Capabilities, Window
+from ..embedding_cache import EmbeddingCache, Sized
 from ..interactive import InteractiveEngine, Request
 from ..local_correction import certain
 from ..regions import RoiOnGrid, roi_of_voxels, voxel_of
@@ -107,10 +107,9 @@ class SlicewiseEngine(InteractiveEngine[FoundObject]):
     def limit(self, request: Request, prompts: Prompts) -> None:
         """None: no first mask leaves an ROI, and what clicks add or take away is local."""
 
-    def encode(self, window: Window) -> Embedding:
+    def encode(self, window: Window) -> Sized:
         """See InteractiveEngine."""
-        features = self._model.encode(window.picture(), self.watch.check)
-        return Embedding(features, features.nbytes)
+        return self._model.encode(window.picture(), self.watch.check)
 
     def _refined(
         self, request: Request, prompts: Prompts, previews: Previews
@@ -270,7 +269,7 @@ class SlicewiseEngine(InteractiveEngine[FoundObject]):
         self, window: SliceWindow | Montage, prompts: SlicePrompts, part: Part
     ) -> tuple[np.ndarray, np.ndarray]:
         self.watch.check()
-        features = self.embedding(window.stack.image, window).features
+        features = self.embedding(window.stack.image, window)
         return self._model.decode(features, prompts, part, self.watch.check)
 
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from ...core.geometry import Geometry
 from ...core.image import Image
-from ..base import Embedding
-from ..embedding_cache import EmbeddingCache
+from ..embedding_cache import EmbeddingCache, Sized
 from ..interactive import InteractiveEngine, Request
 from ..replay import Candidate
 from .masks import WindowMask
@@ -53,8 +52,8 @@ class WindowModel(Protocol[Prompt]):
             InputError: if the window holds one intensity only, or NaN or infinite voxels.
         """
 
-    def encode(self, picture: np.ndarray, between_steps: Callable[[], None]) -> Any:
-        """What is seen in a picture; `nbytes` says how much memory it takes.
+    def encode(self, picture: np.ndarray, between_steps: Callable[[], None]) -> Sized:
+        """What is seen in a picture.
 
         Args:
             between_steps: called before each step; what it raises ends the work.
@@ -111,18 +110,17 @@ class WindowEngine(InteractiveEngine[Candidate], Generic[Candidate]):
         window = self._model.first_window(request.image.geometry, ras)
         return [self._image_window(request, window)]
 
-    def encode(self, window: ImageWindow) -> Embedding:
+    def encode(self, window: ImageWindow) -> Sized:
         """See InteractiveEngine."""
         total, number = self._model.steps + 1, self.encoded + 1
         message = "Looking at the volume" if number == 1 else self._model.further.format(number)
         self.watch.step(0, total, message)
         picture, steps = window.picture(), iter(range(1, total))
-        features = self._model.encode(picture, lambda: self.watch.step(next(steps), total, message))
-        return Embedding(features, features.nbytes)
+        return self._model.encode(picture, lambda: self.watch.step(next(steps), total, message))
 
     def ask(self, request: Request, window: Window, prompt: Any) -> list[WindowMask]:
         """The model's masks for a prompt in a window of the image, the best first."""
-        features = self.embedding(request.image, self._image_window(request, window)).features
+        features = self.embedding(request.image, self._image_window(request, window))
         self.watch.check()
         masks = self._model.decode(features, window, prompt, self.watch.check)
         return [WindowMask(window, logits) for logits in masks]

@@ -496,7 +496,7 @@ def test_cancelled_anywhere_the_next_answer_is_the_right_one(network):
             predict(engine, image, ON_TUBE, watch=Watch(cancel=After(looks)))
         assert not engine._answers and engine._latest is None
         # Whole cubes are kept, no other.
-        kept.append(len(engine._cache._kept))
+        kept.append(len(engine._cache._embeddings._kept))
         assert network.encoded == sum(kept)
         engine._cache.clear()
     assert kept[0] == 0 < kept[-2] < kept[-1]

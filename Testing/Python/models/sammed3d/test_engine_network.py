@@ -92,10 +92,12 @@ def test_in_fewer_bits_the_answer_is_nearly_the_same(weights, engine, scan, numb
     predict(engine, scan, click)
     fewer = engine_from(weights, numbers)
     predict(fewer, scan, click)
-    assert not set(fewer._cache._kept) & set(engine._cache._kept)
-    (one,), (other,) = (each._cache._kept.values() for each in (fewer, engine))
-    assert one.features.dtype == torch.float32
-    error = (one.features - other.features).norm() / other.features.norm()
+    assert not set(fewer._cache._embeddings._kept) & set(engine._cache._embeddings._kept)
+    ((one, _),), ((other, _),) = (
+        each._cache._embeddings._kept.values() for each in (fewer, engine)
+    )
+    assert one.dtype == torch.float32
+    error = (one - other).norm() / other.norm()
     assert 1e-6 < error < most
 
 

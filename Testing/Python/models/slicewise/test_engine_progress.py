@@ -91,15 +91,15 @@ def test_the_same_again_is_not_prepared_again_and_beside_the_volume_nothing_is(e
 def test_looking_ahead_that_was_stopped_keeps_whole_pictures_only(engine):
     image, counting = tissue(), Counting()
     engine.prepare(image, np.array(CLICK), Watch(cancel=counting))
-    whole = set(engine._cache._kept)
+    whole = set(engine._cache._embeddings._kept)
     engine._cache.clear()
     for looks in (0, 1, counting.looks // 2):
         with pytest.raises(Cancelled):
             engine.prepare(image, np.array(CLICK), Watch(cancel=After(looks)))
-    assert 0 < len(engine._cache._kept) < len(whole)
+    assert 0 < len(engine._cache._embeddings._kept) < len(whole)
     encoded = engine._model.encoded
     engine.prepare(image, np.array(CLICK), Watch())
-    assert set(engine._cache._kept) == whole
+    assert set(engine._cache._embeddings._kept) == whole
     assert engine._model.encoded - encoded < len(whole)
 
 
@@ -195,7 +195,7 @@ def test_a_thousand_clicks_are_answered_and_those_that_agree_ask_nothing(engine,
 
 def test_the_candidate_that_is_meant_is_the_mask_and_is_corrected(engine, monkeypatch):
     first = engine.predict(tissue(), Prompts(points=(Point(CLICK),)), Watch())
-    ((found,),) = engine._answers._answers.values()
+    (((found,), _),) = engine._answers._kept.values()
     other = replace(found, mask=replace(found.mask, values=found.mask.values - 100))
     monkeypatch.setattr(engine, "first", lambda *_: [found, other])
     image, points = tissue(), (Point(CLICK),)
