@@ -19,7 +19,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SAMSegmentLib.core.outputs import atomic_output
-from SAMSegmentLib.weights.catalogue import file_sha256
+from SAMSegmentLib.weights.files import file_sha256
 
 from . import pseudo_labels
 from .stable_regions import stable_regions

@@ -67,7 +67,8 @@ class Asker:
 
         from SAMSegmentLib.core.geometry import Geometry
         from SAMSegmentLib.core.image import Image
-        from SAMSegmentLib.weights.catalogue import file_sha256, model_entry
+        from SAMSegmentLib.weights.catalogue import model_entry
+        from SAMSegmentLib.weights.files import file_sha256
         from SAMSegmentLib.worker.client.process_client import WorkerClient
 
         published = model_entry("sam-med3d-turbo")

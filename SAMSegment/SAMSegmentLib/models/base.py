@@ -73,6 +73,15 @@ class Engine(ABC):
             dtype: in which a large transformer computes there, see `models.precision`.
         """
 
+    @staticmethod
+    def empty_network(tensors: Mapping[str, torch.Tensor]) -> torch.nn.Module | None:
+        """A network without values, of the variant that such weights are for.
+
+        What was converted on this computer is compared with it, by names and shapes. None: there is
+        nothing to compare with. Called with meta as torch's default device.
+        """
+        return None
+
     @abstractmethod
     def predict(
         self,

@@ -19,7 +19,6 @@ from pathlib import Path
 from ..core import arguments
 from ..core.errors import InputError, WeightsError
 from .entry import INCLUDED, LIBRARY, MODELS_FOLDER, OWN, PUBLISHED, ModelEntry
-from .files import file_sha256 as file_sha256
 from .folder import models_folder
 from .model_json import MODEL_NAME, parse
 

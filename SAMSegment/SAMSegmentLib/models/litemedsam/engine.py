@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...weights.catalogue import file_sha256
+from ...weights.files import file_sha256
 from ..embedding_cache import EmbeddingCache
 from ..slicewise.model import BOXES, Part, SlicePrompts, stretched
 from ..slicewise.slicewise_engine import SlicewiseEngine
@@ -75,6 +75,7 @@ class LiteMedSAMEngine(SlicewiseEngine):
     """
 
     self_check = staticmethod(self_check)
+    empty_network = staticmethod(lambda tensors: LiteMedSAM())
 
     def __init__(self, weights: Path, device: torch.device, cache: EmbeddingCache) -> None:
         network = LiteMedSAM.build(load_safetensors(weights), device)

@@ -15,7 +15,7 @@ import torch
 from ...core.image import Image
 from ...core.patch import Patch
 from ...core.prompts import Prompts, Roi
-from ...weights.catalogue import file_sha256
+from ...weights.files import file_sha256
 from ..base import Capabilities
 from ..embedding_cache import EmbeddingCache
 from ..interactive import Request, limit_of
@@ -24,6 +24,7 @@ from ..windowed.masks import WindowMask, on_volume
 from ..windowed.model import WindowEngine
 from ..windowed.windows import Window
 from .model import CubePrompt, SAMMed3DModel
+from .network import SAMMed3D
 from .self_check import self_check
 from .session import CubeAnswer, CubeSession
 
@@ -45,6 +46,7 @@ class SAMMed3DEngine(WindowEngine[CubeAnswer]):
         prompts=frozenset({"roi", "points"}), parameters={"numbers": {"int8": torch.int8}}
     )
     self_check = staticmethod(self_check)
+    empty_network = staticmethod(SAMMed3D.empty)
     NEEDS = (
         "SAM-Med3D needs a positive point on the object or an ROI around it: add one. (Negative "
         "points only correct a mask.)"

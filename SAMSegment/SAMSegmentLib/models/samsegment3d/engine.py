@@ -16,7 +16,7 @@ import torch
 from ...core.overlap import dice
 from ...core.patch import Patch
 from ...core.prompts import Point, Prompts, Roi, positions_of
-from ...weights.catalogue import file_sha256
+from ...weights.files import file_sha256
 from .. import local_correction
 from ..base import Capabilities
 from ..embedding_cache import EmbeddingCache
@@ -25,7 +25,8 @@ from ..regions import RoiOnGrid, voxel_of
 from ..windowed.masks import WindowMask, on_volume
 from ..windowed.model import WindowEngine
 from ..windowed.windows import Window, through_slice
-from .model import SAMSegment3DModel
+from .model import SAMSegment3DModel, sizes_of
+from .network import SAMSegment3D
 from .picture import RANKED, contrast
 from .prompts import WindowPrompt
 from .self_check import self_check
@@ -69,6 +70,7 @@ class SAMSegment3DEngine(WindowEngine[WindowCandidate]):
         prompts=frozenset({"roi", "points"}), candidates=True, single_slices=True
     )
     self_check = staticmethod(self_check)
+    empty_network = staticmethod(lambda tensors: SAMSegment3D(**sizes_of(tensors)))
     NEEDS = (
         "SAMSegment 3D needs a positive point on the object or an ROI around it: add one. "
         "(Negative points only correct a mask.)"

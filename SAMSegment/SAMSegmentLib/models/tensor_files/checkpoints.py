@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from ...core.errors import MissingPackageError, OutOfMemoryError, WeightsError
-from .header_check import check_name, check_safetensors
+from .limits import UnreadableError
 from .pickle_check import LARGEST_PICKLE, check_pickle
 from .pickle_names import NOTES
-from .unreadable import UnreadableError
+from .safetensors_files import check_name, check_safetensors
 from .zip_records import Record, read_records
 
 # Under this name, training scripts keep the tensors beside their own notes.

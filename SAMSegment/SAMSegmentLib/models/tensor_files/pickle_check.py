@@ -13,9 +13,8 @@ import io
 import pickletools
 from collections.abc import Mapping
 
+from .limits import UnreadableError, are_numbers, count_numbers, reach_of, shown
 from .pickle_names import ITEM_BYTES, NOTES, full_name, is_value, why_not
-from .tensor_shapes import are_numbers, count_numbers, reach_of
-from .unreadable import UnreadableError, shown
 
 LARGEST_PICKLE = 16 * 2**20
 # Of a checkpoint with ten thousand tensors, a fourth of these.

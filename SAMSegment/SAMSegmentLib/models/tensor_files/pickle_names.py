@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _compat_pickle
 
-from .unreadable import shown
+from .limits import shown
 
 #: Bytes of a number, by the class of what holds them.
 ITEM_BYTES = {

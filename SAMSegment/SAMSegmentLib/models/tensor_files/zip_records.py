@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from .unreadable import UnreadableError, shown
+from .limits import UnreadableError, shown
 
 # The largest networks have some thousand tensors, each of which is one record.
 MOST_RECORDS = 50_000

@@ -132,12 +132,12 @@ def _check_converted(model: ModelEntry, path: Path) -> tuple[str, ...]:
     if model.files.is_published_hash(path):
         return ()
     try:
-        structures = importlib.import_module("SAMSegmentLib.models.structures")
+        conversion = importlib.import_module("SAMSegmentLib.models.tensor_files.conversion")
     except ImportError as error:
         if error.name != "torch":
             raise
         return (NOT_COMPARED,)
-    structures.check_structure(model, path)
+    conversion.check_structure(model, path)
     return ()
 
 

@@ -20,8 +20,9 @@ from SAMSegmentLib.core.errors import WeightsError
 from SAMSegmentLib.models.tensor_files import conversion
 from SAMSegmentLib.models.tensor_files.checkpoints import load_tensors
 from SAMSegmentLib.models.tensor_files.conversion import prepared
-from SAMSegmentLib.models.tensor_files.safetensors_writer import write_safetensors
-from SAMSegmentLib.weights.catalogue import file_sha256, model_entry
+from SAMSegmentLib.models.tensor_files.safetensors_files import write_safetensors
+from SAMSegmentLib.weights.catalogue import model_entry
+from SAMSegmentLib.weights.files import file_sha256
 from SAMSegmentLib.weights.weights_files import Receipt
 
 BASE = torch.arange(12.0)

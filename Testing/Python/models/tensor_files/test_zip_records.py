@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from SAMSegmentLib.models.tensor_files.unreadable import UnreadableError
+from SAMSegmentLib.models.tensor_files.limits import UnreadableError
 from SAMSegmentLib.models.tensor_files.zip_records import MOST_RECORDS, Record, read_records
 from TestSupport.properties import examples
 

@@ -9,9 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from SAMSegmentLib.core.errors import WeightsError
+from SAMSegmentLib.models.registry import engine_of
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
-from SAMSegmentLib.models.structures import NETWORKS, check_structure
-from SAMSegmentLib.weights.catalogue import catalogue, file_sha256, model_entry
+from SAMSegmentLib.models.tensor_files.conversion import check_structure
+from SAMSegmentLib.weights.catalogue import catalogue, model_entry
+from SAMSegmentLib.weights.files import file_sha256
 from SAMSegmentLib.weights.weights_files import Receipt
 from SAMSegmentLib.worker.child.model_desk import ModelDesk
 from SAMSegmentLib.worker.protocol.model_messages import (
@@ -146,8 +148,10 @@ class TestWeightsThatWereConverted:
 
 
 class TestTheStructure:
-    def test_is_known_of_every_engines_network(self):
-        assert {entry.architecture for entry in catalogue().values()} == NETWORKS.keys()
+    @pytest.mark.parametrize("name", catalogue())
+    def test_is_known_of_every_engines_network(self, name):
+        engine, _ = engine_of(model_entry(name))
+        assert engine.empty_network({}).state_dict()
 
     @pytest.mark.parametrize("name", [e.name for e in catalogue().values() if e.embedded])
     def test_of_the_included_weights_is_right(self, name):

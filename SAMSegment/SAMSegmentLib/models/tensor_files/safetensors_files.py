@@ -1,8 +1,10 @@
-"""Checks the header of a safetensors file before the library for it sees the file.
+"""Safetensors files: their header is checked before the library for them sees it; and a writer.
 
 The library finds lies about places, but believes that a header is worth the memory that it takes:
 one of a hundred megabytes with a million empty tensors takes gigabytes. Names and kinds that no
-network here has are refused as well.
+network here has are refused as well. Written are files tensor by tensor: the library (0.8) makes a
+file of another name beside the one that is asked for, which a killed process leaves behind, and
+lets nobody but the user read the result. What is written here is read by it.
 Source of the format: https://github.com/huggingface/safetensors, README, "Format".
 """
 
@@ -11,21 +13,32 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .tensor_shapes import are_numbers, count_numbers
-from .unreadable import UnreadableError, shown
+import torch
+
+from .limits import UnreadableError, are_numbers, count_numbers, shown
 
 # Large networks have some thousand tensors, at about a hundred bytes each.
 LARGEST_HEADER = 8 * 2**20
 MOST_TENSORS = 20_000
 LONGEST_NAME = 300
-ITEM_BYTES = {
-    **dict.fromkeys(("BOOL", "U8", "I8"), 1),
-    **dict.fromkeys(("I16", "F16", "BF16"), 2),
-    **dict.fromkeys(("I32", "F32"), 4),
-    **dict.fromkeys(("I64", "F64"), 8),
+_KINDS = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
 }
+ITEM_BYTES = {name: kind.itemsize for kind, name in _KINDS.items()}
+# Tensors begin at multiples of it, and so of their own numbers' size.
+_ALIGNMENT = 8
 _LENGTH = struct.Struct("<Q")
 _NOTES = "__metadata__"
 _DAMAGED = "its header is damaged"
@@ -117,3 +130,35 @@ def _check_cover(places: list[tuple[int, int]], size: int) -> None:
         after = end
     if after != size:
         raise UnreadableError("its header tells of more or fewer bytes than the file has")
+
+
+def write_safetensors(
+    tensors: Mapping[str, torch.Tensor], write: Callable[[bytes | memoryview], object]
+) -> None:
+    """Writes a file with these tensors, on the CPU, and no notes but that they are torch's.
+
+    Args:
+        write: takes the file's bytes, piece by piece.
+
+    Raises:
+        KeyError: if a tensor holds numbers of a kind that no network here uses.
+    """
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    place = 0
+    ordered = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    for name in ordered:
+        tensor = tensors[name]
+        kind, end = _KINDS[tensor.dtype], place + tensor.numel() * tensor.element_size()
+        shape = list(tensor.shape)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [place, end]}
+        place = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    write(struct.pack("<Q", len(text)) + text)
+    for name in ordered:
+        write(memoryview(bits(tensors[name]).numpy()))
+
+
+def bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a tensor, in the order of its numbers."""
+    return tensor.contiguous().reshape(-1).view(torch.uint8)

@@ -1,15 +1,24 @@
-"""Whether the shape that a file gives a tensor is one that a network's tensor can have."""
+"""What every reader of weights files refuses, and how it says so."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from .unreadable import UnreadableError
-
 MOST_SIDES = 16
 # More than any file has, and far from where 64 bits end.
 _LARGEST = 2**48
+
+
+class UnreadableError(Exception):
+    """A file is not a weights file that may be read; the text is the reason, such as "it is cut
+    off", in one line of plain characters."""
+
+
+def shown(value: object) -> str:
+    """Something from a file, short and in plain characters, as a message may hold it."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def are_numbers(values: Sequence[object]) -> bool:
