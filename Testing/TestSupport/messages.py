@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
-from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.label import Label
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.weights.model_json import Structure

@@ -130,6 +130,7 @@ class JobLoop:
             watch,
             order.intensity_range,
             job.voxels,
+            order.structures,
         )
         self._time_left.finish()
         watch.check()

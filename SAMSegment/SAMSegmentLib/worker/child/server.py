@@ -17,7 +17,7 @@ from ...core.image import Image
 from ...core.progress import Watch
 from ...core.prompts import Prompts
 from ...core.voxel_prompts import VoxelPrompts
-from ...models.base import Engine
+from ...models.base import AutomaticEngine, Engine
 from ...models.embedding_cache import EmbeddingCache
 from ...models.registry import engine_of
 from ...models.self_check import check_device, reference
@@ -104,8 +104,9 @@ class Predictor:
         watch: Watch,
         intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
+        structures: Sequence[str] = (),
     ) -> Answer:
-        """The model's answer; see Engine.predict.
+        """The model's answer; see Engine.predict, and of an automatic one AutomaticEngine.segment.
 
         If it comes from another device than was meant, the first answer warns of that.
 
@@ -116,6 +117,8 @@ class Predictor:
         _ = image.value_range
 
         def work(engine: Engine) -> Answer:
+            if isinstance(engine, AutomaticEngine):
+                return engine.segment(image, model.labels(structures), watch, intensity_range)
             return engine.predict(image, prompts, watch, intensity_range, voxels)
 
         prediction = self._with_engine(model, work, watch)

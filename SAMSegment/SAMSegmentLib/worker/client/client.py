@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 
 from ...core.answer import Answer
 from ...core.checks import check_prompts_in_volume
@@ -33,8 +34,12 @@ class InProcessClient:
         cancel: CancelFlag | None = None,
         intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
+        structures: Sequence[str] = (),
     ) -> Answer:
-        """The mask that the model proposes; prompts are in the image's RAS, voxels on its grid.
+        """The masks that the model proposes; prompts are in the image's RAS, voxels on its grid.
+
+        Args:
+            structures: names of those that an automatic model is to find; all, if left out.
 
         Raises:
             InputError: if image, prompts and model do not go together.
@@ -43,7 +48,9 @@ class InProcessClient:
         check_request(model, image, prompts)
         model.check_installed()
         watch = Watch(progress, cancel)
-        return self._start().predict(model, image, prompts, watch, intensity_range, voxels)
+        return self._start().predict(
+            model, image, prompts, watch, intensity_range, voxels, structures
+        )
 
     def close(self) -> None:
         """Gives the models and their memory up."""

@@ -88,6 +88,7 @@ class WaitingInProcess:
             cancel,
             request.intensity_range,
             request.voxels,
+            request.structures,
         )
         return propose(prediction, request.target, request.alternative)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.answer import Label
 from ...core.geometry import Geometry
+from ...core.label import Label
 from ...core.prompts import Prompts
 from ...weights.catalogue import ModelEntry
 from .shared_array import Ticket, nbytes_of

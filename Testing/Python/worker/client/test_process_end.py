@@ -13,9 +13,9 @@ import pytest
 from SAMSegmentLib.core.errors import MissingPackageError, SAMSegmentError
 from SAMSegmentLib.worker.client.crashes import CrashLog
 from SAMSegmentLib.worker.client.process_client import (
-    Answer,
     Crashed,
     Failed,
+    Proposed,
     Ready,
     WorkerState,
 )
@@ -86,7 +86,7 @@ class TestACrash:
         pid = pump.ready().client.info.pid
         kill(pid)
         number = pump.ask()
-        pump.until(Answer, number)
+        pump.until(Proposed, number)
         assert not any(isinstance(event, Failed) for event in pump.seen)
 
     def test_again_and_again_is_not_repeated_for_ever(self, pump, kill):
@@ -106,7 +106,7 @@ class TestACrash:
     def test_counts_no_more_after_an_answer(self, pump):
         for kind in ("crashing", "crashing", None, "crashing"):
             number = pump.ask(kind)
-            pump.until(Answer if kind is None else Failed, number)
+            pump.until(Proposed if kind is None else Failed, number)
         assert pump.client.state is WorkerState.STARTING
 
     def test_counts_no_more_after_a_minute(self):
