@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import __version__
 from .core import arguments
-from .core.errors import InputError, out_of_memory_as_error
+from .core.errors import out_of_memory_as_error
 from .core.progress import CancelFlag, ProgressCallback
-from .core.prompts import Prompts
 from .scene.editors import OpenEditors, slicer_editors
 from .scene.grid import target_geometry
 from .scene.markups import prompts_from
@@ -25,9 +25,8 @@ from .scene.writer import SegmentationWriter
 from .weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue, model_entry
 from .weights.progress import Transfer, no_report
 from .weights.store import remove
-from .worker.client.client import check_request
+from .worker.client.blocking import BlockingClient, BlockingInProcess
 from .worker.client.model_jobs import install_order, run_job
-from .worker.client.waiting import WaitingClient, WaitingInProcess
 from .worker.protocol.events import PredictionRequest
 from .worker.protocol.model_messages import ModelDone, ModelOrder, VerifyModel
 
@@ -64,7 +63,7 @@ class SAMSegmentLogic:
         inProcess: bool = False,
     ) -> None:
         device = arguments.text(device, "device")
-        self._client = WaitingInProcess(device) if inProcess else WaitingClient(device)
+        self._client = BlockingInProcess(device) if inProcess else BlockingClient(device)
         self._writer = SegmentationWriter(openEditors)
 
     @out_of_memory_as_error()
@@ -123,10 +122,6 @@ class SAMSegmentLogic:
         """
         entry = model_entry(model)
         entry.check_installed()
-        if entry.is_automatic:
-            raise InputError(
-                f"{entry.title} finds its structures by itself: call segmentAll, without prompts."
-            )
         segmentId = arguments.optional_text(segmentId, "segmentId")
         name = arguments.optional_text(name, "name")
         terminology = arguments.optional_text(terminology, "terminology")
@@ -137,18 +132,14 @@ class SAMSegmentLogic:
         image, toWorld = image_from_volume(volumeNode)
         worldPrompts = prompts_from(roi, positivePoints, negativePoints)
         prompts = worldPrompts.transformed(np.linalg.inv(toWorld))
-        # All that can be wrong is found before the slow part.
-        check_request(entry, image, prompts)
-        self._writer.check_writable(segmentationNode, segmentId, segmentEditorNode)
-
         request = PredictionRequest(
-            entry,
-            image,
-            prompts,
-            target_geometry(segmentationNode, toWorld),
-            intensity_range=intensityRange,
-            alternative=alternative,
+            entry, image, prompts, intensity_range=intensityRange, alternative=alternative
         )
+        # All that can be wrong is found before the slow part.
+        request.check()
+        _ = image.value_range
+        self._writer.check_writable(segmentationNode, segmentId, segmentEditorNode)
+        request = replace(request, target=target_geometry(segmentationNode, toWorld))
         (proposal,) = self._client.propose(request, progress, cancel)
         if fillSmallHoles:
             filled = without_holes_steps(
@@ -169,82 +160,8 @@ class SAMSegmentLogic:
             logging.warning("SAMSegment: %s", warning)
         return result.segment_id
 
-    @out_of_memory_as_error()
-    def segmentAll(
-        self,
-        volumeNode: slicer.vtkMRMLScalarVolumeNode,
-        segmentationNode: slicer.vtkMRMLSegmentationNode,
-        model: str,
-        structures: Sequence[str] = (),
-        segmentEditorNode: slicer.vtkMRMLSegmentEditorNode | None = None,
-        intensityRange: tuple[float, float] | None = None,
-        progress: ProgressCallback | None = None,
-        cancel: CancelFlag | None = None,
-        fillSmallHoles: bool = False,
-    ) -> list[str]:
-        """Segments an automatic model's structures into new segments; one undo step for all.
-
-        Each gets the structure's name, terminology and colour. Segments that are there already
-        lose voxels only if the overwrite mode of a Segment Editor says so.
-
-        Args:
-            model: name of an automatic model, see `models`.
-            structures: names of those to segment (`structures` of the model's entry); all, if left
-                out. Of what is not in the volume, there is no segment, and a warning in the log.
-            others: see `segment`.
-
-        Returns:
-            IDs of the new segments, in the order of the model's structures.
-
-        Raises:
-            as `segment`; if one segment cannot be written, none is.
-
-        Example:
-            >>> logic.segmentAll(volumeNode, segmentationNode, "my-organs", ["Liver", "Spleen"])
-        """
-        entry = model_entry(model)
-        entry.check_installed()
-        if not entry.is_automatic:
-            raise InputError(f"{entry.title} needs prompts: call segment.")
-        labels = entry.labels(arguments.texts(structures, "structures"))
-        intensityRange = arguments.intensity_range(intensityRange, "intensityRange")
-        progress = arguments.callback(progress, "progress")
-        cancel = arguments.cancel_flag(cancel, "cancel")
-        image, toWorld = image_from_volume(volumeNode)
-        check_request(entry, image, Prompts())
-        self._writer.check_writable(segmentationNode, None, segmentEditorNode)
-
-        request = PredictionRequest(
-            entry,
-            image,
-            Prompts(),
-            target_geometry(segmentationNode, toWorld),
-            intensity_range=intensityRange,
-            structures=tuple(label.name for label in labels),
-        )
-        proposals = self._client.propose(request, progress, cancel)
-        if fillSmallHoles:
-            proposals = [
-                finish(without_holes_steps(proposal, segmentationNode, None, toWorld, ()))
-                for proposal in proposals
-            ]
-        result = self._writer.write_structures(
-            segmentationNode,
-            proposals,
-            toWorld,
-            segmentEditorNode=segmentEditorNode,
-            provenance=Provenance(None, volumeNode, entry.name, __version__, entry.sha256),
-        )
-        told = [warning for proposal in proposals for warning in proposal.warnings]
-        for warning in dict.fromkeys((*told, *result.warnings)):
-            logging.warning("SAMSegment: %s", warning)
-        return list(result.segment_ids)
-
     def undo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
-        """Takes the last `segment` or `segmentAll` back (of a segmentation, if given).
-
-        Returns:
-            The ID of its segment, of the first if there were several.
+        """Takes the last `segment` back (of a segmentation, if given); the ID of its segment.
 
         Raises:
             InputError: if there is none, or if the segmentation was changed by somebody else
@@ -253,7 +170,7 @@ class SAMSegmentLogic:
         return self._writer.undo(segmentationNode)
 
     def redo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
-        """Does again what `undo` took back; returns and raises as `undo`."""
+        """Does again what `undo` took back; the ID of its segment. Raises as `undo`."""
         return self._writer.redo(segmentationNode)
 
     @staticmethod

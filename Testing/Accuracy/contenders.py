@@ -17,7 +17,7 @@ from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.models.registry import engine_of
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.worker.child.devices import find_device
-from SAMSegmentLib.worker.client.client import check_request
+from SAMSegmentLib.worker.protocol.events import PredictionRequest
 
 PLAIN_RULE = "plain-rule"
 #: Unless others are asked for: all but the ROI alone, which is a step of another.
@@ -78,7 +78,7 @@ def _protocols(names: Iterable[str] | None, entry: ModelEntry) -> tuple[Protocol
 
 def _asker(engine: Engine, entry: ModelEntry) -> Callable[[Image, Prompts], Answer]:
     def predict(image: Image, prompts: Prompts) -> Answer:
-        check_request(entry, image, prompts)
+        PredictionRequest(entry, image, prompts).check()
         return engine.predict(image, prompts, Watch())
 
     return predict

@@ -10,10 +10,12 @@ from random import Random
 
 import numpy as np
 
-from SAMSegmentLib.worker.protocol.encoding import MessageError, decode, encode
-from SAMSegmentLib.worker.protocol.message_lists import PREDICTION_MESSAGES
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.patch import Patch
+from SAMSegmentLib.worker.protocol.encoding import MessageCodec, MessageError
+from SAMSegmentLib.worker.protocol.messages import PREDICTION_MESSAGES
 from SAMSegmentLib.worker.protocol.model_messages import MODEL_MESSAGES
-from TestSupport.messages import TO_CHILD, TO_CLIENT
+from TestSupport.messages import SUBSTITUTES, TO_CHILD, TO_CLIENT
 
 from .json_mutations import change_json, some_value
 from .raw_mutations import change_bytes
@@ -25,15 +27,21 @@ _KINDS = {
     **MODEL_MESSAGES.to_child,
     **MODEL_MESSAGES.to_client,
 }
+_CODEC = MessageCodec(_KINDS, SUBSTITUTES)
 _PLAIN = {int, float, bool, str, bytes, tuple, type(None)}
+
+
+# Their voxels do not cross.
+_CROSSING = {Image: ("geometry", "modality"), Patch: ("start", "cut")}
 
 
 def parts(value: object) -> Iterator[object]:
     """All that a message is made of, itself included."""
     yield value
     if dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            yield from parts(getattr(value, field.name))
+        fields = (field.name for field in dataclasses.fields(value))
+        for name in _CROSSING.get(type(value), fields):
+            yield from parts(getattr(value, name))
     elif isinstance(value, tuple):
         for item in value:
             yield from parts(item)
@@ -45,7 +53,7 @@ _KNOWN = {type(part) for message in (*TO_CHILD, *TO_CLIENT) for part in parts(me
 def judge_message(path: Path) -> tuple[str, str]:
     """Reads a message; what it is made of must be of the classes that messages are made of."""
     try:
-        message = decode(path.read_bytes(), _KINDS)
+        message = _CODEC.decode(path.read_bytes())
     except MessageError as error:
         assert "\n" not in str(error), f"the message {str(error)!a}"
         return REFUSED, str(error)
@@ -54,12 +62,12 @@ def judge_message(path: Path) -> tuple[str, str]:
         assert type(part) in _KNOWN, f"a {type(part)}"
         if isinstance(part, np.ndarray):
             assert part.shape == (4, 4) and part.dtype == float, f"an array of {part.dtype}"
-    encode(message, _KINDS)  # what was taken can be sent on
+    _CODEC.encode(message)  # what was taken can be sent on
     return READ, ""
 
 
 def _seeds(_: str) -> list[bytes]:
-    return [encode(message, _KINDS) for message in (*TO_CHILD, *TO_CLIENT)]
+    return [_CODEC.encode(message) for message in (*TO_CHILD, *TO_CLIENT)]
 
 
 def change_message(random: Random, data: bytes, others: Sequence[bytes], _: str = "") -> bytes:

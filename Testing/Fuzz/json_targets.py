@@ -13,14 +13,14 @@ from SAMSegmentLib.weights.catalogue import MODELS_FOLDER, OWN, ModelEntry, mode
 from SAMSegmentLib.weights.folder import VARIABLE, models_folder
 from SAMSegmentLib.weights.model_json import parse
 from SAMSegmentLib.weights.weights_files import Receipt
-from SAMSegmentLib.worker.protocol.encoding import decode, encode
-from SAMSegmentLib.worker.protocol.messages import Load
+from SAMSegmentLib.worker.protocol.encoding import MessageCodec
+from SAMSegmentLib.worker.protocol.messages import LoadModel
 
 from .json_mutations import change_json, some_value
 from .raw_mutations import change_bytes
 from .target import READ, REFUSED, Target
 
-KINDS = {"Load": Load}
+CODEC = MessageCodec({"LoadModel": LoadModel})
 
 
 def _judge_entry(path: Path) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def _judge_entry(path: Path) -> tuple[str, str]:
     for said in (entry.title, entry.restriction, entry.weights_licence, entry.citation):
         said.encode()  # it can be shown
     entry.is_installed  # noqa: B018 (it must not raise)
-    assert decode(encode(Load(entry), KINDS), KINDS) == Load(entry)
+    assert CODEC.decode(CODEC.encode(LoadModel(entry))) == LoadModel(entry)
     return READ, ""
 
 

@@ -29,10 +29,10 @@ class ModuleWindow:
 
     def __init__(self, application) -> None:
         from SAMSegmentLib.ui.module.module_panel import ModulePanel
-        from TestSupport.idle_service import IdleService
+        from TestSupport.fake_worker_service import FakeWorkerService
 
         self._application = application
-        self.panel = ModulePanel(IdleService())
+        self.panel = ModulePanel(FakeWorkerService())
         self.window = qt.QWidget()
         layout = qt.QVBoxLayout(self.window)
         layout.addWidget(self.panel.widget)

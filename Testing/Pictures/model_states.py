@@ -14,7 +14,7 @@ from SAMSegmentLib.weights.folder import VARIABLE
 from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.client.model_jobs import JobFailed
 from SAMSegmentLib.worker.protocol.model_messages import ModelDone
-from TestSupport.played_job import PlayedJobs
+from TestSupport.fake_model_job import FakeModelJobs
 
 #: The model that is chosen in most states, and one whose licence has a limit.
 USUAL, LIMITED = "sam-med3d-turbo", "sam-med3d-cvpr-coreset"
@@ -43,7 +43,7 @@ class Shelf:
     def __init__(self, application) -> None:
         from SAMSegmentLib.ui.models.model_store import ModelStore
 
-        self._application, self._jobs = application, PlayedJobs()
+        self._application, self._jobs = application, FakeModelJobs()
         self.store = ModelStore(lambda: None, self._jobs)
 
     def missing(self) -> str:

@@ -15,9 +15,9 @@ VIEW = (160, 140)
 @pytest.fixture(scope="module")
 def client():
     """One worker process for all tests of this file."""
-    from TestSupport.kept_worker import kept_worker
+    from TestSupport.shared_worker import shared_worker
 
-    with kept_worker() as client:
+    with shared_worker() as client:
         yield client
 
 

@@ -6,33 +6,42 @@ import sys
 
 import numpy as np
 
+from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.label import Label
+from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
+from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
 from SAMSegmentLib.weights.catalogue import ModelEntry, model_entry
 from SAMSegmentLib.weights.model_json import Structure
 from SAMSegmentLib.weights.progress import Transfer
-from SAMSegmentLib.worker.protocol.events import DeviceInfo, Progress, Ready, WorkerInfo
+from SAMSegmentLib.worker.protocol.encoding import MessageCodec, Substitute
+from SAMSegmentLib.worker.protocol.error_messages import SentError
+from SAMSegmentLib.worker.protocol.events import (
+    DeviceInfo,
+    PredictionRequest,
+    Progress,
+    Ready,
+    WorkerInfo,
+)
 from SAMSegmentLib.worker.protocol.messages import (
-    Ask,
+    AllocateArray,
+    AllocationFailed,
+    ArrayAllocated,
+    BlockReceived,
     Cancel,
-    CannotPredict,
-    CannotPrepare,
-    CannotStart,
-    Drop,
-    Load,
-    Look,
-    MakeRoom,
-    NoRoom,
-    Received,
-    Room,
+    DropArray,
+    LoadModel,
+    Predict,
+    PredictionFailed,
+    PrepareClick,
+    PrepareFailed,
     SentImage,
     SentPatch,
     SentProposal,
     SentProposals,
-    SentVoxels,
+    StartFailed,
     Stopped,
-    Trouble,
 )
 from SAMSegmentLib.worker.protocol.model_messages import (
     InstallModel,
@@ -40,7 +49,7 @@ from SAMSegmentLib.worker.protocol.model_messages import (
     ModelFailed,
     VerifyModel,
 )
-from SAMSegmentLib.worker.protocol.shared_array import Ticket
+from SAMSegmentLib.worker.protocol.shared_array import BlockHandle
 
 MODEL = model_entry("litemedsam")
 AUTOMATIC = ModelEntry(
@@ -69,54 +78,58 @@ PROMPTS = Prompts(
     candidate=1,
 )
 LABEL = Label("Body", "Tissue~SCT^1^Body", (0.5, 0.25, 1.0))
-IMAGE = SentImage(1, GRID, None)
-TROUBLE = Trouble("InputError", "Zeichne \u00e4: \udc80", "Traceback\n  ...")
-TICKET = Ticket(120, f"SAMSegment-{'0a' * 16}" if sys.platform == "win32" else None)
+VOXELS = np.zeros(GRID.shape, dtype=np.int16)
+IMAGE = Image(VOXELS, GRID, key=1)
+MASK = Patch(np.ones((2, 2, 2), dtype=bool), (0, 1, 2), 0.25)
+ERROR = SentError("InputError", "Zeichne \u00e4: \udc80", "Traceback\n  ...")
+HANDLE = BlockHandle(120, f"SAMSegment-{'0a' * 16}" if sys.platform == "win32" else None)
 CARD = DeviceInfo("cuda:0", "A card", 2**34, usable=False, reason="It is old.")
 INFO = WorkerInfo(
     7, "3.12.1", "2.13.0", "cpu", "", 2, 2**29, (CARD, DeviceInfo("cpu")), "cpu", "It is old."
 )
 
 TO_CHILD = (
-    MakeRoom(1, (4, 5, 6), "<i2"),
-    Drop(1),
-    Received(3),
-    Ask(
+    AllocateArray(1, (4, 5, 6), "<i2"),
+    DropArray(1),
+    BlockReceived(3),
+    Predict(
         5,
-        MODEL,
-        SentImage(1, GRID, "CT"),
-        PROMPTS,
-        GRID,
-        SentVoxels(SentPatch(2, (0, 1, 2), 0.25), True, None),
-        (-160, 240.5),
-        1,
-        ("Body", "Air"),
-        (0.0, 0.0, -1.0),
+        PredictionRequest(
+            MODEL,
+            Image(VOXELS, GRID, "CT", key=1),
+            PROMPTS,
+            GRID,
+            VoxelPrompts(MASK, True, None),
+            (-160, 240.5),
+            1,
+            ("Body", "Air"),
+            (0.0, 0.0, -1.0),
+        ),
     ),
-    Ask(6, MODEL, IMAGE, Prompts(), GRID, None, None, 0, (), None),
+    Predict(6, PredictionRequest(MODEL, IMAGE, Prompts())),
     Cancel(5),
-    Look(MODEL, IMAGE, (1.5, 2.5, 1e300), None),
-    Load(model_entry("sam-med3d-turbo-int8")),
-    Load(AUTOMATIC),
+    PrepareClick(MODEL, IMAGE, (1.5, 2.5, 1e300)),
+    LoadModel(model_entry("sam-med3d-turbo-int8")),
+    LoadModel(AUTOMATIC),
     InstallModel(model_entry("sam-med3d-turbo")),
     InstallModel(MODEL, "/media/stick/a b"),
     VerifyModel(MODEL),
 )
 TO_CLIENT = (
     Ready(INFO),
-    CannotStart(TROUBLE),
-    Room(1, 1, TICKET),
-    NoRoom(1, TROUBLE),
+    StartFailed(ERROR),
+    ArrayAllocated(1, 1, HANDLE),
+    AllocationFailed(1, ERROR),
     Progress(5, 3, 10, "Looking", 1.5),
     Stopped(5),
-    CannotPredict(5, TROUBLE),
-    CannotPrepare(TROUBLE),
+    PredictionFailed(5, ERROR),
+    PrepareFailed(ERROR),
     SentProposals(
         5,
         True,
         9,
         None,
-        TICKET,
+        HANDLE,
         GRID,
         (
             SentProposal((4, 5, 6), (0, 0, 0), None, 0.5, ("Small.", "Dim."), 3),
@@ -136,7 +149,34 @@ TO_CLIENT = (
         5, True, 9, b"", None, GRID, (SentProposal((0, 0, 0), (0, 0, 0), None, 0.0, (), 1),)
     ),
     ModelDone("/models/a.safetensors", ("Not converted.",)),
-    ModelFailed(TROUBLE),
+    ModelFailed(ERROR),
     Transfer("Downloading from example.org", 5, 10, 1e6, 0.5),
     Transfer("Waiting"),
 )
+
+
+def _image(sent: SentImage) -> Image:
+    return Image({1: VOXELS}[sent.array], sent.geometry, sent.modality, key=sent.array)
+
+
+def _mask(sent: SentPatch) -> Patch:
+    return Patch({2: MASK.values}[sent.array], sent.start, sent.cut)
+
+
+#: As if the image's voxels were the array 1 in shared memory, and the mask's the array 2.
+SUBSTITUTES = {
+    Image: Substitute(
+        SentImage, lambda image: SentImage(1, image.geometry, image.modality), _image
+    ),
+    Patch: Substitute(SentPatch, lambda mask: SentPatch(2, mask.start, mask.cut), _mask),
+}
+
+
+def encode(message: object, kinds: dict[str, type]) -> bytes:
+    """A message as bytes, see MessageCodec."""
+    return MessageCodec(kinds, SUBSTITUTES).encode(message)
+
+
+def decode(data: bytes, kinds: dict[str, type]) -> object:
+    """The message again."""
+    return MessageCodec(kinds, SUBSTITUTES).decode(data)

@@ -50,7 +50,7 @@ class WithoutNetwork(Engine):
     def forget_answers(self) -> None:
         """See Engine.forget_answers; nothing is kept."""
 
-    def prepare(self, image, ras, watch, intensity_range=None) -> None:
+    def prepare(self, image, ras, watch) -> None:
         """See Engine.prepare."""
         watch.check()
 

@@ -51,7 +51,7 @@ class RecordingEngine(WithoutNetwork):
             told["refine"] = voxels.refine
         return bright(image, 120, (json.dumps(told),))
 
-    def prepare(self, image, ras, watch, intensity_range=None):
+    def prepare(self, image, ras, watch):
         try:
             for _ in range(20 if image.modality == "slow to prepare" else 1):
                 time.sleep(STEP_S)

@@ -26,7 +26,8 @@ from ..evaluation.protocol import (
 )
 from ..evaluation.report import Subject, markdown_table, measured, number, rows_of, write_rows
 from ..weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
-from ..worker.client.client import InProcessClient
+from ..worker.client.in_process import InProcessClient
+from ..worker.protocol.events import PredictionRequest
 from .console import print_note, print_result, print_to_stderr, stderr_silenced
 
 #: The default; protocols with prompts that the model does not accept are left out.
@@ -118,7 +119,8 @@ def _scored(
     client = InProcessClient(options.device)
 
     def predict(prompts: Prompts):
-        return client.predict(entry, case.image, prompts, intensity_range=options.intensity_range)
+        given = options.intensity_range
+        return client.predict(PredictionRequest(entry, case.image, prompts, intensity_range=given))
 
     try:
         for value in case.values:

@@ -28,6 +28,11 @@ class VoxelPrompts:
     refine: bool = False
     occupied: Patch | None = None
 
+    @property
+    def masks(self) -> tuple[Patch, ...]:
+        """Those that there are."""
+        return tuple(each for each in (self.content, self.occupied) if each is not None)
+
     @cached_property
     def key(self) -> Hashable:
         """Identifies these masks in caches."""

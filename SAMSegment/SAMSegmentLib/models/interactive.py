@@ -62,7 +62,7 @@ class Request:
         cls,
         image: Image,
         watch: Watch,
-        intensity_range: tuple[float, float] | None,
+        intensity_range: tuple[float, float] | None = None,
         voxels: VoxelPrompts | None = None,
     ) -> Request:
         """The request, checked.
@@ -264,18 +264,12 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         cost = self._cache.cost
         return Answer.of(masks[0], image.geometry, *masks[1:], warnings=warnings, cost=cost)
 
-    def prepare(
-        self,
-        image: Image,
-        ras: np.ndarray,
-        watch: Watch,
-        intensity_range: tuple[float, float] | None = None,
-    ) -> None:
+    def prepare(self, image: Image, ras: np.ndarray, watch: Watch) -> None:
         """See Engine. Nothing, where the latest answer looks already: a click corrects that."""
         ras = np.asarray(ras, dtype=float)
         if not image.geometry.contains(ras) or self._is_covered(image, ras):
             return
-        request = Request.of(image, watch, intensity_range)
+        request = Request.of(image, watch)
         self._cache.start_counting()
         with self._watched(watch):
             windows = self.windows_ahead(request, ras)

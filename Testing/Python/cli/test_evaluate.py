@@ -43,8 +43,9 @@ class FakeClient:
     def __init__(self, device):
         FakeClient.asked = []
 
-    def predict(self, entry, image, prompts, intensity_range=None):
-        FakeClient.asked.append((entry.name, prompts, intensity_range))
+    def predict(self, request):
+        image, prompts = request.image, request.prompts
+        FakeClient.asked.append((request.model.name, prompts, request.intensity_range))
         logits = np.where(image.voxels > 120, 5, -5).astype(np.float32)
         cost = Cost(frozenset(range(1 + len(prompts.points))), 1, 0.001)
         return Answer.of(Patch(logits, (0, 0, 0)), image.geometry, cost=cost)

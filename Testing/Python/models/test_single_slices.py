@@ -10,7 +10,7 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
-from SAMSegmentLib.worker.client.client import check_request
+from SAMSegmentLib.worker.protocol.events import PredictionRequest
 from TestSupport.phantoms import dice, voxel_positions
 
 torch = pytest.importorskip("torch")
@@ -104,7 +104,7 @@ def test_a_point_off_the_plane_within_half_the_thickness_and_a_correction_count(
     aside = np.add(middle, 20 * geometry.directions[:, 0])
     for engine in engines_for(geometry, 0, middle):
         first = Prompts(points=(Point(middle + off),))
-        check_request(model_entry("litemedsam"), image, first)
+        PredictionRequest(model_entry("litemedsam"), image, first).check()
         assert dice(engine.predict(image, first, Watch()).mask(), truth) > 0.9
         more = Prompts(points=(Point(middle + off), Point(aside - off)))
         mask = engine.predict(image, more, Watch()).mask()
@@ -135,9 +135,9 @@ def test_a_model_for_volumes_says_so_before_any_work(name):
     image, _, middle = disc_in(geometry, 0)
     prompts = Prompts(points=(Point(middle),))
     if model.single_slices:
-        check_request(model, image, prompts)
+        PredictionRequest(model, image, prompts).check()
         return
     with pytest.raises(InputError, match=r"is for volumes.*LiteMedSAM takes it"):
-        check_request(model, image, prompts)
+        PredictionRequest(model, image, prompts).check()
     volume, _, middle = disc_in(slice_of(0, 2), 0)
-    check_request(model, volume, Prompts(points=(Point(middle),)))
+    PredictionRequest(model, volume, Prompts(points=(Point(middle),))).check()

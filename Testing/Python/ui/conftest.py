@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from TestSupport.effect_user import EffectUser, register_effect
-from TestSupport.idle_service import NARROW
+from TestSupport.fake_worker_service import NARROW
 from TestSupport.phantoms import ball, grid
 
 GRID = grid((12, 40, 44), (1.5, 1.5, 3.0))
@@ -116,9 +116,9 @@ def own_model_store():
 @pytest.fixture(scope="session")
 def quick_worker():
     """One worker process for all tests."""
-    from TestSupport.kept_worker import kept_worker
+    from TestSupport.shared_worker import shared_worker
 
-    with kept_worker() as client:
+    with shared_worker() as client:
         yield client
 
 

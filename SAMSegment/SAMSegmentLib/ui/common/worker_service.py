@@ -122,7 +122,7 @@ class WorkerService:
     def prepare(self, image: Image, ras: Sequence[float]) -> None:
         """Prepares for a click at (R, A, S) in mm of the image's own RAS, if there is time."""
         if self._client is not None and self._requester is None:
-            self._client.look(image, ras)
+            self._client.prepare_click(image, ras)
             # Its volume may have to be copied.
             self._timer.start(BUSY_INTERVAL_MS)
             self._fast_until = time.monotonic() + FAST_POLL_S

@@ -9,7 +9,7 @@ from ... import __version__
 from ...scene.editors import slicer_editors
 from ...scene.provenance import Provenance
 from ...scene.writer import SegmentationWriter, WriteResult
-from .requester import ShownProposals
+from .requester import ShownProposal
 
 if TYPE_CHECKING:
     import slicer
@@ -29,28 +29,19 @@ class ProposalWriter:
 
     def write(
         self,
-        shown: ShownProposals,
+        shown: ShownProposal,
         threshold: float,
         segment_editor_node: slicer.vtkMRMLSegmentEditorNode,
     ) -> WriteResult:
-        """Writes what is shown into its segment, or structures into new ones.
+        """Writes what is shown into its segment.
 
         Raises:
             InputError, WriteError: see SegmentationWriter.write; everything is as before.
         """
         request, target, model = shown.request, shown.request.target, shown.request.model
-        if request.is_automatic:
-            return self._writer.write_structures(
-                target.segmentation,
-                shown.proposals,
-                request.placement.volume_to_world,
-                segmentEditorNode=segment_editor_node,
-                provenance=Provenance(None, target.volume, model.name, __version__, model.sha256),
-                threshold=threshold,
-            )
         return self._writer.write(
             target.segmentation,
-            shown.proposals[0],
+            shown.proposal,
             request.placement.volume_to_world,
             segmentId=target.segment_id,
             segmentEditorNode=segment_editor_node,

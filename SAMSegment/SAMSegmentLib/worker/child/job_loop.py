@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -14,23 +15,24 @@ from ...core.errors import Cancelled, OutOfMemoryError
 from ...core.progress import Watch
 from ...core.proposal import Proposal, propose
 from ..protocol.channel import ChildChannel, ClosedError
+from ..protocol.error_messages import sent_error
 from ..protocol.events import Progress, Ready, WorkerInfo
 from ..protocol.messages import (
-    Ask,
+    PREDICTION_MESSAGES,
+    AllocateArray,
+    BlockReceived,
     Cancel,
-    CannotPredict,
-    CannotPrepare,
-    CannotStart,
-    Drop,
-    Load,
-    Look,
-    MakeRoom,
-    Received,
+    DropArray,
+    LoadModel,
+    Predict,
+    PredictionFailed,
+    PrepareClick,
+    PrepareFailed,
+    StartFailed,
     Stopped,
 )
-from ..protocol.troubles import trouble_of
 from .job_queue import Job, JobQueue
-from .shelf import Shelf
+from .shared_arrays import SharedArrays
 from .start import start_predictor
 from .time_left import TimeLeft
 
@@ -50,13 +52,16 @@ class JobLoop:
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1" and so on, or "mps".
+
+    Attributes:
+        channel: to the client.
     """
 
-    def __init__(self, channel: ChildChannel, device: str) -> None:
-        self._channel = channel
+    def __init__(self, connection: socket.socket, device: str) -> None:
         self._device = device
-        self._queue = JobQueue(lambda number: channel.send(Stopped(number)))
-        self._shelf = Shelf(channel.send)
+        self._arrays = SharedArrays(lambda *message: self.channel.send(*message))
+        self.channel = ChildChannel(connection, PREDICTION_MESSAGES, self._arrays.substitutes)
+        self._queue = JobQueue(lambda number: self.channel.send(Stopped(number)))
         self._time_left = TimeLeft(time.monotonic)
         self._preview = 0
         self._predictor = None
@@ -64,136 +69,120 @@ class JobLoop:
     def take(self, message: object) -> None:
         """Takes a message of the client; called by the thread that reads them."""
         match message:
-            case MakeRoom():
-                self._shelf.make_room(message, OutOfMemoryError)
-            case Drop(array):
-                if self._shelf.drop(array):
+            case AllocateArray():
+                self._arrays.allocate(message)
+            case DropArray(array):
+                if self._arrays.drop(array):
                     self._queue.put(Job(message))
-            case Received(parcel):
-                self._shelf.received(parcel)
-            case Ask():
-                image = self._shelf.image(message.image)
-                self._queue.put(Job(message, image, self._shelf.voxels(message.voxels)))
-            case Look():
-                self._queue.put(Job(message, self._shelf.image(message.image)))
-            case Load():
-                self._queue.put(Job(message))
+            case BlockReceived(transfer):
+                self._arrays.received(transfer)
             case Cancel(number):
                 self._queue.cancel(number)
+            case Predict() | PrepareClick() | LoadModel():
+                self._queue.put(Job(message))
 
     def run(self) -> None:
         """Imports torch and works until the process ends; returns only if it cannot start."""
         try:
             self._predictor = start_predictor(self._device)
-            self._predictor.on_new_device = self._tell_device
+            self._predictor.on_new_device = self._report_device
             info = self._info()
         except Exception as error:
-            self._channel.send(CannotStart(trouble_of(error)))
+            self.channel.send(StartFailed(sent_error(error)))
             return
-        self._channel.send(Ready(info))
+        self.channel.send(Ready(info))
         while True:
             job = self._queue.next()
-            if isinstance(job.order, Ask):
-                self._answer(job)
-            elif isinstance(job.order, Drop):
+            if isinstance(job.message, Predict):
+                self._predict(job)
+            elif isinstance(job.message, DropArray):
                 self._forget()
             else:
                 self._prepare(job)
             # Volumes may be large: none is kept because of a job that is done.
             del job
 
-    def _answer(self, job: Job) -> None:
-        number = job.order.number
+    def _predict(self, job: Job) -> None:
+        number = job.message.number
         try:
             proposals = self._proposals(job)
-            self._shelf.post(number, proposals, final=True)
+            self._arrays.send_proposals(number, proposals, final=True)
         except Cancelled:
-            self._channel.send(Stopped(number))
+            self.channel.send(Stopped(number))
         except ClosedError:
             raise
         except Exception as error:
             if isinstance(error, MemoryError) and not isinstance(error, OutOfMemoryError):
                 error = OutOfMemoryError(NO_MEMORY).with_traceback(error.__traceback__)
-            self._channel.send(CannotPredict(number, trouble_of(error)))
+            self.channel.send(PredictionFailed(number, sent_error(error)))
 
     def _proposals(self, job: Job) -> tuple[Proposal, ...]:
-        order: Ask = job.order
-        self._predictor.load(order.model)
+        request = job.message.request
+        self._predictor.load(request.model)
         self._queue.begin(job)
-        self._time_left.start((order.model.name, order.prompts.kinds, len(order.prompts.points)))
+        prompts = request.prompts
+        self._time_left.start((request.model.name, prompts.kinds, len(prompts.points)))
         watch = self._watch(job)
         watch.check()
-        prediction = self._predictor.predict(
-            order.model,
-            job.image,
-            order.prompts,
-            watch,
-            order.intensity_range,
-            job.voxels,
-            order.structures,
-        )
+        answer = self._predictor.predict(request, watch)
         self._time_left.finish()
         watch.check()
-        return propose(prediction, order.target, order.alternative)
+        return propose(answer, request.grid, request.alternative)
 
     def _watch(self, job: Job) -> Watch:
-        told_at = shown_until = float("-inf")
+        number, request = job.message.number, job.message.request
+        last_report = shown_until = float("-inf")
 
         def progress(done: int, total: int, message: str) -> None:
-            nonlocal told_at
+            nonlocal last_report
             left = self._time_left.step(done, total, message)
             now = time.monotonic()
-            if now - told_at >= PROGRESS_EVERY_S:
-                told_at = now
-                self._channel.send(Progress(job.order.number, done, total, message, left))
+            if now - last_report >= PROGRESS_EVERY_S:
+                last_report = now
+                self.channel.send(Progress(number, done, total, message, left))
 
         def preview(make: Callable[[], Answer]) -> None:
             nonlocal shown_until
             began = time.monotonic()
             # One at a time: if the client is busy, it gets the next one.
-            if began < shown_until or self._shelf.is_under_way(self._preview):
+            if began < shown_until or self._arrays.is_in_transit(self._preview):
                 return
-            proposals = propose(make(), job.order.target)
-            self._preview = self._shelf.post(job.order.number, proposals, final=False)
+            proposals = propose(make(), request.grid)
+            self._preview = self._arrays.send_proposals(number, proposals, final=False)
             took = time.monotonic() - began
             shown_until = began + max(PREVIEW_EVERY_S, took / PREVIEW_SHARE)
 
         # Of another alternative there is nothing to see before the end.
-        looks = preview if job.order.alternative == 0 else None
-        return Watch(progress, job.stop, looks, job.order.facing)
+        show = preview if request.alternative == 0 else None
+        return Watch(progress, job.stop, show, request.facing)
 
     def _prepare(self, job: Job) -> None:
         """Work ahead of need: if it fails, the request will say why."""
-        order = job.order
+        message = job.message
         try:
-            self._predictor.load(order.model)
-            if isinstance(order, Look):
+            self._predictor.load(message.model)
+            if isinstance(message, PrepareClick):
                 self._queue.begin(job)
-                self._predictor.prepare(
-                    order.model,
-                    job.image,
-                    order.ras,
-                    Watch(cancel=job.stop),
-                    order.intensity_range,
-                )
+                watch = Watch(cancel=job.stop)
+                self._predictor.prepare(message.model, message.image, message.ras, watch)
         except Cancelled:
             pass
         except ClosedError:
             raise
         except Exception as error:
-            self._channel.send(CannotPrepare(trouble_of(error)))
+            self.channel.send(PrepareFailed(sent_error(error)))
 
     def _forget(self) -> None:
         """Gives up what is kept of images that were dropped."""
-        if self._shelf.is_without_images:
+        if self._arrays.is_without_images:
             self._predictor.close()
         else:
             self._predictor.forget_answers()
 
-    def _tell_device(self) -> None:
+    def _report_device(self) -> None:
         """Models run on another device now, where all takes another time."""
         self._time_left = TimeLeft(time.monotonic)
-        self._channel.send(Ready(self._info()))
+        self.channel.send(Ready(self._info()))
 
     def _info(self) -> WorkerInfo:
         torch = importlib.import_module("torch")

@@ -6,9 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...core.image import Image
-from ...core.voxel_prompts import VoxelPrompts
-from ..protocol.messages import Ask, Drop, Load, Look
+from ..protocol.messages import DropArray, LoadModel, Predict, PrepareClick
 
 
 @dataclass(eq=False)
@@ -16,15 +14,12 @@ class Job:
     """Something to do.
 
     Attributes:
-        order: the message that asked for it.
-        image, voxels: what it names, opened.
+        message: the client's, that asked for it.
         stop: set once it is not wanted any more.
         can_stop: whether it looks at `stop` soon; not while a model is being loaded.
     """
 
-    order: Ask | Look | Load | Drop
-    image: Image | None = None
-    voxels: VoxelPrompts | None = None
+    message: Predict | PrepareClick | LoadModel | DropArray
     stop: threading.Event = field(default_factory=threading.Event)
     can_stop: bool = False
 
@@ -42,29 +37,29 @@ class JobQueue:
     def __init__(self, stopped: Callable[[int], None]) -> None:
         self._stopped = stopped
         self._changed = threading.Condition()
-        self._ask: Job | None = None
+        self._predict: Job | None = None
         self._drop: Job | None = None
         self._load: Job | None = None
-        self._look: Job | None = None
+        self._prepare: Job | None = None
         self._current: Job | None = None
 
     def put(self, job: Job) -> None:
         """A new job replaces any of its kind, and interrupts what it makes unwanted."""
-        given_up = []
+        superseded = []
         with self._changed:
-            if isinstance(job.order, Ask):
-                given_up += self._give_up_ask()
-                self._look, self._ask = None, job
-            elif isinstance(job.order, Drop):
+            if isinstance(job.message, Predict):
+                superseded += self._cancel_requests()
+                self._prepare, self._predict = None, job
+            elif isinstance(job.message, DropArray):
                 self._drop = job
-            elif isinstance(job.order, Load):
+            elif isinstance(job.message, LoadModel):
                 self._load = job
-            elif not self._is_looking_there(job.order):
-                self._look = job
-                if self._current is not None and isinstance(self._current.order, Look):
+            elif not self._is_preparing(job.message):
+                self._prepare = job
+                if self._current is not None and isinstance(self._current.message, PrepareClick):
                     self._current.stop.set()
             self._changed.notify()
-        for number in given_up:
+        for number in superseded:
             self._stopped(number)
 
     def cancel(self, number: int) -> None:
@@ -73,13 +68,13 @@ class JobQueue:
             running = self._current
             is_running = (
                 running is not None
-                and isinstance(running.order, Ask)
-                and running.order.number == number
+                and isinstance(running.message, Predict)
+                and running.message.number == number
             )
             if is_running:
                 running.stop.set()
-            elif self._ask is not None and self._ask.order.number == number:
-                self._ask = None
+            elif self._predict is not None and self._predict.message.number == number:
+                self._predict = None
             is_over = not (is_running and running.can_stop)
         if is_over:
             self._stopped(number)
@@ -89,7 +84,7 @@ class JobQueue:
         with self._changed:
             self._current = None
             while self._current is None:
-                for name in ("_drop", "_ask", "_load", "_look"):
+                for name in ("_drop", "_predict", "_load", "_prepare"):
                     job = getattr(self, name)
                     if job is not None:
                         setattr(self, name, None)
@@ -102,15 +97,17 @@ class JobQueue:
         with self._changed:
             job.can_stop = True
 
-    def _give_up_ask(self) -> list[int]:
+    def _cancel_requests(self) -> list[int]:
         """Stops whatever is done for another request or none; requests that never began."""
         if self._current is not None:
             self._current.stop.set()
-        return [] if self._ask is None else [self._ask.order.number]
+        return [] if self._predict is None else [self._predict.message.number]
 
-    def _is_looking_there(self, order: Look) -> bool:
-        waiting = self._look
+    def _is_preparing(self, message: PrepareClick) -> bool:
+        waiting = self._prepare
         if waiting is not None:
-            return order.is_same(waiting.order)
+            return message.is_same(waiting.message)
         current = self._current
-        return current is not None and not current.stop.is_set() and order.is_same(current.order)
+        return (
+            current is not None and not current.stop.is_set() and message.is_same(current.message)
+        )

@@ -20,7 +20,7 @@ def start_predictor(device: str):
     """
     try:
         with delayed_interrupts(), existing_working_folder():
-            server = importlib.import_module("SAMSegmentLib.worker.child.server")
+            server = importlib.import_module("SAMSegmentLib.worker.child.predictor")
     except (ImportError, OSError) as error:
         if (missing := getattr(error, "name", None) or "").startswith(__package__.split(".")[0]):
             raise

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from ..protocol.channel import ClientChannel, ClosedError
-from ..protocol.encoding import MessageLists
+from ..protocol.encoding import MessageLists, Substitute
 from .launch import ChildProcess, worker_python
 
 # A start from a slow disk, with a virus scanner at work.
@@ -17,7 +18,7 @@ class ChildLink:
 
     Args:
         python: the command that runs Python; `worker_python()` if None.
-        settings: told to the child.
+        settings: for the child.
         messages: what may come over the channel to it.
         clock: seconds, running on.
     """
@@ -33,6 +34,7 @@ class ChildLink:
         self._settings = settings
         self._messages = messages
         self._clock = clock
+        self._substitutes: Mapping[type, Substitute] = {}
         self._child: ChildProcess | None = None
         self._channel: ClientChannel | None = None
         self._started = 0.0
@@ -50,12 +52,16 @@ class ChildLink:
         """Whether a process that was killed has not ended yet, as far as `reap` knows."""
         return bool(self._ended)
 
-    def start(self) -> None:
+    def start(self, substitutes: Mapping[type, Substitute] = MappingProxyType({})) -> None:
         """Starts a process.
+
+        Args:
+            substitutes: for what is sent to it, see MessageCodec.
 
         Raises:
             SAMSegmentError: if it cannot be started.
         """
+        self._substitutes = substitutes
         python = worker_python() if self._python is None else self._python
         self._child = ChildProcess(python, self._settings)
         self._started = self._clock()
@@ -69,7 +75,8 @@ class ChildLink:
         if self._child is None or self._channel is not None:
             return self._channel is not None
         if self._child.connect(self._clock()):
-            self._channel = ClientChannel(self._child.connection, self._messages)
+            connection = self._child.connection
+            self._channel = ClientChannel(connection, self._messages, self._substitutes)
             return True
         if self._child.has_ended() or self._clock() - self._started > CONNECT_S:
             raise ClosedError

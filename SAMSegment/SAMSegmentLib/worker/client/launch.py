@@ -33,7 +33,7 @@ LONGEST_SOCKET_PATH = 100
 # Who connects and does not prove within this time to be ours is sent away.
 HANDSHAKE_S = 2.0
 # So many may try at the same time; whoever has tried for longest makes room for one more.
-MOST_GUESTS = 16
+MOST_PENDING = 16
 REPORT_BYTES = 4000
 NO_FOLDER = (
     "There is no folder for temporary files that can be written to, and the model's process needs "
@@ -73,7 +73,7 @@ def _slicers_python() -> str | None:
     return shutil.which("PythonSlicer")
 
 
-class _Guest(NamedTuple):
+class _PendingConnection(NamedTuple):
     """Somebody who has connected, since `since` seconds, and may be the child."""
 
     connection: socket.socket
@@ -98,14 +98,14 @@ class ChildProcess:
         self.pid: int | None = None
         self.connection: socket.socket | None = None
         self._key = secrets.token_bytes(32)
-        self._guests: list[_Guest] = []
+        self._pending: list[_PendingConnection] = []
         self._listener, address, self._folder = _listen()
         self._report = _report_file()
         try:
             told = {**settings, "address": address, "folder": self._folder, "key": self._key.hex()}
             self._process = self._start(python, json.dumps(told))
         except OSError as error:
-            self._close_door()
+            self._stop_listening()
             self.forget()
             raise SAMSegmentError(
                 f"The model's process could not be started ({python[0]}: {error})."
@@ -140,39 +140,41 @@ class ChildProcess:
             now: seconds, of any clock that runs on.
         """
         if self.connection is None:
-            self._let_guests_in(now)
-            for guest in self._guests:
-                self._hear(guest, now)
+            self._accept_pending(now)
+            for pending in self._pending:
+                self._advance_handshake(pending, now)
                 if self.connection is not None:
-                    self._close_door()
+                    self._stop_listening()
                     break
         return self.connection is not None
 
-    def _let_guests_in(self, now: float) -> None:
-        for _ in range(MOST_GUESTS):
+    def _accept_pending(self, now: float) -> None:
+        for _ in range(MOST_PENDING):
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
             try:
-                guest = _Guest(connection, ClientHandshake(connection, self._key), now)
+                pending = _PendingConnection(
+                    connection, ClientHandshake(connection, self._key), now
+                )
             except OSError:
                 connection.close()
                 continue
-            self._guests.append(guest)
-            if len(self._guests) > MOST_GUESTS:
-                self._guests.pop(0).connection.close()
+            self._pending.append(pending)
+            if len(self._pending) > MOST_PENDING:
+                self._pending.pop(0).connection.close()
 
-    def _hear(self, guest: _Guest, now: float) -> None:
+    def _advance_handshake(self, pending: _PendingConnection, now: float) -> None:
         try:
-            if guest.handshake.advance():
-                self.connection, self.pid = guest.connection, guest.handshake.pid
-            is_stranger = now - guest.since >= HANDSHAKE_S
+            if pending.handshake.advance():
+                self.connection, self.pid = pending.connection, pending.handshake.pid
+            is_stranger = now - pending.since >= HANDSHAKE_S
         except OSError:
             is_stranger = True
         if is_stranger and self.connection is None:
-            guest.connection.close()
-            self._guests = [other for other in self._guests if other is not guest]
+            pending.connection.close()
+            self._pending = [other for other in self._pending if other is not pending]
 
     def has_ended(self) -> bool:
         """Whether the process (or its launcher) has ended; it then is no zombie any more."""
@@ -180,7 +182,7 @@ class ChildProcess:
 
     def kill(self) -> None:
         """Ends the child and its launcher at once; `has_ended` tells when."""
-        self._close_door()
+        self._stop_listening()
         if self.pid is not None and self.pid != self._process.pid:
             # On Windows every signal but two is TerminateProcess.
             with contextlib.suppress(OSError):
@@ -207,13 +209,13 @@ class ChildProcess:
         if self._report is not None:
             self._report.close()
 
-    def _close_door(self) -> None:
+    def _stop_listening(self) -> None:
         """Nobody else can connect from now on."""
         self._listener.close()
-        for guest in self._guests:
-            if guest.connection is not self.connection:
-                guest.connection.close()
-        self._guests = []
+        for pending in self._pending:
+            if pending.connection is not self.connection:
+                pending.connection.close()
+        self._pending = []
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -19,6 +19,7 @@ from ...core.progress import CancelFlag
 from ...weights.catalogue import ModelEntry
 from ...weights.progress import Report, Transfer, no_report
 from ..protocol.channel import ClosedError
+from ..protocol.error_messages import error_of
 from ..protocol.model_messages import (
     MODEL_MESSAGES,
     InstallModel,
@@ -26,7 +27,6 @@ from ..protocol.model_messages import (
     ModelFailed,
     ModelOrder,
 )
-from ..protocol.troubles import error_of
 from .child_link import ChildLink
 
 # What was killed ends within milliseconds, unless a disk keeps it waiting.
@@ -153,9 +153,9 @@ class ModelJob:
                     looks.append(look)
                 case ModelDone() as done:
                     self._outcome = done
-                case ModelFailed(trouble):
-                    self.last_error = trouble.details
-                    self._outcome = JobFailed(error_of(trouble))
+                case ModelFailed(error):
+                    self.last_error = error.details
+                    self._outcome = JobFailed(error_of(error))
 
 
 def run_job(

@@ -10,12 +10,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from ...core.checks import check_prompts_in_volume
+import numpy as np
+
 from ...core.errors import InputError, OutOfMemoryError, SAMSegmentError
 from ...core.image import Image
+from ...core.patch import Patch
+from ...core.proposal import Proposal
 from ...weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ..protocol.channel import ClosedError
+from ..protocol.error_messages import error_of
 from ..protocol.events import (
     Crashed,
     Event,
@@ -28,46 +33,24 @@ from ..protocol.events import (
     WorkerInfo,
     WorkerState,
 )
-from ..protocol.message_lists import PREDICTION_MESSAGES
 from ..protocol.messages import (
+    PREDICTION_MESSAGES,
+    AllocationFailed,
+    ArrayAllocated,
+    BlockReceived,
     Cancel,
-    CannotPredict,
-    CannotPrepare,
-    CannotStart,
-    Load,
-    Look,
-    NoRoom,
-    Received,
-    Room,
+    LoadModel,
+    Predict,
+    PredictionFailed,
+    PrepareClick,
+    PrepareFailed,
     SentProposals,
+    StartFailed,
     Stopped,
 )
-from ..protocol.pending import Glance, Pending
-from ..protocol.troubles import error_of
+from ..protocol.shared_array import nbytes_of, open_block
+from .array_uploads import ArrayUploads
 from .child_link import ChildLink
-from .crashes import CRASHED, CRASHES_AGAIN, CrashLog
-from .packing import (
-    check_voxels,
-    image_wanted,
-    proposals_of,
-    sent_image,
-    sent_request,
-    voxels_wanted,
-)
-from .stock import Stock
-
-__all__ = [
-    "Crashed",
-    "Failed",
-    "PredictionRequest",
-    "Preview",
-    "Progress",
-    "Proposed",
-    "Ready",
-    "WorkerClient",
-    "WorkerInfo",
-    "WorkerState",
-]
 
 # How long a cancelled request may go on before its process is ended.
 CANCEL_S = 0.5
@@ -77,9 +60,51 @@ CLOSE_S = 0.5
 NOT_OPENED = (
     "Slicer has not enough memory for this. Nothing was changed. Close other programs or volumes."
 )
+MOST_CRASHES = 3
+WITHIN_S = 60.0
+CRASHED = (
+    "The model's process has ended unexpectedly; it is being started again. Nothing was changed, "
+    "and your prompts are kept: try again."
+)
+CRASHES_AGAIN = (
+    "The model's process keeps ending unexpectedly and was not started again. Nothing was changed. "
+    "Choose another device, make the ROI smaller, or restart Slicer; if that does not help, please "
+    "report it with the diagnostics."
+)
 STARTING = "Starting the model"
 COPYING = "Handing the volume to the model"
 PREPARING = "Preparing the model"
+
+
+class CrashLog:
+    """Says when to start no more processes: they would only end again."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+
+    def add(self, now: float) -> bool:
+        """Another crash, at `now` seconds; True if it is the third within a minute."""
+        self._times = [*(t for t in self._times if now - t < WITHIN_S), now]
+        return len(self._times) >= MOST_CRASHES
+
+    def clear(self) -> None:
+        """The child has done something useful, or somebody has asked to try again."""
+        self._times.clear()
+
+
+@dataclass(eq=False)
+class _Pending:
+    """The request that is to be answered.
+
+    Attributes:
+        is_sent: whether the child has it.
+        reported: what it was last said to wait for, and how much of that is done, in percent.
+    """
+
+    number: int
+    request: PredictionRequest
+    is_sent: bool = False
+    reported: tuple[str, int] = ("", 0)
 
 
 class WorkerClient:
@@ -102,16 +127,17 @@ class WorkerClient:
     ) -> None:
         self.last_error: str | None = None
         self._clock = clock
+        self._uploads: ArrayUploads | None = None
         self._link = ChildLink(python, {"device": device}, PREDICTION_MESSAGES, clock)
         self._state = WorkerState.OFF
         self._info: WorkerInfo | None = None
-        self._stock: Stock | None = None
         self._crashes = CrashLog()
         self._failure: SAMSegmentError | None = None
         self._events: list[Event] = []
         self._last_number = 0
-        self._pending: Pending | None = None
-        self._glance: Glance | None = None
+        self._pending: _Pending | None = None
+        # Where a click is expected.
+        self._expected: tuple[Image, tuple[float, float, float]] | None = None
         # Numbers that the child should give up, and when it must have.
         self._stopping: dict[int, float] = {}
         # To be ready again after a restart.
@@ -140,7 +166,7 @@ class WorkerClient:
         """This model will be asked: load it while nothing else is to do."""
         self._model = model
         if self._link.is_open:
-            self._link.send(Load(model))
+            self._link.send(LoadModel(model))
 
     def ask(self, request: PredictionRequest) -> int:
         """Asks for a prediction; the number that its events will have.
@@ -150,41 +176,38 @@ class WorkerClient:
         Raises:
             InputError: if prompts, image and model do not go together.
         """
-        request.model.check_prompts(request.prompts, request.voxels)
-        request.model.check_grid(request.image.geometry)
-        check_prompts_in_volume(request.prompts, request.image.geometry)
-        check_voxels(request.voxels, request.image)
-        self._give_up(SUPERSEDED_S)
+        request.check()
+        self._cancel_pending(SUPERSEDED_S)
         self._last_number += 1
-        self._pending = Pending(self._last_number, request)
-        self._model, self._image, self._glance = request.model, request.image, None
+        self._pending = _Pending(self._last_number, request)
+        self._model, self._image, self._expected = request.model, request.image, None
         if self._state is WorkerState.OFF:
             self.start()
         if self._state is WorkerState.FAILED:
             self._fail(self._failure)
         return self._last_number
 
-    def look(self, image: Image, ras, intensity_range: tuple[float, float] | None = None) -> None:
+    def prepare_click(self, image: Image, ras: Sequence[float]) -> None:
         """The user may click at `ras` (mm, the image's RAS) next: the child prepares for it.
 
         It does so while nothing else is to do, with the model that was asked or loaded last.
         """
-        self._glance = Glance(image, tuple(float(x) for x in ras), intensity_range)
+        self._expected = image, tuple(float(x) for x in ras)
         self._image = image
 
     def cancel(self) -> None:
         """Gives up what was asked for: no event of it will come."""
-        self._give_up(CANCEL_S)
+        self._cancel_pending(CANCEL_S)
 
     def forget_images(self) -> None:
         """Lets go of all images, here and in the child: the scene is closed, or a volume changed.
 
-        Voxels of an image may be read until then, or until another is asked about or looked at.
+        Voxels of an image may be read until then, or until another is asked or prepared for.
         """
         self.cancel()
-        self._image = self._glance = None
-        if self._stock is not None:
-            self._stock.drop_all()
+        self._image = self._expected = None
+        if self._uploads is not None:
+            self._uploads.drop_all()
 
     def poll(self, budget_s: float = 0.004) -> list[Event]:
         """What has happened since; goes on copying voxels for about `budget_s` seconds."""
@@ -203,17 +226,18 @@ class WorkerClient:
         """Ends the child process. The client can be started again."""
         self._stop()
         self._link.wait(CLOSE_S)
-        self._pending = self._glance = self._image = None
+        self._pending = self._expected = self._image = None
         self._events = []
         self._state = WorkerState.OFF
 
     # ---- The process ---------------------------------------------------------------------------
 
     def _launch(self) -> None:
+        self._uploads = ArrayUploads(self._link.send)
         try:
-            self._link.start()
+            self._link.start(self._uploads.substitutes)
         except SAMSegmentError as error:
-            self._give_in(error)
+            self._fail_start(error)
             return
         self._state = WorkerState.STARTING
 
@@ -225,21 +249,21 @@ class WorkerClient:
 
     def _stop(self) -> None:
         self._link.kill()
-        self._stock = self._info = None
+        self._uploads = self._info = None
         self._stopping.clear()
 
     def _crashed(self, error: ClosedError) -> None:
-        """The child has ended by itself, or talks nonsense: tells so, and starts another."""
+        """The child has ended by itself, or sends nonsense: reports it, and starts another."""
         self._link.keep_report(error)
         if self._crashes.add(self._clock()):
-            self._give_in(SAMSegmentError(CRASHES_AGAIN))
+            self._fail_start(SAMSegmentError(CRASHES_AGAIN))
             return
         if self._pending is not None and self._pending.is_sent:
             self._fail(SAMSegmentError(CRASHED))
         self._events.append(Crashed(CRASHED))
         self._restart()
 
-    def _give_in(self, error: SAMSegmentError) -> None:
+    def _fail_start(self, error: SAMSegmentError) -> None:
         """The child cannot be started, or not to any use."""
         self._stop()
         self._state, self._failure = WorkerState.FAILED, error
@@ -248,7 +272,7 @@ class WorkerClient:
 
     # ---- The request ---------------------------------------------------------------------------
 
-    def _give_up(self, patience_s: float) -> None:
+    def _cancel_pending(self, patience_s: float) -> None:
         pending, self._pending = self._pending, None
         # What was not fetched yet is about requests that nobody waits for now.
         self._events = [event for event in self._events if not hasattr(event, "number")]
@@ -275,65 +299,64 @@ class WorkerClient:
     def _advance(self, time_is_up: Callable[[], bool]) -> None:
         """Copies what is needed next, and sends what can be sent."""
         if self._pending is not None and self._state is WorkerState.STARTING:
-            self._tell(STARTING)
+            self._report(STARTING)
         if not self._link.is_open:
             return
         if self._pending is not None:
             if not self._pending.is_sent:
                 self._send_pending(time_is_up)
-        elif self._glance is not None:
-            self._send_glance(time_is_up)
+        elif self._expected is not None:
+            self._send_expected(time_is_up)
         elif self._image is not None:
             self._provide_ahead(self._image, time_is_up)
 
     def _send_pending(self, time_is_up: Callable[[], bool]) -> None:
         pending, request = self._pending, self._pending.request
-        masks = voxels_wanted(request.voxels)
-        self._stock.keep_masks(masks)
-        wanted = [image_wanted(request.image), *masks]
+        masks = () if request.voxels is None else request.voxels.masks
+        self._uploads.keep_masks(masks)
+        needed = (request.image, *masks)
         try:
-            if not self._stock.provide(wanted, time_is_up):
+            if not self._uploads.provide(needed, time_is_up):
                 if self._state is not WorkerState.STARTING:
-                    self._tell(COPYING, self._stock.percent(wanted))
+                    self._report(COPYING, self._uploads.percent(needed))
                 return
-            self._link.send(sent_request(pending.number, request, self._stock))
+            self._link.send(Predict(pending.number, request))
             pending.is_sent = True
-            self._tell(PREPARING)
+            self._report(PREPARING)
         except SAMSegmentError as error:
             self._fail(error)
 
-    def _send_glance(self, time_is_up: Callable[[], bool]) -> None:
-        glance = self._glance
-        if not self._provide_ahead(glance.image, time_is_up):
+    def _send_expected(self, time_is_up: Callable[[], bool]) -> None:
+        image, ras = self._expected
+        if not self._provide_ahead(image, time_is_up):
             return
-        self._glance = None
+        self._expected = None
         model = self._model or model_entry(DEFAULT_MODEL)
-        image = sent_image(glance.image, self._stock)
         with contextlib.suppress(InputError):  # a request will say what is wrong
-            self._link.send(Look(model, image, glance.ras, glance.intensity_range))
+            self._link.send(PrepareClick(model, image, ras))
 
     def _provide_ahead(self, image: Image, time_is_up: Callable[[], bool]) -> bool:
         """Copies an image that nobody has asked about yet; a request will say if it cannot be."""
         try:
-            return self._stock.provide([image_wanted(image)], time_is_up)
+            return self._uploads.provide([image], time_is_up)
         except SAMSegmentError:
-            self._glance = self._image = None
+            self._expected = self._image = None
             return False
 
-    def _tell(self, message: str, percent: int = 0) -> None:
-        if self._pending.told != (message, percent):
-            self._pending.told = (message, percent)
+    def _report(self, message: str, percent: int = 0) -> None:
+        """Says what the request waits for."""
+        if self._pending.reported != (message, percent):
+            self._pending.reported = (message, percent)
             self._events.append(Progress(self._pending.number, percent, 100, message))
 
     # ---- What the child says -------------------------------------------------------------------
 
     def _receive(self) -> None:
+        was_open = self._link.is_open
         if not self._link.connect():
             return
-        if self._stock is None:
-            self._stock = Stock(self._link.send)
-            if self._model is not None:
-                self._link.send(Load(self._model))
+        if not was_open and self._model is not None:
+            self._link.send(LoadModel(self._model))
         while self._link.is_open and (received := self._link.receive()) is not None:
             self._take(*received)
 
@@ -342,48 +365,48 @@ class WorkerClient:
             case Ready(info):
                 self._info, self._state = info, WorkerState.READY
                 self._events.append(message)
-            case CannotStart(trouble):
-                self.last_error = trouble.details
-                self._give_in(error_of(trouble))
-            case Room():
-                self._take_room(message, descriptor)
-            case NoRoom(array, trouble):
-                self.last_error = trouble.details
-                self._stock.room_refused(array, error_of(trouble))
+            case StartFailed(sent):
+                self.last_error = sent.details
+                self._fail_start(error_of(sent))
+            case ArrayAllocated():
+                self._take_allocated(message, descriptor)
+            case AllocationFailed(array, sent):
+                self.last_error = sent.details
+                self._uploads.refused(array, error_of(sent))
             case Progress(number):
                 if self._is_pending(number):
                     self._events.append(message)
             case SentProposals():
                 self._take_proposals(message, descriptor)
-            case CannotPredict(number, trouble):
+            case PredictionFailed(number, sent):
                 self._stopping.pop(number, None)
                 self._crashes.clear()
-                error = error_of(trouble)
+                error = error_of(sent)
                 if self._is_pending(number):
-                    self.last_error = trouble.details
+                    self.last_error = sent.details
                     self._fail(error)
                 if isinstance(error, OutOfMemoryError):
                     self._restart()  # oneDNN never makes again what it had no memory for
-            case CannotPrepare(trouble):
-                self.last_error = trouble.details
+            case PrepareFailed(sent):
+                self.last_error = sent.details
             case Stopped(number):
                 self._stopping.pop(number, None)
 
-    def _take_room(self, message: Room, descriptor: int | None) -> None:
+    def _take_allocated(self, message: ArrayAllocated, descriptor: int | None) -> None:
         try:
-            self._stock.open_room(message.array, message.ticket, descriptor)
+            self._uploads.open_block(message.array, message.handle, descriptor)
         except (OSError, MemoryError):
-            self._stock.room_refused(message.array, OutOfMemoryError(NOT_OPENED))
-        self._link.send(Received(message.parcel))
+            self._uploads.refused(message.array, OutOfMemoryError(NOT_OPENED))
+        self._link.send(BlockReceived(message.transfer))
 
     def _take_proposals(self, message: SentProposals, descriptor: int | None) -> None:
         if message.final:
             self._stopping.pop(message.number, None)
             self._crashes.clear()
         try:
-            proposals = proposals_of(message, descriptor)
+            proposals = _proposals(message, descriptor)
             if self._is_pending(message.number):
-                if message.geometry != self._pending.request.target:
+                if message.geometry != self._pending.request.grid:
                     raise ClosedError("An answer came on another grid than was asked for.")
                 kind = Proposed if message.final else Preview
                 self._events.append(kind(message.number, proposals))
@@ -391,7 +414,27 @@ class WorkerClient:
         except (OSError, MemoryError):
             if self._is_pending(message.number) and message.final:
                 self._fail(OutOfMemoryError(NOT_OPENED))
-        self._link.send(Received(message.parcel))
+        self._link.send(BlockReceived(message.transfer))
 
     def _is_pending(self, number: int) -> bool:
         return self._pending is not None and self._pending.number == number
+
+
+def _proposals(message: SentProposals, descriptor: int | None) -> tuple[Proposal, ...]:
+    """The proposals; their levels stay in shared memory, which lives as long as any of them.
+
+    Raises:
+        OSError: if that memory is gone.
+    """
+    if message.handle is not None:
+        levels = open_block(message.handle, descriptor, (message.nbytes,), np.int8)
+    else:
+        levels = np.frombuffer(bytearray(message.levels), np.int8)
+    proposals, end = [], 0
+    for sent in message.proposals:
+        begin, end = end, end + nbytes_of(sent.shape, np.int8)
+        patch = Patch(levels[begin:end].reshape(sent.shape), sent.start)
+        proposals.append(
+            Proposal(patch, message.geometry, sent.label, sent.cut, sent.warnings, sent.candidates)
+        )
+    return tuple(proposals)

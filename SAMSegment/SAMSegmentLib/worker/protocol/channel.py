@@ -14,9 +14,10 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ...core.errors import InputError
-from .encoding import MessageError, MessageLists, decode, encode
+from .encoding import MessageCodec, MessageError, MessageLists, Substitute
 
 _HEADER = struct.Struct("!QB")
 _READ_BYTES = 2**18
@@ -33,9 +34,9 @@ class ClosedError(Exception):
 class _Inbox:
     """Takes bytes and descriptors as they come and gives whole messages."""
 
-    def __init__(self, connection: socket.socket, kinds: Mapping[str, type]) -> None:
+    def __init__(self, connection: socket.socket, codec: MessageCodec) -> None:
         self._connection = connection
-        self._kinds = kinds
+        self._codec = codec
         # Windows passes memory by name.
         self._takes_descriptors = getattr(socket, "AF_UNIX", None) == connection.family
         self._bytes = bytearray()
@@ -89,12 +90,12 @@ class _Inbox:
         body = bytes(memoryview(self._bytes)[_HEADER.size : end])
         del self._bytes[:end]
         try:
-            message = decode(body, self._kinds)
+            message = self._codec.decode(body)
         except MessageError as error:
             raise ClosedError(f"{NO_MESSAGE}\n{error}") from error
         if not count:
             return message, None
-        if getattr(message, "ticket", None) is None or not self._descriptors:
+        if getattr(message, "handle", None) is None or not self._descriptors:
             raise ClosedError("A file descriptor is missing, or came beside what needs none.")
         return message, self._descriptors.popleft()
 
@@ -105,13 +106,22 @@ class _Inbox:
 
 
 class ClientChannel:
-    """The client's end: nothing here ever waits."""
+    """The client's end: nothing here ever waits.
 
-    def __init__(self, connection: socket.socket, messages: MessageLists) -> None:
+    Args:
+        substitutes: for what is sent, see MessageCodec.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        messages: MessageLists,
+        substitutes: Mapping[type, Substitute] = MappingProxyType({}),
+    ) -> None:
         connection.setblocking(False)
         self._connection = connection
-        self._kinds = messages.to_child
-        self._inbox = _Inbox(connection, messages.to_client)
+        self._codec = MessageCodec(messages.to_child, substitutes)
+        self._inbox = _Inbox(connection, MessageCodec(messages.to_client))
         self._outbox = bytearray()
 
     def send(self, message: object) -> None:
@@ -120,7 +130,7 @@ class ClientChannel:
         Raises:
             InputError: if something in it is not what it should be; nothing was sent.
         """
-        self._outbox += _packed(message, self._kinds, 0)
+        self._outbox += _packed(message, self._codec, 0)
         self.flush()
 
     def flush(self) -> None:
@@ -150,12 +160,21 @@ class ClientChannel:
 
 
 class ChildChannel:
-    """The child's end: waits for messages, and for room to send them. One thread may receive."""
+    """The child's end: waits for messages, and until they can be sent. One thread may receive.
 
-    def __init__(self, connection: socket.socket, messages: MessageLists) -> None:
+    Args:
+        substitutes: for what is received, see MessageCodec.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        messages: MessageLists,
+        substitutes: Mapping[type, Substitute] = MappingProxyType({}),
+    ) -> None:
         self._connection = connection
-        self._kinds = messages.to_client
-        self._inbox = _Inbox(connection, messages.to_child)
+        self._codec = MessageCodec(messages.to_client)
+        self._inbox = _Inbox(connection, MessageCodec(messages.to_child, substitutes))
         self._lock = threading.Lock()
 
     def send(self, message: object, descriptor: int | None = None) -> None:
@@ -165,7 +184,7 @@ class ChildChannel:
             ClosedError: if the client is gone.
             InputError: if something in it is not what it should be; nothing was sent.
         """
-        data = _packed(message, self._kinds, 0 if descriptor is None else 1)
+        data = _packed(message, self._codec, 0 if descriptor is None else 1)
         with self._lock:
             try:
                 if descriptor is not None:
@@ -187,8 +206,8 @@ class ChildChannel:
         return message[0]
 
 
-def _packed(message: object, kinds: Mapping[str, type], descriptors: int) -> bytes:
-    body = encode(message, kinds)
+def _packed(message: object, codec: MessageCodec, descriptors: int) -> bytes:
+    body = codec.encode(message)
     if len(body) > LARGEST_MESSAGE:
         raise InputError(
             f"This is too much at once ({len(body) / 1e6:.0f} MB beside the voxels): use fewer "

@@ -13,8 +13,8 @@ import json
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -44,41 +44,6 @@ class MessageLists:
         self.to_client = {kind.__name__: kind for kind in to_client}
 
 
-def encode(message: object, kinds: Mapping[str, type]) -> bytes:
-    """A message as bytes, in ASCII.
-
-    Args:
-        kinds: the messages that may be sent, by the names of their classes.
-
-    Raises:
-        InputError: if a value in it is not of the type that its class says.
-        TypeError: if it is no message that may be sent.
-    """
-    name = type(message).__name__
-    if kinds.get(name) is not type(message):
-        raise TypeError(f"{name} is no message that can be sent here.")
-    values = _codec(type(message)).dump(message)
-    return json.dumps([name, values], allow_nan=False, separators=(",", ":")).encode("ascii")
-
-
-def decode(data: bytes, kinds: Mapping[str, type]) -> object:
-    """The message that `encode` has made these bytes of.
-
-    Args:
-        kinds: the messages that may come, by the names of their classes.
-
-    Raises:
-        MessageError: if it is none of them, or a value in it is not what it should be.
-    """
-    try:
-        name, values = json.loads(data.decode("ascii"))
-        return _codec(kinds[name]).load(values)
-    # Whatever is wrong with it, also what the classes themselves have against their values.
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise MessageError(f"{type(error).__name__}: {reason}") from error
-
-
 class _Codec(NamedTuple):
     """How values of one type become what JSON knows, and come back.
 
@@ -91,68 +56,148 @@ class _Codec(NamedTuple):
     load: Callable[[Any], Any]
 
 
-@cache
-def _codec(kind: Any) -> _Codec:
-    """The codec of a type as annotations have it."""
-    if dataclasses.is_dataclass(kind):
-        return _dataclass_codec(kind)
-    if isinstance(kind, types.UnionType):
-        # Of unions, there is only `T | None`.
-        (inner,) = (one for one in get_args(kind) if one is not types.NoneType)
-        dump, load = _codec(inner)
-        return _Codec(
-            lambda value: None if value is None else dump(value),
-            lambda value: None if value is None else load(value),
-        )
-    if get_origin(kind) is tuple:
-        return _tuple_codec(kind)
-    return _PLAIN[kind]
+def _cannot(value: Any) -> Any:
+    raise TypeError(f"{type(value).__name__} does not cross in this direction.")
 
 
-def _dataclass_codec(kind: type) -> _Codec:
-    hints = get_type_hints(kind)
-    fields = [(field.name, *_codec(hints[field.name])) for field in dataclasses.fields(kind)]
+class Substitute(NamedTuple):
+    """What crosses instead of an object with voxels, which travel in shared memory.
 
-    def dump(value: Any) -> list:
-        if not isinstance(value, kind):
-            raise InputError(f"{value!r} is no {kind.__name__}.")
-        values = []
-        for name, dump_one, _ in fields:
-            try:
-                values.append(dump_one(getattr(value, name)))
-            except InputError as error:
-                raise InputError(f"{kind.__name__}, {name}: {error}") from error
-        return values
+    Attributes:
+        kind: a dataclass that names the voxels.
+        dump: makes it of the object; raises InputError.
+        load: makes the object again; may raise anything.
+    """
 
-    def load(value: Any) -> Any:
-        if type(value) is not list or len(value) != len(fields):
-            raise ValueError(f"this is no {kind.__name__}")
-        return kind(*(load_one(one) for one, (_, _, load_one) in zip(value, fields, strict=True)))
-
-    return _Codec(dump, load)
+    kind: type
+    dump: Callable[[Any], Any] = _cannot
+    load: Callable[[Any], Any] = _cannot
 
 
-def _tuple_codec(kind: Any) -> _Codec:
-    items = get_args(kind)
-    if items[1:] == (Ellipsis,):
-        count, codecs = None, [_codec(items[0])]
-    else:
-        count, codecs = len(items), [_codec(item) for item in items]
+class MessageCodec:
+    """Makes messages to bytes in ASCII, and bytes to messages.
 
-    def codecs_of(values: Any) -> list[_Codec]:
-        return codecs * len(values) if count is None else codecs
+    Args:
+        kinds: the messages that may cross, by the names of their classes.
+        substitutes: by the classes of objects with voxels.
+    """
 
-    def dump(value: Any) -> list:
-        if not isinstance(value, tuple | list | np.ndarray) or len(value) != (count or len(value)):
-            raise InputError(f"{value!r} is no {kind}.")
-        return [codec.dump(item) for codec, item in zip(codecs_of(value), value, strict=True)]
+    def __init__(
+        self,
+        kinds: Mapping[str, type],
+        substitutes: Mapping[type, Substitute] = MappingProxyType({}),
+    ) -> None:
+        self._kinds = kinds
+        self._substitutes = substitutes
+        self._codecs = dict(_PLAIN)
 
-    def load(value: Any) -> tuple:
-        if type(value) is not list or len(value) != (count or len(value)):
-            raise ValueError("this is no list, or one of another length")
-        return tuple(codec.load(one) for codec, one in zip(codecs_of(value), value, strict=True))
+    def encode(self, message: object) -> bytes:
+        """A message as bytes.
 
-    return _Codec(dump, load)
+        Raises:
+            InputError: if a value in it is not of the type that its class says.
+            TypeError: if it is no message that may be sent.
+        """
+        name = type(message).__name__
+        if self._kinds.get(name) is not type(message):
+            raise TypeError(f"{name} is no message that can be sent here.")
+        values = self._codec(type(message)).dump(message)
+        return json.dumps([name, values], allow_nan=False, separators=(",", ":")).encode("ascii")
+
+    def decode(self, data: bytes) -> object:
+        """The message that `encode` has made these bytes of.
+
+        Raises:
+            MessageError: if it is none of them, or a value in it is not what it should be.
+        """
+        try:
+            name, values = json.loads(data.decode("ascii"))
+            return self._codec(self._kinds[name]).load(values)
+        # Whatever is wrong with it, also what the classes themselves have against their values.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise MessageError(f"{type(error).__name__}: {reason}") from error
+
+    def _codec(self, kind: Any) -> _Codec:
+        """The codec of a type as annotations have it."""
+        if kind not in self._codecs:
+            self._codecs[kind] = self._new_codec(kind)
+        return self._codecs[kind]
+
+    def _new_codec(self, kind: Any) -> _Codec:
+        if (substitute := self._substitutes.get(kind)) is not None:
+            return self._substitute_codec(kind, substitute)
+        if dataclasses.is_dataclass(kind):
+            return self._dataclass_codec(kind)
+        if isinstance(kind, types.UnionType):
+            # Of unions, there is only `T | None`.
+            (inner,) = (one for one in get_args(kind) if one is not types.NoneType)
+            dump, load = self._codec(inner)
+            return _Codec(
+                lambda value: None if value is None else dump(value),
+                lambda value: None if value is None else load(value),
+            )
+        if get_origin(kind) is tuple:
+            return self._tuple_codec(kind)
+        raise TypeError(f"{kind} cannot cross.")
+
+    def _substitute_codec(self, kind: type, substitute: Substitute) -> _Codec:
+        dump_substitute, load_substitute = self._codec(substitute.kind)
+
+        def dump(value: Any) -> list:
+            if not isinstance(value, kind):
+                raise InputError(f"{type(value).__name__} is no {kind.__name__}.")
+            return dump_substitute(substitute.dump(value))
+
+        return _Codec(dump, lambda value: substitute.load(load_substitute(value)))
+
+    def _dataclass_codec(self, kind: type) -> _Codec:
+        hints = get_type_hints(kind)
+        fields = [(each.name, *self._codec(hints[each.name])) for each in dataclasses.fields(kind)]
+
+        def dump(value: Any) -> list:
+            if not isinstance(value, kind):
+                raise InputError(f"{value!r} is no {kind.__name__}.")
+            values = []
+            for name, dump_one, _ in fields:
+                try:
+                    values.append(dump_one(getattr(value, name)))
+                except InputError as error:
+                    raise InputError(f"{kind.__name__}, {name}: {error}") from error
+            return values
+
+        def load(value: Any) -> Any:
+            if type(value) is not list or len(value) != len(fields):
+                raise ValueError(f"this is no {kind.__name__}")
+            loaded = (load_one(one) for one, (_, _, load_one) in zip(value, fields, strict=True))
+            return kind(*loaded)
+
+        return _Codec(dump, load)
+
+    def _tuple_codec(self, kind: Any) -> _Codec:
+        items = get_args(kind)
+        if items[1:] == (Ellipsis,):
+            count, codecs = None, [self._codec(items[0])]
+        else:
+            count, codecs = len(items), [self._codec(item) for item in items]
+
+        def codecs_of(values: Any) -> list[_Codec]:
+            return codecs * len(values) if count is None else codecs
+
+        def dump(value: Any) -> list:
+            is_sequence = isinstance(value, tuple | list | np.ndarray)
+            if not is_sequence or len(value) != (count or len(value)):
+                raise InputError(f"{value!r} is no {kind}.")
+            return [codec.dump(item) for codec, item in zip(codecs_of(value), value, strict=True)]
+
+        def load(value: Any) -> tuple:
+            if type(value) is not list or len(value) != (count or len(value)):
+                raise ValueError("this is no list, or one of another length")
+            return tuple(
+                codec.load(one) for codec, one in zip(codecs_of(value), value, strict=True)
+            )
+
+        return _Codec(dump, load)
 
 
 def _exactly(kind: type) -> Callable[[Any], Any]:
@@ -220,12 +265,12 @@ def _load_matrix(value: Any) -> np.ndarray:
 def _dump_parameters(value: Any) -> dict:
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         raise InputError(f"{value!r} is no dictionary of parameters.")
-    return {name: _codec(_kind_of_parameter(one)).dump(one) for name, one in value.items()}
+    return {name: _PLAIN[_kind_of_parameter(one)].dump(one) for name, one in value.items()}
 
 
 def _load_parameters(value: Any) -> dict:
     return {
-        name: _codec(_kind_of_parameter(one)).load(one)
+        name: _PLAIN[_kind_of_parameter(one)].load(one)
         for name, one in _exactly(dict)(value).items()
     }
 

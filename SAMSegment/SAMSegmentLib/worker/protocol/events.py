@@ -5,7 +5,10 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from ...core.errors import SAMSegmentError
+import numpy as np
+
+from ...core.checks import check_prompts_in_volume
+from ...core.errors import InputError, SAMSegmentError
 from ...core.geometry import Geometry
 from ...core.image import Image
 from ...core.prompts import Prompts
@@ -85,7 +88,7 @@ class PredictionRequest:
         image: kept, with its owner, until its voxels are copied; and until another image is asked
             about, to copy it again if the worker has to be started anew.
         prompts: in the image's RAS.
-        target: grid of the answer, in the image's RAS.
+        target: grid of the proposals, in the image's RAS; None: the image's own.
         voxels: masks that go with the prompts, on the image's grid.
         intensity_range: intensities shown to the model from black to white; None: chosen.
         alternative: 0 for the best mask, 1 for the next best, and so on.
@@ -96,12 +99,35 @@ class PredictionRequest:
     model: ModelEntry
     image: Image
     prompts: Prompts
-    target: Geometry
+    target: Geometry | None = None
     voxels: VoxelPrompts | None = None
     intensity_range: tuple[float, float] | None = None
     alternative: int = 0
     structures: tuple[str, ...] = ()
     facing: tuple[float, float, float] | None = None
+
+    @property
+    def grid(self) -> Geometry:
+        """Grid of the proposals."""
+        return self.image.geometry if self.target is None else self.target
+
+    def check(self) -> None:
+        """Finds bad input before any work; the voxels are not looked at.
+
+        Raises:
+            InputError: if prompts, masks, image and model do not go together.
+        """
+        geometry = self.image.geometry
+        self.model.check_prompts(self.prompts, self.voxels)
+        self.model.check_grid(geometry)
+        check_prompts_in_volume(self.prompts, geometry)
+        for mask in () if self.voxels is None else self.voxels.masks:
+            if (
+                mask.values.ndim != 3
+                or np.less(mask.start, 0).any()
+                or np.greater(mask.stop, geometry.shape).any()
+            ):
+                raise InputError("A mask does not lie on the volume's grid.")
 
 
 @dataclass(frozen=True)

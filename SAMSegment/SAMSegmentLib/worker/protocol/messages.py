@@ -1,8 +1,9 @@
 """What goes between the client and its child process, both ways.
 
-Voxels do not: they lie in shared memory, and messages only name them (see `shared_array`). How
-messages become bytes is told by the types of their values (see `encoding`), so each is a dataclass
-of numbers, strings, tuples and such dataclasses. What a type cannot say, `__post_init__` checks.
+Voxels do not: they lie in shared memory, and messages only name them (see `shared_array`); for an
+Image or a Patch, a SentImage or SentPatch crosses. The types of a message's values say how it
+becomes bytes (see `encoding`), so each is a dataclass of numbers, strings, tuples and such
+dataclasses. What a type cannot say, `__post_init__` checks.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.answer import Label
 from ...core.geometry import Geometry
-from ...core.label import Label
-from ...core.prompts import Prompts
+from ...core.image import Image
 from ...weights.catalogue import ModelEntry
-from .shared_array import Ticket, nbytes_of
+from .encoding import MessageLists
+from .error_messages import SentError
+from .events import PredictionRequest, Progress, Ready
+from .shared_array import BlockHandle, nbytes_of
 
 #: What voxels may be: real numbers, by numpy's short names. An "object" would be an address.
 DTYPES = frozenset(np.dtype(code).str for code in "?bBhHiIlLqQefdg")
@@ -24,7 +28,7 @@ DTYPES = frozenset(np.dtype(code).str for code in "?bBhHiIlLqQefdg")
 
 
 @dataclass(frozen=True)
-class MakeRoom:
+class AllocateArray:
     """Asks for shared memory for an array, which the client then fills.
 
     Attributes:
@@ -42,17 +46,17 @@ class MakeRoom:
 
 
 @dataclass(frozen=True)
-class Drop:
+class DropArray:
     """An array that is not needed any more."""
 
     array: int
 
 
 @dataclass(frozen=True)
-class Received:
-    """A parcel (`Room` or `SentProposals`) has arrived, and its shared memory is open here."""
+class BlockReceived:
+    """An ArrayAllocated or SentProposals has arrived, and its shared memory is open here."""
 
-    parcel: int
+    transfer: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,29 +77,12 @@ class SentPatch:
     cut: float
 
 
-@dataclass(frozen=True)
-class SentVoxels:
-    """VoxelPrompts."""
-
-    content: SentPatch | None
-    refine: bool
-    occupied: SentPatch | None
-
-
 @dataclass(frozen=True, eq=False)
-class Ask:
+class Predict:
     """A prediction is wanted, and none that was asked for before it."""
 
     number: int
-    model: ModelEntry
-    image: SentImage
-    prompts: Prompts
-    target: Geometry
-    voxels: SentVoxels | None
-    intensity_range: tuple[float, float] | None
-    alternative: int
-    structures: tuple[str, ...]
-    facing: tuple[float, float, float] | None
+    request: PredictionRequest
 
 
 @dataclass(frozen=True)
@@ -106,31 +93,24 @@ class Cancel:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """A click at `ras` may come next."""
+class PrepareClick:
+    """A click at `ras` (mm, the image's RAS) may come next."""
 
     model: ModelEntry
-    image: SentImage
+    image: Image
     ras: tuple[float, float, float]
-    intensity_range: tuple[float, float] | None
 
     def is_same(self, other: object) -> bool:
         """Whether the other one asks for the same work."""
-        return isinstance(other, Look) and self._what == other._what
-
-    @property
-    def _what(self) -> tuple:
         return (
-            self.model,
-            self.image.array,
-            self.image.geometry,
-            self.ras,
-            self.intensity_range,
+            isinstance(other, PrepareClick)
+            and (self.model, self.ras) == (other.model, other.ras)
+            and self.image.key == other.image.key
         )
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadModel:
     """A model that will be asked."""
 
     model: ModelEntry
@@ -140,42 +120,27 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """An exception on its way between processes.
-
-    Attributes:
-        kind: name of its class.
-        message: what it says.
-        details: its traceback.
-    """
-
-    kind: str
-    message: str
-    details: str
-
-
-@dataclass(frozen=True)
-class CannotStart:
+class StartFailed:
     """Torch or the device is not there: the child leaves, and a new one would fail likewise."""
 
-    trouble: Trouble
+    error: SentError
 
 
 @dataclass(frozen=True)
-class Room:
+class ArrayAllocated:
     """Shared memory for an array, as large as was asked for."""
 
     array: int
-    parcel: int
-    ticket: Ticket
+    transfer: int
+    handle: BlockHandle
 
 
 @dataclass(frozen=True)
-class NoRoom:
+class AllocationFailed:
     """There is not enough memory for an array."""
 
     array: int
-    trouble: Trouble
+    error: SentError
 
 
 @dataclass(frozen=True)
@@ -186,18 +151,18 @@ class Stopped:
 
 
 @dataclass(frozen=True)
-class CannotPredict:
+class PredictionFailed:
     """The prediction of that number failed."""
 
     number: int
-    trouble: Trouble
+    error: SentError
 
 
 @dataclass(frozen=True)
-class CannotPrepare:
+class PrepareFailed:
     """Work ahead of need failed; only for diagnostics."""
 
-    trouble: Trouble
+    error: SentError
 
 
 @dataclass(frozen=True)
@@ -223,14 +188,14 @@ class SentProposals:
     Attributes:
         final: whether they are the answer; else a look at what is there so far.
         levels: the bytes of their levels, one after another; None if they lie in shared memory.
-        ticket: of that memory.
+        handle: of that memory.
     """
 
     number: int
     final: bool
-    parcel: int
+    transfer: int
     levels: bytes | None
-    ticket: Ticket | None
+    handle: BlockHandle | None
     geometry: Geometry
     proposals: tuple[SentProposal, ...]
 
@@ -241,7 +206,7 @@ class SentProposals:
                 raise ValueError("a proposal does not lie on its grid")
         if not self.proposals:
             raise ValueError("there is no proposal")
-        if (self.levels is None) == (self.ticket is None):
+        if (self.levels is None) == (self.handle is None):
             raise ValueError("proposals are at one place")
         if self.levels is not None and len(self.levels) != self.nbytes:
             raise ValueError("proposals have another size than their bytes")
@@ -250,3 +215,20 @@ class SentProposals:
     def nbytes(self) -> int:
         """Bytes of all levels."""
         return sum(nbytes_of(proposal.shape, np.int8) for proposal in self.proposals)
+
+
+#: What may come over the channel between a WorkerClient and its child, and nothing else.
+PREDICTION_MESSAGES = MessageLists(
+    to_child=(AllocateArray, BlockReceived, Cancel, DropArray, LoadModel, Predict, PrepareClick),
+    to_client=(
+        AllocationFailed,
+        ArrayAllocated,
+        PredictionFailed,
+        PrepareFailed,
+        Progress,
+        Ready,
+        SentProposals,
+        StartFailed,
+        Stopped,
+    ),
+)

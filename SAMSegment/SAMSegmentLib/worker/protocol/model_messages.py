@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...weights.catalogue import ModelEntry
 from ...weights.progress import Transfer
 from .encoding import MessageLists
-from .messages import Trouble
+from .error_messages import SentError
 
 # ---- From the client to the child --------------------------------------------------------------
 
@@ -58,7 +58,7 @@ class ModelDone:
 class ModelFailed:
     """The order could not be carried out; what was there before still is."""
 
-    trouble: Trouble
+    error: SentError
 
 
 MODEL_MESSAGES = MessageLists(

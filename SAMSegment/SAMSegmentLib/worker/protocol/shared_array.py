@@ -37,12 +37,12 @@ _NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}")
 
 
 @dataclass(frozen=True)
-class Ticket:
+class BlockHandle:
     """What another process needs to open shared memory.
 
     Attributes:
         nbytes: its size.
-        name: on Windows; elsewhere a file descriptor goes beside the ticket.
+        name: on Windows; elsewhere a file descriptor goes beside the handle.
     """
 
     nbytes: int
@@ -58,13 +58,13 @@ class SharedBlock:
     """A piece of shared memory; see `create` and `open_block`.
 
     Attributes:
-        ticket: for the other process.
-        descriptor: goes beside the ticket; None on Windows, and once it was handed over.
+        handle: for the other process.
+        descriptor: goes beside the handle; None on Windows, and once it was handed over.
     """
 
-    def __init__(self, memory: mmap.mmap, ticket: Ticket, descriptor: int | None) -> None:
+    def __init__(self, memory: mmap.mmap, handle: BlockHandle, descriptor: int | None) -> None:
         self._memory = memory
-        self.ticket = ticket
+        self.handle = handle
         self.descriptor = descriptor
 
     @classmethod
@@ -80,11 +80,11 @@ class SharedBlock:
             raise MemoryError(f"{nbytes} bytes of shared memory")
         if _HAS_NAMES:
             name = f"{_PREFIX}{secrets.token_hex(16)}"
-            return cls(_named(name, nbytes), Ticket(nbytes, name), None)
+            return cls(_named(name, nbytes), BlockHandle(nbytes, name), None)
         descriptor = _anonymous_file()
         try:
             _reserve(descriptor, nbytes)
-            return cls(mmap.mmap(descriptor, nbytes), Ticket(nbytes, None), descriptor)
+            return cls(mmap.mmap(descriptor, nbytes), BlockHandle(nbytes, None), descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -100,23 +100,25 @@ class SharedBlock:
             self.descriptor = None
 
 
-def open_block(ticket: Ticket, descriptor: int | None, shape: tuple[int, ...], dtype) -> np.ndarray:
+def open_block(
+    handle: BlockHandle, descriptor: int | None, shape: tuple[int, ...], dtype
+) -> np.ndarray:
     """Shared memory of another process as an array; the descriptor is closed.
 
     Raises:
         OSError: if it is gone or too small, or the descriptor is missing.
     """
     try:
-        if nbytes_of(shape, dtype) > ticket.nbytes:
+        if nbytes_of(shape, dtype) > handle.nbytes:
             raise OSError(errno.EINVAL, "Shared memory is smaller than what should lie in it")
-        if ticket.name is not None:
-            memory = _named(ticket.name, ticket.nbytes)
+        if handle.name is not None:
+            memory = _named(handle.name, handle.nbytes)
         elif descriptor is None:
             raise OSError(errno.EBADF, "Shared memory came without its descriptor")
         else:
-            memory = mmap.mmap(descriptor, ticket.nbytes)
+            memory = mmap.mmap(descriptor, handle.nbytes)
         return np.ndarray(shape, dtype=dtype, buffer=memory)
-    except (ValueError, OverflowError) as error:  # smaller than the ticket says
+    except (ValueError, OverflowError) as error:  # smaller than the handle says
         raise OSError(errno.EINVAL, str(error)) from error
     finally:
         if descriptor is not None:

@@ -588,8 +588,6 @@ def test_nothing_is_prepared_beside_the_volume_nor_where_the_answer_looks(engine
     # Another volume's answer says nothing.
     engine.prepare(ct_of(tube, longer), middle, Watch())
     assert network.encoded == encoded + 2
-    with pytest.raises(InputError, match="intensity range"):
-        engine.prepare(ct_of(tube, longer), middle, Watch(), (5, 5))
 
 
 def test_preparing_can_be_stopped_and_goes_on_unharmed(engine, network, two_balls):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from SAMSegmentLib.core.errors import Cancelled, InputError
+from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
@@ -82,10 +82,8 @@ def test_the_same_again_is_not_prepared_again_and_beside_the_volume_nothing_is(e
     engine.prepare(image, np.array((-100.0, 0, 0)), Watch())
     assert engine._model.encoded == 0
     for _ in range(2):
-        engine.prepare(image, np.array(CLICK), Watch(), (-100, 100))
+        engine.prepare(image, np.array(CLICK), Watch())
     assert engine._model.encoded == 5
-    with pytest.raises(InputError, match="intensity range"):
-        engine.prepare(image, np.array(CLICK), Watch(), (5, 5))
 
 
 def test_looking_ahead_that_was_stopped_keeps_whole_pictures_only(engine):

@@ -5,9 +5,9 @@ import pytest
 
 from SAMSegmentLib.weights.catalogue import catalogue
 from TestSupport.downloading import plain_network, sha256_of
-from TestSupport.kept_worker import kept_worker
 from TestSupport.phantoms import ball, dice
 from TestSupport.served_model import served_model
+from TestSupport.shared_worker import shared_worker
 from TestSupport.weights_server import WeightsServer, flipped, honest, slow, status
 
 from ..conftest import BALL, GRID, RADIUS
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quick_worker(folder):
     """The worker of this file's tests: it starts with the first request, after `folder`."""
-    with kept_worker() as client:
+    with shared_worker() as client:
         yield client
 
 

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
-from TestSupport.kept_worker import kept_worker
 from TestSupport.phantoms import ball, dice
+from TestSupport.shared_worker import shared_worker
 
 from ..conftest import BALL, GRID, RADIUS
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def quick_worker(folder):
     """The worker of this file's tests: it starts with the first request, after `folder`."""
-    with kept_worker() as client:
+    with shared_worker() as client:
         yield client
 
 
@@ -77,7 +77,7 @@ def told(user, monkeypatch):
 
     note("load", lambda model: model.name)
     note("ask", lambda request: request.model.name)
-    note("look", lambda image: None)
+    note("prepare_click", lambda image: None)
     return told
 
 

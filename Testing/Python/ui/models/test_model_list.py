@@ -10,9 +10,9 @@ from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.client.model_jobs import JobFailed
 from SAMSegmentLib.worker.protocol.model_messages import ModelDone
 from TestSupport.downloading import plain_network
-from TestSupport.idle_service import IdleService
+from TestSupport.fake_model_job import FakeModelJobs
+from TestSupport.fake_worker_service import FakeWorkerService
 from TestSupport.own_model import put_own_model
-from TestSupport.played_job import PlayedJobs
 from TestSupport.served_model import served_model
 from TestSupport.weights_server import WeightsServer
 
@@ -38,14 +38,14 @@ def jobs(application, monkeypatch):
     """The jobs of Slicer's store; no process is started."""
     from SAMSegmentLib.ui.models.model_store import shared_model_store
 
-    jobs = PlayedJobs()
+    jobs = FakeModelJobs()
     monkeypatch.setattr(shared_model_store(), "_make_job", jobs)
     return jobs
 
 
 @pytest.fixture
 def panel(application, jobs, make_panel):
-    return make_panel(IdleService())
+    return make_panel(FakeWorkerService())
 
 
 @pytest.fixture
@@ -376,11 +376,11 @@ def test_another_folder_can_be_chosen(application, panel, monkeypatch, tmp_path)
 def test_a_models_whole_life(application, make_panel, monkeypatch, tmp_path):
     from SAMSegmentLib.ui.common import worker_service
 
-    monkeypatch.setattr(worker_service, "_shared", IdleService())
+    monkeypatch.setattr(worker_service, "_shared", FakeWorkerService())
     with WeightsServer(CONTENT) as server:
         entry = served_model(server, file="small.safetensors")
         monkeypatch.setitem(catalogue(), NAME, entry)
-        panel = make_panel(IdleService())
+        panel = make_panel(FakeWorkerService())
         select(panel, NAME)
 
         def do(button: str) -> str:

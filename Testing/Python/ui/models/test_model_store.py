@@ -6,7 +6,7 @@ from SAMSegmentLib.core.errors import InstallError, WeightsError
 from SAMSegmentLib.weights.progress import Transfer
 from SAMSegmentLib.worker.client.model_jobs import JobFailed
 from SAMSegmentLib.worker.protocol.model_messages import InstallModel, ModelDone, VerifyModel
-from TestSupport.played_job import PlayedJobs
+from TestSupport.fake_model_job import FakeModelJobs
 from TestSupport.small_model import CONTENT, small_model
 
 TURBO = small_model(file="small.pth")
@@ -29,7 +29,7 @@ class User:
         from SAMSegmentLib.ui.models.model_store import ModelStore
 
         self.application, self.folder = application, folder
-        self.jobs, self.worker_ends = PlayedJobs(), 0
+        self.jobs, self.worker_ends = FakeModelJobs(), 0
         self.changes, self.progress = [], 0
         self.store = ModelStore(self._end_worker, self.jobs)
         self.store.add(self)
@@ -223,7 +223,7 @@ def test_a_listener_that_fails_keeps_nobody_from_hearing(user, caplog):
 def test_slicers_end_ends_what_is_under_way(application, monkeypatch):
     from SAMSegmentLib.ui.models import model_store
 
-    store, jobs = model_store.shared_model_store(), PlayedJobs()
+    store, jobs = model_store.shared_model_store(), FakeModelJobs()
     assert model_store.shared_model_store() is store
     monkeypatch.setattr(store, "_make_job", jobs)
     store.install("sam-med3d-turbo")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import SAMSegmentLib
-from TestSupport.idle_service import NARROW, IdleService
+from TestSupport.fake_worker_service import NARROW, FakeWorkerService
 
 MODULE = Path(__file__).parents[4] / "SAMSegment" / "SAMSegment.py"
 TIMEOUT_S = 120.0
@@ -25,7 +25,7 @@ def panel(make_panel, service):
 
 @pytest.fixture
 def idle_panel(make_panel):
-    return make_panel(IdleService())
+    return make_panel(FakeWorkerService())
 
 
 def finished(panel) -> bool:
@@ -234,7 +234,7 @@ def test_the_segment_editor_opens_with_the_effect_if_a_segment_is_there(
     assert editor.activeEffect() is None
 
 
-class IdleEffectService(IdleService):
+class IdleEffectService(FakeWorkerService):
     def acquire(self, listener) -> None:
         """The worker would start."""
 
@@ -260,7 +260,7 @@ def test_without_a_main_window_the_buttons_say_so():
     with Application(main_window=False) as application:
         from SAMSegmentLib.ui.module.module_panel import ModulePanel
 
-        panel = ModulePanel(IdleService())
+        panel = ModulePanel(FakeWorkerService())
         for button in (panel.ui.openEditorButton, panel.ui.sampleDataButton):
             button.click()
             assert panel.ui.guideMessage.text == "Could not find main window"
@@ -283,7 +283,7 @@ def test_diagnostics_go_to_the_clipboard(application, idle_panel):
 def test_a_released_panel_is_not_kept_alive(application):
     from SAMSegmentLib.ui.module.module_panel import ModulePanel
 
-    panel = ModulePanel(IdleService())
+    panel = ModulePanel(FakeWorkerService())
     known, widget = weakref.ref(panel), panel.widget
     panel.enter()
     panel.release()
@@ -355,7 +355,7 @@ def test_nothing_is_cut_with_large_letters(application, make_panel, factor):
     large.setPointSizeF(font.pointSizeF() * factor)
     slicer.app.setFont(large)
     try:
-        panel = make_panel(IdleService(), width=int(NARROW * factor))
+        panel = make_panel(FakeWorkerService(), width=int(NARROW * factor))
         assert panel.widget.width <= NARROW * factor
         assert cut_widgets(panel) == []
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from TestSupport.idle_service import IdleService
+from TestSupport.fake_worker_service import FakeWorkerService
 
 ROOT = Path(__file__).parents[4]
 
@@ -91,7 +91,7 @@ def pip(monkeypatch, without):
 
 def test_without_pytorch_and_its_extension_the_user_learns_how_to_get_it(make_panel, without):
     without("torch")
-    panel = make_panel(IdleService())
+    panel = make_panel(FakeWorkerService())
     assert panel.ui.missingLabel.text == "torch>=2.4"
     panel.ui.installButton.click()
     assert "Extensions Manager" in panel.ui.setupMessage.text
@@ -100,7 +100,7 @@ def test_without_pytorch_and_its_extension_the_user_learns_how_to_get_it(make_pa
 def test_one_question_and_everything_is_installed(make_panel, without, extension, pip, asked):
     without("torch", "safetensors", "filelock")
     questions = asked(True)
-    service = IdleService()
+    service = FakeWorkerService()
     panel = make_panel(service)
     assert panel.ui.missingLabel.text == "torch>=2.4, filelock>=4.2, safetensors>=0.4"
     assert extension == pip == questions == []  # nothing without being asked
@@ -116,14 +116,14 @@ def test_one_question_and_everything_is_installed(make_panel, without, extension
 def test_small_packages_need_no_pytorch_extension(make_panel, without, pip, asked):
     without("safetensors")
     questions = asked(True)
-    make_panel(IdleService()).ui.installButton.click()
+    make_panel(FakeWorkerService()).ui.installButton.click()
     assert pip == ["safetensors>=0.4"] and "GB" not in questions[0]
 
 
 def test_who_declines_keeps_everything_as_it_was(make_panel, without, extension, pip, asked):
     without("torch", "safetensors")
     asked(False)
-    service = IdleService()
+    service = FakeWorkerService()
     panel = make_panel(service)
     panel.ui.installButton.click()
     assert extension == pip == [] and not service.stopped
@@ -133,7 +133,7 @@ def test_who_declines_keeps_everything_as_it_was(make_panel, without, extension,
 def test_an_installation_that_fails_is_told(make_panel, without, asked, caplog):
     without("safetensors")
     asked(True)
-    panel = make_panel(IdleService())
+    panel = make_panel(FakeWorkerService())
     panel.ui.installButton.click()  # pip is not run in tests: it raises
     assert "could not be installed: pip is not run here" in panel.ui.setupMessage.text
     assert "could not be installed" in caplog.text
@@ -147,7 +147,7 @@ def test_a_package_that_is_still_missing_afterwards_is_told(
     without("safetensors")
     asked(True)
     monkeypatch.setattr(slicer.packaging, "pip_install", lambda requirements, **options: None)
-    panel = make_panel(IdleService())
+    panel = make_panel(FakeWorkerService())
     panel.ui.installButton.click()
     assert panel.ui.setupMessage.text.startswith("safetensors>=0.4 was not installed")
 
@@ -167,7 +167,7 @@ def test_a_restart_is_offered_only_if_a_package_in_use_was_replaced(
         slicer.util, "confirmYesNoDisplay", lambda text, *_: offers.append(text) or agrees
     )
     monkeypatch.setattr(slicer.util, "restart", lambda: restarts.append(True), raising=False)
-    make_panel(IdleService()).ui.installButton.click()
+    make_panel(FakeWorkerService()).ui.installButton.click()
     assert offers == []
     without("safetensors")
     monkeypatch.setattr(
@@ -175,7 +175,7 @@ def test_a_restart_is_offered_only_if_a_package_in_use_was_replaced(
         "version_of",
         lambda name: "99" if name == "numpy" and pip[1:] else version_of(name),
     )
-    make_panel(IdleService()).ui.installButton.click()
+    make_panel(FakeWorkerService()).ui.installButton.click()
     assert len(offers) == 1 and offers[0].startswith("numpy was in use")
     assert restarts == [True] * agrees
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import socket
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from SAMSegmentLib.models.tensor_files.conversion import check_structure
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
 from SAMSegmentLib.weights.files import file_sha256
 from SAMSegmentLib.weights.weights_files import Receipt
-from SAMSegmentLib.worker.child.model_desk import ModelDesk
+from SAMSegmentLib.worker.child.model_jobs import ModelJobRunner
 from SAMSegmentLib.worker.protocol.model_messages import (
     InstallModel,
     ModelDone,
@@ -67,9 +68,10 @@ def outcome(order):
             self.last = message
 
     channel = Channel()
-    user = ModelDesk(channel)
-    user.take(order)
-    user.run()
+    runner = ModelJobRunner(socket.socket())
+    runner.channel = channel
+    runner.take(order)
+    runner.run()
     return channel.last
 
 
@@ -88,8 +90,8 @@ class TestThreeNumbersWithAReceiptMadeByHand:
     def test_do_not_verify(self, entry):
         forge(entry, THREE_NUMBERS)
         failed = outcome(VerifyModel(entry))
-        assert isinstance(failed, ModelFailed) and failed.trouble.kind == "WeightsError"
-        assert "of another network" in failed.trouble.message
+        assert isinstance(failed, ModelFailed) and failed.error.kind == "WeightsError"
+        assert "of another network" in failed.error.message
 
     def test_are_replaced_when_the_model_is_installed(self, entry, source):
         forge(entry, THREE_NUMBERS)
@@ -102,7 +104,7 @@ class TestThreeNumbersWithAReceiptMadeByHand:
         entry = dataclasses.replace(entry, converted_sha256="a" * 64)
         assert not entry.is_installed
         failed = outcome(VerifyModel(entry))
-        assert isinstance(failed, ModelFailed) and "not installed" in failed.trouble.message
+        assert isinstance(failed, ModelFailed) and "not installed" in failed.error.message
 
 
 class TestWeightsThatWereConverted:
@@ -144,7 +146,7 @@ class TestWeightsThatWereConverted:
             file.seek(-1, 2)
             file.write(b"x")
         failed = outcome(VerifyModel(entry))
-        assert "noted when they were converted" in failed.trouble.message
+        assert "noted when they were converted" in failed.error.message
 
 
 class TestTheStructure:

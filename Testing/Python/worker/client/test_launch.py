@@ -16,7 +16,7 @@ from SAMSegmentLib.core.errors import SAMSegmentError
 from SAMSegmentLib.worker.client import launch
 from SAMSegmentLib.worker.client.launch import (
     HANDSHAKE_S,
-    MOST_GUESTS,
+    MOST_PENDING,
     ChildProcess,
     worker_python,
 )
@@ -105,11 +105,11 @@ class TestTheDoor:
     def test_opens_for_the_child_at_once_though_strangers_stand_in_it(self, door):
         child, address = door
         with contextlib.ExitStack() as strangers:
-            for _ in range(3 * MOST_GUESTS):
+            for _ in range(3 * MOST_PENDING):
                 strangers.enter_context(self.knock(address))
                 strangers.enter_context(self.knock(address)).sendall(b"x" * 3)
                 child.connect(0.0)
-            assert len(child._guests) <= MOST_GUESTS
+            assert len(child._pending) <= MOST_PENDING
             with self.knock(address) as ours:
                 knows = threading.Thread(target=child_handshake, args=(ours, child._key, 1234))
                 knows.start()
@@ -140,9 +140,9 @@ class TestTheDoor:
     def test_sends_away_who_does_not_prove_in_time_to_be_the_child(self, door):
         child, address = door
         with self.knock(address) as stranger:
-            self.until(lambda: child.connect(0.0) or child._guests)
+            self.until(lambda: child.connect(0.0) or child._pending)
             child.connect(HANDSHAKE_S)
-            assert child._guests == []
+            assert child._pending == []
             stranger.settimeout(30)
             assert len(stranger.recv(1000)) == NONCE_BYTES and stranger.recv(1) == b""
 

@@ -16,7 +16,7 @@ from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
-from SAMSegmentLib.worker.client.process_client import (
+from SAMSegmentLib.worker.protocol.events import (
     Failed,
     PredictionRequest,
     Preview,
@@ -260,13 +260,13 @@ class TestCancelling:
     def test_a_new_process_gets_the_volume_before_anybody_asks(self, pump):
         image = pump.image("deaf")
         pump.begun(pump.ask(image))
-        copied = pump.client._stock.copied
+        copied = pump.client._uploads.copied
         assert copied == image.voxels.nbytes
         pump.client.cancel()
         pump.later = 1
         pump.client.poll()
-        pump.wait(lambda: pump.client._stock is not None)
-        pump.wait(lambda: pump.client._stock.copied == copied)
+        pump.wait(lambda: pump.client._uploads is not None)
+        pump.wait(lambda: pump.client._uploads.copied == copied)
 
     def test_a_request_that_waits_for_a_deaf_one_is_answered_by_a_new_process(self, pump):
         pump.ready()
@@ -350,8 +350,8 @@ class TestLookingAhead:
     def test_is_done_while_nothing_else_is(self, shared_pump):
         image = shared_pump.image()
         before = shared_pump.told(image)["prepared"]
-        shared_pump.client.look(image, np.array([10.0, 20.0, 5.0]))
-        shared_pump.wait(lambda: shared_pump.client._glance is None)
+        shared_pump.client.prepare_click(image, np.array([10.0, 20.0, 5.0]))
+        shared_pump.wait(lambda: shared_pump.client._expected is None)
         # No event tells of it: the next look comes when this one is over.
         time.sleep(0.2)
         after = shared_pump.told(image)["prepared"]
@@ -360,8 +360,8 @@ class TestLookingAhead:
     def test_is_given_up_for_a_request(self, shared_pump):
         image = shared_pump.image("slow to prepare")
         before = shared_pump.told(image)
-        shared_pump.client.look(image, (10.0, 20.0, 5.0))
-        shared_pump.wait(lambda: shared_pump.client._glance is None)
+        shared_pump.client.prepare_click(image, (10.0, 20.0, 5.0))
+        shared_pump.wait(lambda: shared_pump.client._expected is None)
         time.sleep(0.05)
         after = shared_pump.told(image)
         assert after["given_up"] == before["given_up"] + 1
@@ -369,8 +369,8 @@ class TestLookingAhead:
 
     def test_may_come_before_any_request(self, pump):
         with catalogue_run_by("recording"):
-            pump.client.look(pump.image(), (10.0, 20.0, 5.0))
+            pump.client.prepare_click(pump.image(), (10.0, 20.0, 5.0))
             pump.ready()
-            pump.wait(lambda: pump.client._glance is None)
+            pump.wait(lambda: pump.client._expected is None)
         time.sleep(0.2)
         assert pump.told()["prepared"] == [[10.0, 20.0, 5.0]]

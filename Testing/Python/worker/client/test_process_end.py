@@ -11,14 +11,8 @@ from pathlib import Path
 import pytest
 
 from SAMSegmentLib.core.errors import MissingPackageError, SAMSegmentError
-from SAMSegmentLib.worker.client.crashes import CrashLog
-from SAMSegmentLib.worker.client.process_client import (
-    Crashed,
-    Failed,
-    Proposed,
-    Ready,
-    WorkerState,
-)
+from SAMSegmentLib.worker.client.process_client import CrashLog
+from SAMSegmentLib.worker.protocol.events import Crashed, Failed, Proposed, Ready, WorkerState
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks through /proc and /dev/shm")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell script as launcher")

@@ -7,8 +7,8 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.worker.client.client import InProcessClient
-from SAMSegmentLib.worker.client.process_client import PredictionRequest, Progress, Proposed
+from SAMSegmentLib.worker.client.in_process import InProcessClient
+from SAMSegmentLib.worker.protocol.events import PredictionRequest, Progress, Proposed
 from TestSupport.phantoms import ct_with_ball, dice, grid
 
 MODEL = model_entry("litemedsam")
@@ -22,7 +22,7 @@ ROI = Prompts(roi=Roi.from_box(BALL, (44, 44, 2)))
 def expected():
     """The prediction for the ROI that this process makes."""
     client = InProcessClient("cpu")
-    yield client.predict(MODEL, IMAGE, ROI)
+    yield client.predict(PredictionRequest(MODEL, IMAGE, ROI))
     client.close()
 
 
@@ -49,8 +49,8 @@ def test_the_answer_is_the_same_as_in_this_process_voxel_by_voxel(pump, expected
 
 def test_a_click_can_be_looked_ahead_cancelled_and_asked_again(pump):
     pid = pump.client.info.pid
-    pump.client.look(IMAGE, BALL)
-    pump.wait(lambda: pump.client._glance is None)
+    pump.client.prepare_click(IMAGE, BALL)
+    pump.wait(lambda: pump.client._expected is None)
     number = ask(pump, CLICK)
     while pump.until(Progress, number).message == "Handing the volume to the model":
         pass

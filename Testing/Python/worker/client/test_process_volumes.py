@@ -10,9 +10,9 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
-from SAMSegmentLib.worker.client.process_client import Proposed
-from SAMSegmentLib.worker.client.stock import MOST_VOLUMES, Stock, Wanted
-from SAMSegmentLib.worker.protocol.messages import Drop, MakeRoom
+from SAMSegmentLib.worker.client.array_uploads import MOST_VOLUMES, ArrayUploads
+from SAMSegmentLib.worker.protocol.events import Proposed
+from SAMSegmentLib.worker.protocol.messages import AllocateArray, DropArray
 from SAMSegmentLib.worker.protocol.shared_array import CHUNK_BYTES
 
 RANDOM = np.random.default_rng(1)
@@ -33,14 +33,14 @@ class TestOnTheirWay:
     def test_no_poll_copies_more_than_its_time_allows(self, pump):
         image = image_of(RANDOM.integers(-1000, 1000, (60, 300, 400), dtype=np.int16))
         number = pump.ask(image)
-        stock, polls = pump.client._stock, 0
-        before = stock.copied
+        uploads, polls = pump.client._uploads, 0
+        before = uploads.copied
         events = []
-        while stock.copied < before + image.voxels.nbytes:
-            copied = stock.copied
+        while uploads.copied < before + image.voxels.nbytes:
+            copied = uploads.copied
             events += pump.client.poll(budget_s=0)
-            assert stock.copied - copied <= CHUNK_BYTES
-            polls += stock.copied > copied
+            assert uploads.copied - copied <= CHUNK_BYTES
+            polls += uploads.copied > copied
         assert polls >= image.voxels.nbytes / CHUNK_BYTES
         handed = [e for e in events if e.message == "Handing the volume to the model"]
         shares = [event.done / event.total for event in handed]
@@ -70,10 +70,10 @@ class TestOnTheirWay:
 
 class TestInTheWorker:
     def test_a_volume_is_copied_once(self, pump):
-        stock, image = pump.client._stock, pump.image()
-        before = stock.copied
+        uploads, image = pump.client._uploads, pump.image()
+        before = uploads.copied
         first, second = pump.told(image), pump.told(image)
-        assert stock.copied - before == image.voxels.nbytes
+        assert uploads.copied - before == image.voxels.nbytes
         assert first["images"] == second["images"] == 1
 
     def test_one_whose_voxels_changed_is_copied_anew(self, pump):
@@ -85,87 +85,88 @@ class TestInTheWorker:
     def test_one_that_moved_is_another_image_but_is_not_copied_again(self, pump):
         image = pump.image()
         pump.told(image)
-        copied = pump.client._stock.copied
+        copied = pump.client._uploads.copied
         moved = Geometry(np.eye(4, k=3) + image.geometry.ijk_to_ras, image.geometry.shape)
         assert pump.told(Image(image.voxels, moved, key=image.key))["images"] == 2
-        assert pump.client._stock.copied == copied
+        assert pump.client._uploads.copied == copied
 
     def test_only_the_last_volumes_are_kept(self, pump):
         images = [pump.image() for _ in range(3)]
-        stock = pump.client._stock
+        uploads = pump.client._uploads
         pump.told(images[0])
         pump.told(images[1])
         pump.told(images[0])
-        copied = stock.copied
+        copied = uploads.copied
         # The second was used longest ago. The engine's memory of the others goes with it.
         assert pump.told(images[2])["images"] == 1
         pump.told(images[0])
-        assert stock.copied == copied + images[2].voxels.nbytes
+        assert uploads.copied == copied + images[2].voxels.nbytes
         pump.told(images[1])
-        assert stock.copied == copied + 2 * images[2].voxels.nbytes
-        assert len(stock._items) == MOST_VOLUMES
+        assert uploads.copied == copied + 2 * images[2].voxels.nbytes
+        assert len(uploads._items) == MOST_VOLUMES
 
     def test_forgotten_ones_are_gone(self, pump):
         image = pump.image()
         assert pump.told(image)["asked"] == 1
         pump.client.forget_images()
-        assert pump.client._stock._items == {}
+        assert pump.client._uploads._items == {}
         assert pump.client._image is None
         assert pump.told(image)["asked"] == 1
 
     def test_a_mask_that_stays_the_same_is_copied_once_and_others_are_dropped(self, pump):
-        image, stock = pump.image(), pump.client._stock
+        image, uploads = pump.image(), pump.client._uploads
         mask = Patch(np.ones((2, 2, 2), dtype=bool), (1, 1, 1))
         pump.told(image, voxels=VoxelPrompts(occupied=mask))
-        copied = stock.copied
+        copied = uploads.copied
         pump.told(image, voxels=VoxelPrompts(mask, occupied=mask))
-        assert stock.copied == copied
+        assert uploads.copied == copied
         pump.told(image)
-        assert len(stock._items) == 1
+        assert len(uploads._items) == 1
 
 
-class TestTheStock:
+class TestUploads:
     """Without a worker: what is asked of it."""
 
-    def wanted(self, key, count):
-        return Wanted(key, np.zeros((2, 2, count), dtype=np.uint8), is_volume=True)
+    def volume(self, key, count):
+        voxels = np.zeros((2, 2, count), dtype=np.uint8)
+        return Image(voxels, Geometry(np.eye(4), voxels.shape), key=key)
 
-    def test_keeps_volumes_within_its_bytes_but_always_the_one_in_use(self):
+    def test_keep_volumes_within_its_bytes_but_always_the_one_in_use(self):
         sent = []
-        stock = Stock(sent.append)
-        stock._most_bytes = 100
+        uploads = ArrayUploads(sent.append)
+        uploads._most_bytes = 100
         for key, count in (("a", 20), ("b", 10), ("c", 200)):
-            stock.provide([self.wanted(key, count)], lambda: True)
+            uploads.provide([self.volume(key, count)], lambda: True)
         assert sent == [
-            MakeRoom(1, (2, 2, 20), "|u1"),
-            Drop(1),
-            MakeRoom(2, (2, 2, 10), "|u1"),
-            Drop(2),
-            MakeRoom(3, (2, 2, 200), "|u1"),
+            AllocateArray(1, (2, 2, 20), "|u1"),
+            DropArray(1),
+            AllocateArray(2, (2, 2, 10), "|u1"),
+            DropArray(2),
+            AllocateArray(3, (2, 2, 200), "|u1"),
         ]
 
-    def test_tells_once_that_there_is_no_room_and_then_tries_again(self):
+    def test_fail_once_if_memory_is_refused_and_are_then_tried_again(self):
         sent = []
-        stock = Stock(sent.append)
-        wanted = [self.wanted("a", 20)]
-        assert not stock.provide(wanted, lambda: False)
-        stock.room_refused(1, OutOfMemoryError("no"))
+        uploads = ArrayUploads(sent.append)
+        needed = [self.volume("a", 20)]
+        assert not uploads.provide(needed, lambda: False)
+        uploads.refused(1, OutOfMemoryError("no"))
         with pytest.raises(OutOfMemoryError):
-            stock.provide(wanted, lambda: False)
-        assert not stock.provide(wanted, lambda: False)
-        assert sent[-1] == MakeRoom(2, (2, 2, 20), "|u1")
+            uploads.provide(needed, lambda: False)
+        assert not uploads.provide(needed, lambda: False)
+        assert sent[-1] == AllocateArray(2, (2, 2, 20), "|u1")
 
-    def test_lets_go_of_the_voxels_when_they_are_copied(self):
-        stock = Stock(lambda message: None)
-        wanted = [self.wanted("a", 20)]
-        stock.provide(wanted, lambda: False)
-        stock.room_made(1, np.empty((2, 2, 20), dtype=np.uint8))
-        assert stock.provide(wanted, lambda: False)
-        assert stock._items["a"].source is None
+    def test_let_go_of_the_voxels_when_they_are_copied(self):
+        uploads = ArrayUploads(lambda message: None)
+        needed = [self.volume("a", 20)]
+        uploads.provide(needed, lambda: False)
+        uploads.allocated(1, np.empty((2, 2, 20), dtype=np.uint8))
+        assert uploads.provide(needed, lambda: False)
+        assert uploads._items["image", "a"].source is None
 
-    def test_does_not_mind_room_for_what_was_dropped(self):
-        stock = Stock(lambda message: None)
-        stock.provide([self.wanted("a", 20)], lambda: False)
-        stock.drop_all()
-        stock.room_made(1, np.empty((2, 2, 20), dtype=np.uint8))
-        assert not stock.provide([self.wanted("a", 20)], lambda: False)
+    def test_do_not_mind_memory_for_what_was_dropped(self):
+        uploads = ArrayUploads(lambda message: None)
+        uploads.provide([self.volume("a", 20)], lambda: False)
+        uploads.drop_all()
+        uploads.allocated(1, np.empty((2, 2, 20), dtype=np.uint8))
+        assert not uploads.provide([self.volume("a", 20)], lambda: False)

@@ -19,19 +19,25 @@ from SAMSegmentLib.worker.protocol.channel import (
     ClosedError,
 )
 from SAMSegmentLib.worker.protocol.encoding import MessageLists
+from SAMSegmentLib.worker.protocol.error_messages import error_of, sent_error
 from SAMSegmentLib.worker.protocol.handshake import (
     NONCE_BYTES,
     REPLY_BYTES,
     ClientHandshake,
     child_handshake,
 )
-from SAMSegmentLib.worker.protocol.messages import Cancel, Drop, Room, Stopped, Trouble
+from SAMSegmentLib.worker.protocol.messages import (
+    ArrayAllocated,
+    Cancel,
+    DropArray,
+    SentError,
+    Stopped,
+)
 from SAMSegmentLib.worker.protocol.model_messages import InstallModel
-from SAMSegmentLib.worker.protocol.shared_array import SharedBlock, Ticket, open_block
-from SAMSegmentLib.worker.protocol.troubles import error_of, trouble_of
+from SAMSegmentLib.worker.protocol.shared_array import BlockHandle, SharedBlock, open_block
 
 KEY = b"k" * 32
-BOTH = MessageLists((Cancel, Drop, InstallModel), (Stopped, Room))
+BOTH = MessageLists((Cancel, DropArray, InstallModel), (Stopped, ArrayAllocated))
 FAMILIES = ["AF_UNIX", "AF_INET"] if hasattr(socket, "AF_UNIX") else ["AF_INET"]
 
 
@@ -73,21 +79,21 @@ class TestMessages:
         client, child = ends
         long = InstallModel(model_entry("litemedsam"), "x" * 5_000_000)
         client.send(long)
-        client.send(Drop(2))
+        client.send(DropArray(2))
         got = []
         reader = threading.Thread(target=lambda: got.extend(child.receive() for _ in range(2)))
         reader.start()
         while reader.is_alive():
             client.flush()
-        assert got == [long, Drop(2)]
+        assert got == [long, DropArray(2)]
 
     def test_that_are_too_large_are_refused_before_they_are_sent(self, ends):
         client, child = ends
         entry = model_entry("litemedsam")
         with pytest.raises(InputError, match="too much"):
             client.send(InstallModel(entry, "x" * LARGEST_MESSAGE))
-        client.send(Drop(1))
-        assert child.receive() == Drop(1)
+        client.send(DropArray(1))
+        assert child.receive() == DropArray(1)
 
     def test_go_one_way_each(self, ends):
         client, child = ends
@@ -130,11 +136,11 @@ class TestSharedMemory:
         client, child = ClientChannel(ours, BOTH), ChildChannel(theirs, BOTH)
         block.array((2, 3), "<i4")[:] = [[1, 2, 3], [4, 5, 6]]
         child.send(Stopped(0))
-        child.send(Room(1, 1, block.ticket), block.descriptor)
+        child.send(ArrayAllocated(1, 1, block.handle), block.descriptor)
         child.send(Stopped(1))
         assert next_message(client) == (Stopped(0), None)
         room, descriptor = next_message(client)
-        array = open_block(room.ticket, descriptor, (2, 3), "<i4")
+        array = open_block(room.handle, descriptor, (2, 3), "<i4")
         block.handed_over()
         array[0, 0] = 7
         assert block.array((2, 3), "<i4")[0, 0] == 7
@@ -150,7 +156,7 @@ class TestSharedMemory:
         ours, theirs = sockets("AF_UNIX")
         client, child = ClientChannel(ours, BOTH), ChildChannel(theirs, BOTH)
         child.send(Stopped(0))
-        child.send(Room(1, 1, block.ticket), block.descriptor)
+        child.send(ArrayAllocated(1, 1, block.handle), block.descriptor)
         assert next_message(client) == (Stopped(0), None)
         while client.receive() is None:
             pass
@@ -159,13 +165,13 @@ class TestSharedMemory:
 
     def test_without_its_descriptor_cannot_be_opened(self, block):
         with pytest.raises(OSError):
-            open_block(block.ticket, None, (24,), np.uint8)
+            open_block(block.handle, None, (24,), np.uint8)
 
     def test_that_is_smaller_than_it_was_said_to_be_cannot_be_opened(self, block):
         with pytest.raises(OSError):
-            open_block(block.ticket, os.dup(block.descriptor), (25,), np.uint8)
+            open_block(block.handle, os.dup(block.descriptor), (25,), np.uint8)
         with pytest.raises(OSError):
-            open_block(Ticket(2**40, None), os.dup(block.descriptor), (2**40,), np.uint8)
+            open_block(BlockHandle(2**40, None), os.dup(block.descriptor), (2**40,), np.uint8)
 
     def test_comes_beside_messages_that_tell_of_it_and_no_others(self, block):
         ours, theirs = sockets("AF_UNIX")
@@ -246,10 +252,10 @@ KINDS = [
 class TestErrors:
     @pytest.mark.parametrize("kind", KINDS)
     def test_of_ours_keep_their_class_and_text(self, kind):
-        error = error_of(trouble_of(kind("Draw it again.")))
+        error = error_of(sent_error(kind("Draw it again.")))
         assert type(error) is kind and str(error) == "Draw it again."
 
     @pytest.mark.parametrize("name", ["annotations", "Exception", "KeyError", "__doc__"])
     def test_of_others_become_one_line(self, name):
-        error = error_of(Trouble(name, "a\nb " + "x" * 900, "details"))
+        error = error_of(SentError(name, "a\nb " + "x" * 900, "details"))
         assert name in str(error) and "\n" not in str(error) and len(str(error)) < 500

@@ -13,12 +13,18 @@ from Fuzz.channel_targets import parts
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.worker.protocol.encoding import LARGEST_INT, MessageError, decode, encode
-from SAMSegmentLib.worker.protocol.message_lists import PREDICTION_MESSAGES
-from SAMSegmentLib.worker.protocol.messages import Cancel, Load, Look, MakeRoom, Stopped
+from SAMSegmentLib.worker.protocol.encoding import LARGEST_INT, MessageError
+from SAMSegmentLib.worker.protocol.messages import (
+    PREDICTION_MESSAGES,
+    AllocateArray,
+    Cancel,
+    LoadModel,
+    PrepareClick,
+    Stopped,
+)
 from SAMSegmentLib.worker.protocol.model_messages import MODEL_MESSAGES
 from TestSupport import messages
-from TestSupport.messages import GRID, IMAGE, MODEL
+from TestSupport.messages import GRID, IMAGE, MODEL, decode, encode
 
 TO_CHILD = {**PREDICTION_MESSAGES.to_child, **MODEL_MESSAGES.to_child}
 TO_CLIENT = {**PREDICTION_MESSAGES.to_client, **MODEL_MESSAGES.to_client}
@@ -76,7 +82,8 @@ class TestAMessageThatIsNone:
         assert not (tmp_path / "made").exists()
 
     @pytest.mark.parametrize(
-        "name", ["os.system", "Stopped.__init__", "numpy.testing", "ModelEntry", "__class__", "Ask"]
+        "name",
+        ["os.system", "Stopped.__init__", "numpy.testing", "ModelEntry", "__class__", "Predict"],
     )
     def test_because_its_class_is_not_on_the_list(self, name):
         self.refused([name, [1]])
@@ -96,7 +103,7 @@ class TestAMessageThatIsNone:
 
     @pytest.mark.parametrize("value", [None, [], {"a": None}, {"a": [1]}, {"a": {}}, {"a": 2**70}])
     def test_because_there_is_something_else_where_parameters_should_be(self, value):
-        sent = Load(model_entry("sam-med3d-turbo-int8"))
+        sent = LoadModel(model_entry("sam-med3d-turbo-int8"))
         good = json.loads(encode(sent, TO_CHILD))
         place = good[1][0].index({"numbers": "int8"})
         assert decode(json.dumps(good).encode(), TO_CHILD) == sent
@@ -112,14 +119,14 @@ class TestAMessageThatIsNone:
 
     @pytest.mark.parametrize("dtype", ["O", "|O", "<U4", "|V8", "i4,f4", "<M8[ns]", "<c16", ""])
     def test_because_voxels_are_no_numbers(self, dtype):
-        self.refused(["MakeRoom", [1, [2, 2, 2], dtype]], TO_CHILD)
+        self.refused(["AllocateArray", [1, [2, 2, 2], dtype]], TO_CHILD)
 
     @pytest.mark.parametrize(
         "change",
         [
             {"levels": b"1234567"},
             {"levels": None},
-            {"ticket": messages.TICKET},
+            {"handle": messages.HANDLE},
             {"proposals": ()},
             {"start": (2, 3, 5)},
             {"start": (-1, 0, 0)},
@@ -133,9 +140,18 @@ class TestAMessageThatIsNone:
                 change = {"proposals": (dataclasses.replace(good.proposals[0], **change),)}
             dataclasses.replace(good, **change)
 
+    @pytest.mark.parametrize("place", [(1, 1, 1), (1, 1, 4, 0)], ids=["volume", "mask"])
+    def test_because_its_voxels_are_no_array_that_is_there(self, place):
+        said = good = json.loads(encode(messages.TO_CHILD[3], TO_CHILD))
+        for index in place:
+            said = said[index]
+        assert said[0] in (1, 2)
+        said[0] = 3
+        self.refused(good, TO_CHILD)
+
     def test_because_memory_has_the_name_of_something_else(self):
         name = "Global\\Secret" if sys.platform == "win32" else "anything"
-        self.refused(["Room", [1, 1, [10, name]]])
+        self.refused(["ArrayAllocated", [1, 1, [10, name]]])
 
     def test_because_it_has_no_end_to_its_brackets(self):
         self.refused(b"[" * 100_000)
@@ -145,9 +161,9 @@ class TestAMessageThatIsNone:
 class TestSending:
     def test_takes_the_numbers_of_numpy_too(self):
         shape = tuple(np.array((1, 2, 3)))
-        message = MakeRoom(np.int64(1), shape, "<i2")
+        message = AllocateArray(np.int64(1), shape, "<i2")
         assert plain(decode(encode(message, TO_CHILD), TO_CHILD)) == (
-            plain(MakeRoom(1, (1, 2, 3), "<i2"))
+            plain(AllocateArray(1, (1, 2, 3), "<i2"))
         )
 
     @pytest.mark.parametrize(
@@ -156,11 +172,11 @@ class TestSending:
             Cancel("1"),
             Cancel(0.5),
             Cancel(LARGEST_INT + 1),
-            Look(MODEL, IMAGE, (0.0, 0.0, float("nan")), None),
-            Look(MODEL, IMAGE, (0.0, 0.0), None),
-            Look(MODEL, IMAGE, "abc", None),
-            Look(MODEL, IMAGE, (0, 0, 0), "abc"),
-            Look("litemedsam", IMAGE, (0, 0, 0), None),
+            PrepareClick(MODEL, IMAGE, (0.0, 0.0, float("nan"))),
+            PrepareClick(MODEL, IMAGE, (0.0, 0.0)),
+            PrepareClick(MODEL, IMAGE, "abc"),
+            PrepareClick(MODEL, GRID, (0, 0, 0)),
+            PrepareClick("litemedsam", IMAGE, (0, 0, 0)),
         ],
         ids=str,
     )
@@ -187,6 +203,6 @@ def test_grids_are_checked_as_everywhere_when_they_arrive():
     kinds = TO_CHILD
     said = json.loads(encode(messages.TO_CHILD[3], kinds))
     flat = Geometry(np.diag([1, 1, 1, 1]), (1, 1, 1)).ijk_to_ras.ravel().tolist()
-    said[1][4][0] = [0.0 if index == 0 else value for index, value in enumerate(flat)]
+    said[1][1][3][0] = [0.0 if index == 0 else value for index, value in enumerate(flat)]
     with pytest.raises(MessageError, match="spacing"):
         decode(json.dumps(said).encode(), kinds)

@@ -16,7 +16,8 @@ from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.weights.catalogue import model_entry
-from SAMSegmentLib.worker.client.client import InProcessClient
+from SAMSegmentLib.worker.client.in_process import InProcessClient
+from SAMSegmentLib.worker.protocol.events import PredictionRequest
 from TestSupport.phantoms import ct_with_ball, dice, grid
 
 MODEL = model_entry("litemedsam")
@@ -27,7 +28,9 @@ ROI = Prompts(roi=Roi.from_box((48, 48, 10), (44, 44, 2)))
 def test_a_prediction_comes_back_on_the_images_grid():
     client = InProcessClient("cpu")
     told = []
-    prediction = client.predict(MODEL, IMAGE, ROI, progress=lambda *what: told.append(what))
+    prediction = client.predict(
+        PredictionRequest(MODEL, IMAGE, ROI), progress=lambda *what: told.append(what)
+    )
     assert prediction.geometry == IMAGE.geometry
     assert prediction.mask().any()
     assert told[0][0] == 0 and told[-1][0] == told[-1][1]
@@ -45,7 +48,7 @@ def test_a_prediction_comes_back_on_the_images_grid():
 def test_prompts_that_do_not_fit_are_refused_before_torch_is_loaded(prompts):
     client = InProcessClient("cpu")
     with pytest.raises(InputError):
-        client.predict(MODEL, IMAGE, prompts)
+        client.predict(PredictionRequest(MODEL, IMAGE, prompts))
     assert client._predictor is None
 
 
@@ -53,24 +56,27 @@ def test_a_model_that_takes_no_points_is_not_even_loaded_for_them():
     boxes_only = dataclasses.replace(MODEL, prompts=("roi",))
     client = InProcessClient("cpu")
     with pytest.raises(InputError, match="draw an ROI"):
-        client.predict(boxes_only, IMAGE, Prompts(points=(Point((48, 48, 10)),)))
+        client.predict(PredictionRequest(boxes_only, IMAGE, Prompts(points=(Point((48, 48, 10)),))))
     with pytest.raises(InputError, match="remove the points"):
-        client.predict(boxes_only, IMAGE, Prompts(ROI.roi, (Point((48, 48, 10)),)))
+        client.predict(
+            PredictionRequest(boxes_only, IMAGE, Prompts(ROI.roi, (Point((48, 48, 10)),)))
+        )
     assert client._predictor is None
 
 
 def test_a_point_on_the_object_is_enough():
-    prediction = InProcessClient("cpu").predict(
-        MODEL, IMAGE, Prompts(points=(Point((48, 48, 10)),))
-    )
+    request = PredictionRequest(MODEL, IMAGE, Prompts(points=(Point((48, 48, 10)),)))
+    prediction = InProcessClient("cpu").predict(request)
     assert dice(prediction.mask(), IMAGE.voxels > 120) > 0.85
 
 
 def test_negative_points_alone_are_refused_and_the_client_stays_usable():
     client = InProcessClient("cpu")
     with pytest.raises(InputError, match=r"needs an ROI around the object.* or a positive point"):
-        client.predict(MODEL, IMAGE, Prompts(points=(Point((48, 48, 10), positive=False),)))
-    assert client.predict(MODEL, IMAGE, ROI).mask().any()
+        client.predict(
+            PredictionRequest(MODEL, IMAGE, Prompts(points=(Point((48, 48, 10), positive=False),)))
+        )
+    assert client.predict(PredictionRequest(MODEL, IMAGE, ROI)).mask().any()
 
 
 @pytest.mark.parametrize("voxels", [np.zeros((8, 9, 9)), np.full((8, 9, 9), np.nan)])
@@ -78,14 +84,16 @@ def test_voxels_without_content_are_refused_before_torch_is_loaded(voxels):
     client = InProcessClient("cpu")
     image = Image(voxels, Geometry(np.eye(4), voxels.shape))
     with pytest.raises(InputError):
-        client.predict(MODEL, image, Prompts(roi=Roi.from_box((4, 4, 4), (4, 4, 4))))
+        client.predict(
+            PredictionRequest(MODEL, image, Prompts(roi=Roi.from_box((4, 4, 4), (4, 4, 4))))
+        )
     assert client._predictor is None
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "tpu", ""])
 def test_a_device_that_is_not_there_is_refused(device):
     with pytest.raises(InputError, match="no device"):
-        InProcessClient(device).predict(MODEL, IMAGE, ROI)
+        InProcessClient(device).predict(PredictionRequest(MODEL, IMAGE, ROI))
 
 
 def run(code, **environment):
@@ -100,15 +108,15 @@ def run(code, **environment):
 
 
 def test_without_torch_the_error_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "SAMSegmentLib.worker.child.server", None)
+    monkeypatch.setitem(sys.modules, "SAMSegmentLib.worker.child.predictor", None)
     with pytest.raises(ImportError):
-        InProcessClient("cpu").predict(MODEL, IMAGE, ROI)
+        InProcessClient("cpu").predict(PredictionRequest(MODEL, IMAGE, ROI))
     monkeypatch.undo()
-    for name in [n for n in sys.modules if n.startswith("SAMSegmentLib.worker.child.server")]:
+    for name in [n for n in sys.modules if n.startswith("SAMSegmentLib.worker.child.predictor")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingPackageError, match="PyTorch is not installed"):
-        InProcessClient("cpu").predict(MODEL, IMAGE, ROI)
+        InProcessClient("cpu").predict(PredictionRequest(MODEL, IMAGE, ROI))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +141,7 @@ def test_a_broken_installation_is_told_in_a_sentence(monkeypatch, error, says):
 
     monkeypatch.setattr("importlib.import_module", import_module)
     with pytest.raises(MissingPackageError, match=re.escape(says)):
-        InProcessClient("cpu").predict(MODEL, IMAGE, ROI)
+        InProcessClient("cpu").predict(PredictionRequest(MODEL, IMAGE, ROI))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its memory as only Linux can")
@@ -144,24 +152,26 @@ def test_when_memory_runs_out_the_error_says_so_and_the_next_try_works():
         from SAMSegmentLib.core.errors import OutOfMemoryError
         from SAMSegmentLib.core.prompts import Prompts, Roi
         from SAMSegmentLib.weights.catalogue import model_entry
-        from SAMSegmentLib.worker.client.client import InProcessClient
+        from SAMSegmentLib.worker.client.in_process import InProcessClient
+        from SAMSegmentLib.worker.protocol.events import PredictionRequest
+from SAMSegmentLib.worker.protocol.events import PredictionRequest
         from TestSupport.phantoms import ct_with_ball, grid
 
         image = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
         prompts = Prompts(roi=Roi.from_box((48, 48, 10), (44, 44, 2)))
         client, model = InProcessClient("cpu"), model_entry("litemedsam")
         # Lets oneDNN make its code: what it once has no memory for, it never makes in a process.
-        client.predict(model, image, prompts)
+        client.predict(PredictionRequest(model, image, prompts))
         image = ct_with_ball(grid((8, 64, 64)), (40, 40, 10), 18)
         used = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (used + 8 * 2**20, hard))
         try:
-            client.predict(model, image, prompts)
+            client.predict(PredictionRequest(model, image, prompts))
         except OutOfMemoryError as error:
             print("refused:", error)
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-        print("then:", client.predict(model, image, prompts).mask().any())
+        print("then:", client.predict(PredictionRequest(model, image, prompts)).mask().any())
         """,
         # What is freed is given back, and does not serve again.
         MALLOC_MMAP_THRESHOLD_="65536",

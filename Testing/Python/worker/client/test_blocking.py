@@ -6,7 +6,7 @@ import pytest
 
 from SAMSegmentLib.core.errors import Cancelled, InputError, OutOfMemoryError
 from SAMSegmentLib.core.prompts import Point, Prompts
-from SAMSegmentLib.worker.client.waiting import WaitingClient, WaitingInProcess
+from SAMSegmentLib.worker.client.blocking import BlockingClient, BlockingInProcess
 from SAMSegmentLib.worker.protocol.events import PredictionRequest
 from TestSupport.phantoms import dice
 
@@ -15,7 +15,7 @@ from ..conftest import BALL, GEOMETRY, MODEL
 
 @pytest.fixture
 def client(pump):
-    return WaitingClient(worker=pump.client)
+    return BlockingClient(worker=pump.client)
 
 
 def request(pump, behaviour=None, **more):
@@ -70,7 +70,7 @@ def test_without_a_process_the_answer_is_the_same(pump):
     from SAMSegmentLib.core.prompts import Roi
 
     roi = Prompts(roi=Roi.from_box(BALL, (44, 44, 2)))
-    own, child = WaitingInProcess("cpu"), WaitingClient("cpu")
+    own, child = BlockingInProcess("cpu"), BlockingClient("cpu")
     try:
         (one,) = own.propose(request(pump, prompts=roi))
         (other,) = child.propose(request(pump, prompts=roi))

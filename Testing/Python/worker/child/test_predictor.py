@@ -8,8 +8,9 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
-from SAMSegmentLib.worker.child import server
+from SAMSegmentLib.worker.child import predictor as predictor_module
 from SAMSegmentLib.worker.protocol import memory
+from SAMSegmentLib.worker.protocol.events import PredictionRequest
 from TestSupport.catalogue_models import model_run_by
 from TestSupport.phantoms import ct_with_ball, grid
 from TestSupport.quick_engine import QuickEngine
@@ -27,8 +28,10 @@ def predict_with(monkeypatch, error):
         def predict(self, *_):
             raise error
 
-    monkeypatch.setattr(server, "engine_of", lambda model: (Failing, {}))
-    return server.Predictor("cpu").predict(MODEL, IMAGE, PROMPTS, Watch())
+    monkeypatch.setattr(predictor_module, "engine_of", lambda model: (Failing, {}))
+    return predictor_module.Predictor("cpu").predict(
+        PredictionRequest(MODEL, IMAGE, PROMPTS), Watch()
+    )
 
 
 class Recording(QuickEngine):
@@ -53,9 +56,9 @@ class Recording(QuickEngine):
 @pytest.fixture
 def recording(monkeypatch):
     """A Predictor whose engine records, and what that recorded."""
-    monkeypatch.setattr(server, "engine_of", lambda model: (Recording, {}))
+    monkeypatch.setattr(predictor_module, "engine_of", lambda model: (Recording, {}))
     monkeypatch.setattr(Recording, "made", 0)
-    predictor = server.Predictor("cpu")
+    predictor = predictor_module.Predictor("cpu")
     predictor.load(MODEL)
     (engine,) = predictor._engines.values()
     return predictor, engine.calls
@@ -64,7 +67,8 @@ def recording(monkeypatch):
 def test_masks_and_the_intensity_range_reach_the_engine(recording):
     predictor, calls = recording
     voxels, watch = VoxelPrompts(refine=True), Watch()
-    predictor.predict(MODEL, IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)
+    request = PredictionRequest(MODEL, IMAGE, PROMPTS, voxels=voxels, intensity_range=(0.0, 9.0))
+    predictor.predict(request, watch)
     assert calls == [(IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)]
     assert Recording.made == 1
 
@@ -72,19 +76,19 @@ def test_masks_and_the_intensity_range_reach_the_engine(recording):
 def test_clicks_to_come_are_prepared_by_the_engine(recording):
     predictor, calls = recording
     watch = Watch()
-    predictor.prepare(MODEL, IMAGE, (1, 2, 3), watch, (0.0, 9.0))
-    ((image, ras, told, intensity_range),) = calls
-    assert (image, told, intensity_range) == (IMAGE, watch, (0.0, 9.0))
+    predictor.prepare(MODEL, IMAGE, (1, 2, 3), watch)
+    ((image, ras, given),) = calls
+    assert (image, given) == (IMAGE, watch)
     assert ras.tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("work", ["predict", "prepare"])
-def test_a_volume_without_content_does_not_reach_the_engine(recording, work):
+def test_a_volume_without_content_does_not_reach_the_engine(recording):
     predictor, calls = recording
     image = Image(np.zeros(IMAGE.voxels.shape), IMAGE.geometry)
-    prompts = PROMPTS if work == "predict" else (8, 8, 4)
     with pytest.raises(InputError, match="nothing to segment"):
-        getattr(predictor, work)(MODEL, image, prompts, Watch())
+        predictor.predict(PredictionRequest(MODEL, image, PROMPTS), Watch())
+    with pytest.raises(InputError, match="nothing to segment"):
+        predictor.prepare(MODEL, image, (8, 8, 4), Watch())
     assert calls == []
 
 
@@ -97,12 +101,12 @@ def test_forgetting_answers_keeps_the_models(recording):
 
 
 def test_a_model_whose_file_is_gone_is_not_kept_beside_its_successor(monkeypatch, tmp_path):
-    monkeypatch.setattr(server, "engine_of", lambda model: (Recording, {}))
-    predictor = server.Predictor("cpu")
+    monkeypatch.setattr(predictor_module, "engine_of", lambda model: (Recording, {}))
+    predictor = predictor_module.Predictor("cpu")
     old, other, new = (tmp_path / name for name in ("a.pth", "b.pth", "a.pth.safetensors"))
     old.touch(), other.touch(), new.touch()
     files = iter((old, other, new))
-    monkeypatch.setattr(server, "prepared", lambda model: next(files))
+    monkeypatch.setattr(predictor_module, "prepared", lambda model: next(files))
     predictor.load(MODEL)
     predictor.load(MODEL)
     old.unlink()
@@ -112,11 +116,11 @@ def test_a_model_whose_file_is_gone_is_not_kept_beside_its_successor(monkeypatch
 
 def test_embeddings_take_an_eighth_of_a_small_memory(monkeypatch):
     monkeypatch.setattr(memory, "total_bytes", lambda: 2 * 2**30)
-    assert server.Predictor("cpu").cache_bytes == 256 * 2**20
+    assert predictor_module.Predictor("cpu").cache_bytes == 256 * 2**20
     monkeypatch.setattr(memory, "total_bytes", lambda: 64 * 2**30)
-    assert server.Predictor("cpu").cache_bytes == server.CACHE_BYTES
+    assert predictor_module.Predictor("cpu").cache_bytes == predictor_module.CACHE_BYTES
     monkeypatch.setattr(memory, "total_bytes", lambda: None)
-    assert server.Predictor("cpu").cache_bytes == server.CACHE_BYTES
+    assert predictor_module.Predictor("cpu").cache_bytes == predictor_module.CACHE_BYTES
 
 
 def test_the_computer_tells_its_memory():

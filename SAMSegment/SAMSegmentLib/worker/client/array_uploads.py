@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...core.image import Image
+from ...core.patch import Patch
+from ..protocol.encoding import Substitute
 from ..protocol.memory import share_of_memory
-from ..protocol.messages import Drop, MakeRoom
-from ..protocol.shared_array import ArrayCopy, Ticket, nbytes_of, open_block
+from ..protocol.messages import AllocateArray, DropArray, SentImage, SentPatch
+from ..protocol.shared_array import ArrayCopy, BlockHandle, nbytes_of, open_block
 
 MOST_VOLUMES = 2
 # The one in use is kept, whatever its size.
@@ -22,24 +25,13 @@ MOST_VOLUME_BYTES = 2 * 2**30
 MOST_OF_MEMORY = 0.25
 
 
-@dataclass(frozen=True, eq=False)
-class Wanted:
-    """An array that a request needs.
-
-    Attributes:
-        key: names its voxels.
-        voxels: (k, j, i), any real dtype, in any order in memory.
-        is_volume: an image's voxels, which may be needed again; else a mask.
-    """
-
-    key: Hashable
-    voxels: np.ndarray
-    is_volume: bool
-
-
 @dataclass(eq=False)
 class _Item:
-    """An array in the child, or on its way there; `source` is let go once it is there."""
+    """An array in the child, or on its way there.
+
+    Attributes:
+        source: voxels, (k, j, i), of any real dtype, in any order in memory; let go once copied.
+    """
 
     number: int
     is_volume: bool
@@ -56,7 +48,7 @@ class _Item:
         return 0 if self.copy is None else self.copy.copied
 
 
-class Stock:
+class ArrayUploads:
     """The arrays that one child holds.
 
     Args:
@@ -73,20 +65,24 @@ class Stock:
         self._most_bytes = share_of_memory(MOST_OF_MEMORY, MOST_VOLUME_BYTES)
         self.copied = 0
 
-    def provide(self, wanted: Sequence[Wanted], time_is_up: Callable[[], bool]) -> bool:
-        """Goes on copying arrays, one chunk at least; True once all of them are in the child.
+    def provide(self, needed: Sequence[Image | Patch], time_is_up: Callable[[], bool]) -> bool:
+        """Goes on copying voxels, one chunk at least; True once all of them are in the child.
+
+        Args:
+            needed: volumes and masks; what stays the same is copied once.
 
         Raises:
             Exception: what the child has refused the memory with.
         """
-        for want in wanted:
-            if want.key not in self._items:
-                self._begin(want, keep={w.key for w in wanted})
-            self._items.move_to_end(want.key)
-        for want in wanted:
-            item = self._items[want.key]
+        keys = [_key(each) for each in needed]
+        for key, each in zip(keys, needed, strict=True):
+            if key not in self._items:
+                self._begin(each, keep=set(keys))
+            self._items.move_to_end(key)
+        for key in keys:
+            item = self._items[key]
             if item.error is not None:
-                del self._items[want.key]
+                del self._items[key]
                 raise item.error
             while item.source is not None:
                 if item.copy is None:
@@ -101,17 +97,27 @@ class Stock:
                     return False
         return True
 
-    def percent(self, wanted: Sequence[Wanted]) -> int:
-        """How much of the arrays is in the child, 0 to 100."""
-        items = [self._items[want.key] for want in wanted if want.key in self._items]
+    def percent(self, needed: Sequence[Image | Patch]) -> int:
+        """How much of it is in the child, 0 to 100."""
+        items = [self._items[key] for key in map(_key, needed) if key in self._items]
         there = sum(item.copied for item in items)
         return 100 * there // max(1, sum(item.nbytes for item in items))
 
-    def number(self, key: Hashable) -> int:
-        """The child's number for an array that was provided."""
-        return self._items[key].number
+    @property
+    def substitutes(self) -> dict[type, Substitute]:
+        """What is sent instead of images and masks that were provided."""
+        return {
+            Image: Substitute(SentImage, dump=self._sent_image),
+            Patch: Substitute(SentPatch, dump=self._sent_patch),
+        }
 
-    def open_room(self, number: int, ticket: Ticket, descriptor: int | None) -> None:
+    def _sent_image(self, image: Image) -> SentImage:
+        return SentImage(self._items[_key(image)].number, image.geometry, image.modality)
+
+    def _sent_patch(self, mask: Patch) -> SentPatch:
+        return SentPatch(self._items[mask].number, mask.start, mask.cut)
+
+    def open_block(self, number: int, handle: BlockHandle, descriptor: int | None) -> None:
         """The child has made memory for an array, as large as was asked for.
 
         Raises:
@@ -120,27 +126,26 @@ class Stock:
         item = self._of(number)
         if item is not None and item.source is not None:
             dtype = item.source.dtype.newbyteorder("=")
-            self.room_made(number, open_block(ticket, descriptor, item.source.shape, dtype))
+            self.allocated(number, open_block(handle, descriptor, item.source.shape, dtype))
         elif descriptor is not None:
             os.close(descriptor)
 
-    def room_made(self, number: int, target: np.ndarray) -> None:
+    def allocated(self, number: int, target: np.ndarray) -> None:
         """The child has made memory for an array."""
         item = self._of(number)
         if item is not None and item.source is not None:
             item.copy = ArrayCopy(item.source, target)
 
-    def room_refused(self, number: int, error: Exception) -> None:
+    def refused(self, number: int, error: Exception) -> None:
         """The child has not got memory for an array."""
         item = self._of(number)
         if item is not None:
             item.source, item.error = None, error
 
-    def keep_masks(self, wanted: Sequence[Wanted]) -> None:
-        """Drops all masks but those among `wanted`."""
-        keep = {want.key for want in wanted}
+    def keep_masks(self, masks: Sequence[Patch]) -> None:
+        """Drops all other masks."""
         for key, item in list(self._items.items()):
-            if not item.is_volume and key not in keep:
+            if not item.is_volume and key not in masks:
                 self._drop(key)
 
     def drop_all(self) -> None:
@@ -148,15 +153,17 @@ class Stock:
         for key in list(self._items):
             self._drop(key)
 
-    def _begin(self, want: Wanted, keep: set[Hashable]) -> None:
+    def _begin(self, source: Image | Patch, keep: set[Hashable]) -> None:
+        is_volume = isinstance(source, Image)
+        voxels = source.voxels if is_volume else source.values
         # Native byte order: no engine needs to know of any other.
-        dtype = want.voxels.dtype.newbyteorder("=")
-        nbytes = nbytes_of(want.voxels.shape, dtype)
-        if want.is_volume:
+        dtype = voxels.dtype.newbyteorder("=")
+        nbytes = nbytes_of(voxels.shape, dtype)
+        if is_volume:
             self._make_way(nbytes, keep)
         self._last_number += 1
-        self._items[want.key] = _Item(self._last_number, want.is_volume, nbytes, want.voxels)
-        self._send(MakeRoom(self._last_number, want.voxels.shape, dtype.str))
+        self._items[_key(source)] = _Item(self._last_number, is_volume, nbytes, voxels)
+        self._send(AllocateArray(self._last_number, voxels.shape, dtype.str))
 
     def _make_way(self, nbytes: int, keep: set[Hashable]) -> None:
         volumes = {key: item for key, item in self._items.items() if item.is_volume}
@@ -170,7 +177,11 @@ class Stock:
                 count, total = count - 1, total - item.nbytes
 
     def _drop(self, key: Hashable) -> None:
-        self._send(Drop(self._items.pop(key).number))
+        self._send(DropArray(self._items.pop(key).number))
 
     def _of(self, number: int) -> _Item | None:
         return next((item for item in self._items.values() if item.number == number), None)
+
+
+def _key(source: Image | Patch) -> Hashable:
+    return ("image", source.key) if isinstance(source, Image) else source

@@ -8,25 +8,24 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ...core.errors import OutOfMemoryError
 from ...core.image import Image
 from ...core.patch import Patch
 from ...core.proposal import Proposal
-from ...core.voxel_prompts import VoxelPrompts
-from ..protocol.channel import ChildChannel
+from ..protocol.encoding import Substitute
+from ..protocol.error_messages import sent_error
 from ..protocol.messages import (
-    MakeRoom,
-    NoRoom,
-    Room,
+    AllocateArray,
+    AllocationFailed,
+    ArrayAllocated,
     SentImage,
     SentPatch,
     SentProposal,
     SentProposals,
-    SentVoxels,
 )
 from ..protocol.shared_array import SharedBlock, nbytes_of
-from ..protocol.troubles import trouble_of
 
-NO_ROOM = (
+NO_MEMORY_FOR_ARRAY = (
     "There is not enough memory to hand the volume to the model. Nothing was changed. Close other "
     "programs or volumes, or crop the volume."
 )
@@ -34,34 +33,34 @@ NO_ROOM = (
 SMALL_BYTES = 2**15
 
 
-class Shelf:
+class SharedArrays:
     """Arrays that the client fills, and what is made of them. For several threads.
 
     Args:
         send: sends a message and a descriptor to the client.
     """
 
-    def __init__(self, send: ChildChannel.send) -> None:
+    def __init__(self, send: Callable[[object, int | None], None]) -> None:
         self._send = send
-        self._parcels = itertools.count(1)
-        self._under_way: dict[int, SharedBlock | None] = {}
+        self._transfers = itertools.count(1)
+        self._in_transit: dict[int, SharedBlock | None] = {}
         self._arrays: dict[int, np.ndarray] = {}
         self._images: dict[int, list[Image]] = {}
         self._lock = threading.Lock()
 
-    def make_room(self, request: MakeRoom, out_of_memory: Callable[[str], Exception]) -> None:
+    def allocate(self, request: AllocateArray) -> None:
         """Makes memory for an array and hands it to the client, or says that there is none."""
         try:
             block = SharedBlock.create(nbytes_of(request.shape, request.dtype))
         except (MemoryError, OSError, OverflowError) as error:
-            refusal = out_of_memory(NO_ROOM)
+            refusal = OutOfMemoryError(NO_MEMORY_FOR_ARRAY)
             refusal.__cause__ = error
-            self._send(NoRoom(request.array, trouble_of(refusal)))
+            self._send(AllocationFailed(request.array, sent_error(refusal)), None)
             return
         with self._lock:
             self._arrays[request.array] = block.array(request.shape, request.dtype)
-        parcel = self._post(block)
-        self._send(Room(request.array, parcel, block.ticket), block.descriptor)
+        transfer = self._in_transit_as(block)
+        self._send(ArrayAllocated(request.array, transfer, block.handle), block.descriptor)
 
     @property
     def is_without_images(self) -> bool:
@@ -74,17 +73,25 @@ class Shelf:
             self._arrays.pop(array, None)
             return self._images.pop(array, None) is not None
 
-    def received(self, parcel: int) -> None:
-        """The client has opened the memory of a parcel."""
-        block = self._under_way.pop(parcel, None)
+    def received(self, transfer: int) -> None:
+        """The client has opened the memory of a transfer."""
+        block = self._in_transit.pop(transfer, None)
         if block is not None:
             block.handed_over()
 
-    def is_under_way(self, parcel: int) -> bool:
-        """Whether the client has not yet got a parcel."""
-        return parcel in self._under_way
+    def is_in_transit(self, transfer: int) -> bool:
+        """Whether the client has not yet received a transfer."""
+        return transfer in self._in_transit
 
-    def image(self, sent: SentImage) -> Image:
+    @property
+    def substitutes(self) -> dict[type, Substitute]:
+        """How images and masks are made of what the client has sent instead."""
+        return {
+            Image: Substitute(SentImage, load=self._image),
+            Patch: Substitute(SentPatch, load=self._patch),
+        }
+
+    def _image(self, sent: SentImage) -> Image:
         """The image, always the same for the same voxels and grid.
 
         Raises:
@@ -100,20 +107,13 @@ class Shelf:
             images.append(Image(voxels, sent.geometry, sent.modality, key))
             return images[-1]
 
-    def voxels(self, sent: SentVoxels | None) -> VoxelPrompts | None:
-        """The masks. Raises KeyError if they were dropped."""
-        if sent is None:
-            return None
-        return VoxelPrompts(self._patch(sent.content), sent.refine, self._patch(sent.occupied))
-
-    def _patch(self, sent: SentPatch | None) -> Patch | None:
-        if sent is None:
-            return None
+    def _patch(self, sent: SentPatch) -> Patch:
+        """The mask. Raises KeyError if it was dropped."""
         with self._lock:
             return Patch(self._arrays[sent.array], sent.start, sent.cut)
 
-    def post(self, number: int, proposals: Sequence[Proposal], final: bool) -> int:
-        """Sends proposals on one grid; the number of their parcel.
+    def send_proposals(self, number: int, proposals: Sequence[Proposal], final: bool) -> int:
+        """Sends proposals on one grid; the number of their transfer.
 
         Raises:
             MemoryError: if there is not enough memory to share them.
@@ -126,16 +126,16 @@ class Shelf:
             end = 0
             for array in arrays:
                 begin, end = end, end + array.nbytes
-                room = block.array((nbytes,), np.int8)[begin:end]
-                np.copyto(room.reshape(array.shape), array)
-        parcel = self._post(block)
+                place = block.array((nbytes,), np.int8)[begin:end]
+                np.copyto(place.reshape(array.shape), array)
+        transfer = self._in_transit_as(block)
         self._send(
             SentProposals(
                 number,
                 final,
-                parcel,
+                transfer,
                 levels,
-                None if block is None else block.ticket,
+                None if block is None else block.handle,
                 proposals[0].geometry,
                 tuple(
                     SentProposal(
@@ -151,10 +151,10 @@ class Shelf:
             ),
             None if block is None else block.descriptor,
         )
-        return parcel
+        return transfer
 
-    def _post(self, block: SharedBlock | None) -> int:
-        # Kept until the client has it: on some systems it would be gone.
-        parcel = next(self._parcels)
-        self._under_way[parcel] = block
-        return parcel
+    def _in_transit_as(self, block: SharedBlock | None) -> int:
+        """A number for the transfer; the block is kept until the client has it."""
+        transfer = next(self._transfers)
+        self._in_transit[transfer] = block
+        return transfer

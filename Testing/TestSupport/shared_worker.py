@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from SAMSegmentLib.worker.client.process_client import WorkerClient
 
 
-class KeptClient(WorkerClient):
+class SharedClient(WorkerClient):
     """Lives on when a service has done with it."""
 
     def close(self) -> None:
@@ -17,9 +17,9 @@ class KeptClient(WorkerClient):
 
 
 @contextmanager
-def kept_worker() -> Iterator[KeptClient]:
+def shared_worker() -> Iterator[SharedClient]:
     """Its client."""
-    client = KeptClient("cpu")
+    client = SharedClient("cpu")
     try:
         yield client
     finally:

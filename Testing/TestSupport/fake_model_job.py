@@ -6,7 +6,7 @@ from SAMSegmentLib.worker.client.model_jobs import JobEvent
 from SAMSegmentLib.worker.protocol.model_messages import ModelOrder
 
 
-class PlayedJob:
+class FakeModelJob:
     """Does nothing by itself.
 
     Attributes:
@@ -43,14 +43,14 @@ class PlayedJob:
         return not self._events
 
 
-class PlayedJobs:
+class FakeModelJobs:
     """Makes them, for a ModelStore, and keeps them."""
 
     def __init__(self) -> None:
-        self.all: list[PlayedJob] = []
+        self.all: list[FakeModelJob] = []
 
-    def __call__(self, order: ModelOrder) -> PlayedJob:
-        self.all.append(PlayedJob(order))
+    def __call__(self, order: ModelOrder) -> FakeModelJob:
+        self.all.append(FakeModelJob(order))
         return self.all[-1]
 
     def play(self, application, *events: JobEvent) -> None:

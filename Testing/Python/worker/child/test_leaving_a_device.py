@@ -10,8 +10,14 @@ from SAMSegmentLib.core.errors import Cancelled, OutOfMemoryError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts
-from SAMSegmentLib.worker.child import server
-from SAMSegmentLib.worker.client.process_client import Progress, Proposed, Ready, WorkerState
+from SAMSegmentLib.worker.child import predictor as predictor_module
+from SAMSegmentLib.worker.protocol.events import (
+    PredictionRequest,
+    Progress,
+    Proposed,
+    Ready,
+    WorkerState,
+)
 from TestSupport import fake_card
 from TestSupport.catalogue_models import model_run_by
 from TestSupport.quick_engine import SLOW
@@ -30,8 +36,8 @@ def predictor(monkeypatch):
     fake_card.plug_in(monkeypatch.setattr)
 
     def make(engine, device="auto"):
-        monkeypatch.setattr(server, "engine_of", lambda model: (engine, {}))
-        return server.Predictor(device)
+        monkeypatch.setattr(predictor_module, "engine_of", lambda model: (engine, {}))
+        return predictor_module.Predictor(device)
 
     return make
 
@@ -46,7 +52,7 @@ def raising(raised):
 
 
 def predict(predictor, watch=None):
-    return predictor.predict(MODEL, IMAGE, CLICK, watch or Watch())
+    return predictor.predict(PredictionRequest(MODEL, IMAGE, CLICK), watch or Watch())
 
 
 @pytest.mark.parametrize(
@@ -245,9 +251,9 @@ class TestTheSelfCheck:
 
     def test_goes_on_with_the_next_card_where_any_will_do(self, monkeypatch, engine):
         fake_card.plug_in(monkeypatch.setattr, ("Good", "Bad"), lambda number: 1 + number)
-        monkeypatch.setattr(server, "engine_of", lambda model: (engine, {}))
+        monkeypatch.setattr(predictor_module, "engine_of", lambda model: (engine, {}))
         engine.wrong.add("cuda:1")
-        used = server.Predictor("auto")
+        used = predictor_module.Predictor("auto")
         assert str(used.device) == "cuda:1"
         assert predict(used).warnings == ()
         assert (str(used.device), used.automatic) == ("cuda:0", "cuda:0")
@@ -289,7 +295,7 @@ class TestInAProcessOfItsOwn:
         pump = new_pump("auto", TOO_LARGE, python=fake_card.PYTHON).ready()
         number = pump.ask(SLOW)
         progress = []
-        while server.STARTS_AGAIN not in progress:
+        while predictor_module.STARTS_AGAIN not in progress:
             progress.append(pump.until(Progress, number).message)
 
     def test_a_request_that_replaces_the_one_that_was_too_large_is_the_one_that_warns(

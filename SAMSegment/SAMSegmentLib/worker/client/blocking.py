@@ -8,7 +8,7 @@ from ...core.errors import Cancelled
 from ...core.progress import CancelFlag, ProgressCallback
 from ...core.proposal import Proposal, propose
 from ..protocol.events import Failed, PredictionRequest, Progress, Proposed
-from .client import InProcessClient
+from .in_process import InProcessClient
 from .process_client import WorkerClient
 
 # Nobody looks at a window here: voxels are copied in large pieces.
@@ -16,7 +16,7 @@ BUDGET_S = 0.1
 PAUSE_S = 0.005
 
 
-class WaitingClient:
+class BlockingClient:
     """Asks a child process and waits.
 
     Args:
@@ -67,7 +67,7 @@ class WaitingClient:
         self._worker.close()
 
 
-class WaitingInProcess:
+class BlockingInProcess:
     """The same without a child process: torch is imported here."""
 
     def __init__(self, device: str = "auto") -> None:
@@ -79,18 +79,9 @@ class WaitingInProcess:
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
     ) -> tuple[Proposal, ...]:
-        """See WaitingClient.propose."""
-        prediction = self._client.predict(
-            request.model,
-            request.image,
-            request.prompts,
-            progress,
-            cancel,
-            request.intensity_range,
-            request.voxels,
-            request.structures,
-        )
-        return propose(prediction, request.target, request.alternative)
+        """See BlockingClient.propose."""
+        answer = self._client.predict(request, progress, cancel)
+        return propose(answer, request.grid, request.alternative)
 
     def close(self) -> None:
         """Gives the models and their memory up."""

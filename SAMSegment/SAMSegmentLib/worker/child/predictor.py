@@ -15,17 +15,15 @@ from ...core.answer import Answer
 from ...core.errors import OutOfMemoryError
 from ...core.image import Image
 from ...core.progress import Watch
-from ...core.prompts import Prompts
-from ...core.voxel_prompts import VoxelPrompts
-from ...models.base import AutomaticEngine, Engine
+from ...models.base import Engine
 from ...models.embedding_cache import EmbeddingCache
 from ...models.registry import engine_of
 from ...models.self_check import check_device, reference
 from ...models.tensor_files.conversion import prepared
 from ...weights.catalogue import ModelEntry
+from ..protocol.events import PredictionRequest
 from ..protocol.memory import share_of_memory
-from .device_troubles import first_line, has_failed, is_out_of_memory
-from .devices import CPU, find_device, reason_of
+from .devices import CPU, find_device, first_line, has_failed, is_out_of_memory, reason_of
 
 # 128 slices of LiteMedSAM, some hundred cubes of SAM-Med3D, or 56 windows of SAMSegment 3D: an
 # organ can be prompted again without encoding it again. Less where there is little memory.
@@ -96,17 +94,8 @@ class Predictor:
         """
         self._with_engine(model, lambda engine: None)
 
-    def predict(
-        self,
-        model: ModelEntry,
-        image: Image,
-        prompts: Prompts,
-        watch: Watch,
-        intensity_range: tuple[float, float] | None = None,
-        voxels: VoxelPrompts | None = None,
-        structures: Sequence[str] = (),
-    ) -> Answer:
-        """The model's answer; see Engine.predict, and of an automatic one AutomaticEngine.segment.
+    def predict(self, request: PredictionRequest, watch: Watch) -> Answer:
+        """The model's answer; see Engine.predict.
 
         If it comes from another device than was meant, the first answer warns of that.
 
@@ -114,25 +103,18 @@ class Predictor:
             InputError, WeightsError: see `load`.
             OutOfMemoryError: if memory ran out; the embeddings kept so far are given up.
         """
-        _ = image.value_range
+        _ = request.image.value_range
 
         def work(engine: Engine) -> Answer:
-            if isinstance(engine, AutomaticEngine):
-                return engine.segment(image, model.labels(structures), watch, intensity_range)
-            return engine.predict(image, prompts, watch, intensity_range, voxels)
+            return engine.predict(
+                request.image, request.prompts, watch, request.intensity_range, request.voxels
+            )
 
-        prediction = self._with_engine(model, work, watch)
+        answer = self._with_engine(request.model, work, watch)
         notice, self._pending_notice = self._pending_notice, ""
-        return prediction.with_warnings(notice) if notice else prediction
+        return answer.with_warnings(notice) if notice else answer
 
-    def prepare(
-        self,
-        model: ModelEntry,
-        image: Image,
-        ras: Sequence[float],
-        watch: Watch,
-        intensity_range: tuple[float, float] | None = None,
-    ) -> None:
+    def prepare(self, model: ModelEntry, image: Image, ras: Sequence[float], watch: Watch) -> None:
         """Does ahead what a click at `ras` (mm, the image's RAS) will need; see Engine.prepare.
 
         Raises:
@@ -141,7 +123,7 @@ class Predictor:
         _ = image.value_range
 
         def work(engine: Engine) -> None:
-            engine.prepare(image, np.asarray(ras, dtype=float), watch, intensity_range)
+            engine.prepare(image, np.asarray(ras, dtype=float), watch)
 
         self._with_engine(model, work, watch)
 
@@ -166,7 +148,7 @@ class Predictor:
             try:
                 return work(self._engine(model))
             except (RuntimeError, TypeError) as error:
-                notice = self._card_trouble(error)
+                notice = self._card_error(error)
                 if not notice:
                     raise
             # Not above: until it is handled, the error holds on to all that fills the card.
@@ -175,7 +157,7 @@ class Predictor:
                 watch.step(0, 1, STARTS_AGAIN)
             return work(self._engine(model))
 
-    def _card_trouble(self, error: Exception) -> str:
+    def _card_error(self, error: Exception) -> str:
         """What to tell the user, if it is because of a graphics card; else ""."""
         if self.device.type == CPU:
             return ""

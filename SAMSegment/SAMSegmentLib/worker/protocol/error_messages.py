@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
 
 from ...core import errors
 from ...core.errors import SAMSegmentError
-from .messages import Trouble
 
 LONGEST_MESSAGE = 200
 _KINDS = {
@@ -25,18 +25,33 @@ _KINDS = {
 }
 
 
-def trouble_of(error: BaseException) -> Trouble:
+@dataclass(frozen=True)
+class SentError:
+    """An exception on its way between processes.
+
+    Attributes:
+        kind: name of its class.
+        message: what it says.
+        details: its traceback.
+    """
+
+    kind: str
+    message: str
+    details: str
+
+
+def sent_error(error: BaseException) -> SentError:
     """An exception as a message."""
     details = "".join(traceback.format_exception(error))
-    return Trouble(type(error).__name__, str(error), details)
+    return SentError(type(error).__name__, str(error), details)
 
 
-def error_of(trouble: Trouble) -> SAMSegmentError:
+def error_of(error: SentError) -> SAMSegmentError:
     """The exception again; a SAMSegmentError that tells of it, if it is none of ours."""
-    if (kind := _KINDS.get(trouble.kind)) is not None:
-        return kind(trouble.message)
-    line = " ".join(trouble.message.split())[:LONGEST_MESSAGE]
-    said = f"{trouble.kind}: {line}" if line else trouble.kind
+    if (kind := _KINDS.get(error.kind)) is not None:
+        return kind(error.message)
+    line = " ".join(error.message.split())[:LONGEST_MESSAGE]
+    said = f"{error.kind}: {line}" if line else error.kind
     return SAMSegmentError(
         f"The model failed ({said}). Nothing was changed. Try again; if it fails again, please "
         "report it with the diagnostics."

@@ -4,7 +4,7 @@
 NARROW = 400
 
 
-class IdleService:
+class FakeWorkerService:
     """A WorkerService of which nothing is asked."""
 
     client = None

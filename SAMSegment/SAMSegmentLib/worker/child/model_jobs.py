@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import queue
+import socket
 import time
 import traceback
 from pathlib import Path
@@ -18,12 +19,18 @@ from ...weights.folder import VARIABLE, models_folder
 from ...weights.progress import Transfer
 from ...weights.store import install, remove, verify
 from ..protocol.channel import ChildChannel, ClosedError
-from ..protocol.messages import Trouble
-from ..protocol.model_messages import InstallModel, ModelDone, ModelFailed, ModelOrder, VerifyModel
-from ..protocol.troubles import LONGEST_MESSAGE, trouble_of
+from ..protocol.error_messages import LONGEST_MESSAGE, SentError, sent_error
+from ..protocol.model_messages import (
+    MODEL_MESSAGES,
+    InstallModel,
+    ModelDone,
+    ModelFailed,
+    ModelOrder,
+    VerifyModel,
+)
 
-# Nobody reads faster, and a look at every block would cost more than the block.
-LOOK_S = 0.1
+# Nobody reads faster, and a report of every block would cost more than the block.
+REPORT_EVERY_S = 0.1
 CONVERTING = "Converting the weights to safetensors"
 NOT_CONVERTED = (
     "The weights are installed. They could not be converted to safetensors yet ({reason}): they "
@@ -31,23 +38,26 @@ NOT_CONVERTED = (
 )
 NO_TORCH = "PyTorch is not installed"
 NOT_COMPARED = "Without PyTorch, they were not compared with what the model's network is made of."
-NO_ROOM = "the folder has no room for it, or is in use"
+NO_SPACE = "the folder has no room for it, or is in use"
 # How torch's checkpoints begin.
 _ZIP = b"PK\x03\x04"
 
 
-class ModelDesk:
-    """Takes one order, carries it out, and tells how far it is and how it ended.
+class ModelJobRunner:
+    """Takes one order, carries it out, and reports how far it is and how it ended.
 
     To cancel, the client leaves: the process then ends at once (see `process_main`), and what was
     downloaded lies there for the next time.
+
+    Attributes:
+        channel: to the client.
     """
 
-    def __init__(self, channel: ChildChannel) -> None:
-        self._channel = channel
+    def __init__(self, connection: socket.socket) -> None:
+        self.channel = ChildChannel(connection, MODEL_MESSAGES)
         self._orders: queue.SimpleQueue[ModelOrder] = queue.SimpleQueue()
-        self._told = ""
-        self._told_at = 0.0
+        self._reported = ""
+        self._reported_at = 0.0
 
     def take(self, message: ModelOrder) -> None:
         """Takes the client's order, from any thread."""
@@ -67,10 +77,10 @@ class ModelDesk:
         except ClosedError:
             raise
         except SAMSegmentError as error:
-            outcome = ModelFailed(trouble_of(error))
+            outcome = ModelFailed(sent_error(error))
         except Exception as error:
             outcome = ModelFailed(_unexpected(error))
-        self._channel.send(outcome)
+        self.channel.send(outcome)
 
     def _carry_out(self, order: ModelOrder) -> ModelDone:
         match order:
@@ -112,15 +122,15 @@ class ModelDesk:
             is_torch = isinstance(error, ImportError) and error.name == "torch"
             return _not_converted(path, NO_TORCH if is_torch else _line(error))
         if _is_checkpoint(converted):
-            return _not_converted(converted, NO_ROOM)
+            return _not_converted(converted, NO_SPACE)
         return ModelDone(str(converted))
 
-    def _report(self, look: Transfer) -> None:
+    def _report(self, progress: Transfer) -> None:
         now = time.monotonic()
-        if look.message == self._told and now - self._told_at < LOOK_S:
+        if progress.message == self._reported and now - self._reported_at < REPORT_EVERY_S:
             return
-        self._told, self._told_at = look.message, now
-        self._channel.send(look)
+        self._reported, self._reported_at = progress.message, now
+        self.channel.send(progress)
 
 
 def _check_converted(model: ModelEntry, path: Path) -> tuple[str, ...]:
@@ -152,13 +162,13 @@ def _not_converted(path: Path, reason: str) -> ModelDone:
     return ModelDone(str(path), (NOT_CONVERTED.format(reason=reason),))
 
 
-def _unexpected(error: Exception) -> Trouble:
-    """Of what nobody has thought: told as an InstallError, with its trace for the diagnostics."""
+def _unexpected(error: Exception) -> SentError:
+    """An unforeseen error as an InstallError, with its trace for the diagnostics."""
     message = (
         f"The weights could not be worked on ({_line(error)}). What was installed before still "
         "is. Try again; if it fails again, please report it with the diagnostics."
     )
-    return Trouble("InstallError", message, "".join(traceback.format_exception(error)))
+    return SentError("InstallError", message, "".join(traceback.format_exception(error)))
 
 
 def _line(error: Exception) -> str:

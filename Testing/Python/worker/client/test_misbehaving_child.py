@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from SAMSegmentLib.worker.child import process_main
-from SAMSegmentLib.worker.protocol.channel import NO_MESSAGE, ClientChannel
+from SAMSegmentLib.worker.protocol.channel import NO_MESSAGE, ChildChannel, ClientChannel
 from SAMSegmentLib.worker.protocol.events import Crashed, WorkerState
 from SAMSegmentLib.worker.protocol.handshake import ClientHandshake
-from SAMSegmentLib.worker.protocol.message_lists import PREDICTION_MESSAGES
-from SAMSegmentLib.worker.protocol.messages import Stopped
+from SAMSegmentLib.worker.protocol.messages import PREDICTION_MESSAGES, Stopped
 
 KEY = b"k" * 32
 
@@ -22,7 +21,7 @@ KEY = b"k" * 32
     "saying", ["a pickle", "another class", "a string where an array should be"]
 )
 def test_what_is_no_message_is_one_clear_error(new_pump, tmp_path, saying):
-    script = Path(__file__).with_name("strange_child.py")
+    script = Path(__file__).with_name("misbehaving_child.py")
     made = tmp_path / "made"
     pump = new_pump(python=[sys.executable, str(script), saying, str(made)])
     pump.client.start()
@@ -36,8 +35,9 @@ def test_what_is_no_message_is_one_clear_error(new_pump, tmp_path, saying):
 
 def test_a_client_that_is_busy_hears_nothing_before_the_handshake(monkeypatch):
     class Work:
-        def __init__(self, channel):
-            channel.send(Stopped(1))
+        def __init__(self, connection):
+            self.channel = ChildChannel(connection, PREDICTION_MESSAGES)
+            self.channel.send(Stopped(1))
 
         def take(self, message):
             pass
@@ -47,9 +47,9 @@ def test_a_client_that_is_busy_hears_nothing_before_the_handshake(monkeypatch):
 
     ours, theirs = socket.socketpair()
     left = queue.SimpleQueue()
-    monkeypatch.setattr(process_main, "_work", lambda settings: Work)
-    monkeypatch.setattr(process_main, "_leave", left.put)
-    child = threading.Thread(target=process_main._run, args=(theirs, {"key": KEY.hex()}))
+    monkeypatch.setattr(process_main, "_work", lambda connection, settings: Work(connection))
+    monkeypatch.setattr(process_main, "_exit_now", left.put)
+    child = threading.Thread(target=process_main._serve, args=(theirs, {"key": KEY.hex()}))
     child.start()
     ours.settimeout(0.3)
     with pytest.raises(TimeoutError):
