@@ -322,6 +322,10 @@ COMMANDS = {
         "score the models on real cases with a simulated user",
         lambda rest: run_python("Testing/Accuracy/run.py", *rest),
     ),
+    "accuracy-gate": (
+        "compare the scores that guard the tuned constants with the kept ones, as the tests do",
+        lambda rest: run_python("Testing/Accuracy/gate.py", *rest),
+    ),
     "recorded-masks": (
         "ask every model again what it was asked when its masks were recorded, and compare",
         lambda rest: run_python("Testing/Accuracy/recorded_masks.py", *(rest or ["compare"])),

@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,8 +51,12 @@ SEED = 5  # of SAM-Med3D's weights, which are not included
 # `load_engine` and `ask` are all that knows where the engines live and how they are asked.
 
 
-def load_engine(model: str, folder: Path) -> Engine:
-    """A model's engine on the CPU; SAM-Med3D gets random weights, written into `folder`."""
+def load_engine(model: str, folder: Path, numbers: torch.dtype | None = None) -> Engine:
+    """A model's engine on the CPU; SAM-Med3D gets random weights, written into `folder`.
+
+    Args:
+        numbers: in which the 3D networks compute; None: as for users.
+    """
     from safetensors.torch import save_file
 
     from SAMSegmentLib.models.embedding_cache import EmbeddingCache
@@ -69,8 +73,8 @@ def load_engine(model: str, folder: Path) -> Engine:
         weights = model_entry(model).verified_path()
     engines = {
         "litemedsam": LiteMedSAMEngine,
-        "samsegment3d": SAMSegment3DEngine,
-        "sam-med3d": SAMMed3DEngine,
+        "samsegment3d": partial(SAMSegment3DEngine, numbers=numbers),
+        "sam-med3d": partial(SAMMed3DEngine, numbers=numbers),
     }
     return engines[model](weights, torch.device("cpu"), EmbeddingCache(2**29))
 
