@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from PySide6 import QtUiTools
 
 from . import ctk_widgets, mrml_widgets, node_combo_box, place_widget, segment_editor
@@ -19,7 +21,7 @@ class QUiLoader(QtUiTools.QUiLoader):
 
 
 def install() -> None:
-    qt.QUiLoader = QUiLoader
+    qt.QUiLoader = cache(QUiLoader)  # each new one would register all widgets again
 
 
 def uninstall() -> None:

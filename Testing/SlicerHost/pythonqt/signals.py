@@ -131,9 +131,16 @@ def accepted(call, given: int) -> int:
 
 def _signatures(qobject) -> list[str]:
     meta = _raw_meta_object(qobject)
-    methods = [meta.method(index) for index in range(meta.methodCount())]
-    signals = [m for m in methods if m.methodType() == QtCore.QMetaMethod.MethodType.Signal]
-    return [bytes(method.methodSignature()).decode() for method in signals]
+    # Methods of a class are found one by one; there are hundreds.
+    key = type(qobject), meta.className(), meta.methodCount()
+    if key not in _signatures_of:
+        methods = [meta.method(index) for index in range(meta.methodCount())]
+        signals = [m for m in methods if m.methodType() == QtCore.QMetaMethod.MethodType.Signal]
+        _signatures_of[key] = [bytes(signal.methodSignature()).decode() for signal in signals]
+    return _signatures_of[key]
+
+
+_signatures_of: dict[tuple[type, str, int], list[str]] = {}
 
 
 def _signature(qobject, text: str) -> str | None:
