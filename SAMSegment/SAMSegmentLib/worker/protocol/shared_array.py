@@ -4,10 +4,15 @@ It has no name that anybody could forget to remove: on Linux and macOS an open f
 travels with the message that tells of it, on Windows a mapping that ends with its last user. So
 nothing stays behind, whichever process is killed when. It is mapped as long as an array looks at
 it, and no longer: no array can show memory that is gone.
+
+On Linux its size is sealed, and memory that is not sealed is not opened: if the other process could
+shrink it, to read what was cut off would end this one. Windows cannot shrink a mapping that is in
+use; macOS cannot change the size of such memory a second time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import math
@@ -21,7 +26,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .channel import ClosedError
 from .memory import available_bytes
+
+with contextlib.suppress(ImportError):  # Windows
+    import fcntl
 
 #: What is copied at once, at most: a tenth of a millisecond.
 CHUNK_BYTES = 256 * 2**10
@@ -32,7 +41,10 @@ UNMAPPED_BYTES = 4 * 2**20
 # What must be left for others.
 SPARE_BYTES = 64 * 2**20
 _HAS_NAMES = sys.platform == "win32"
+_HAS_SEALS = hasattr(os, "memfd_create")
 _PREFIX = "SAMSegment-"
+# What Linux must promise of the other process's memory; 0 where there are no such promises.
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL if _HAS_SEALS else 0
 _NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}")
 
 
@@ -84,6 +96,8 @@ class SharedBlock:
         descriptor = _anonymous_file()
         try:
             _reserve(descriptor, nbytes)
+            if _SEALS:
+                fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
             return cls(mmap.mmap(descriptor, nbytes), BlockHandle(nbytes, None), descriptor)
         except BaseException:
             os.close(descriptor)
@@ -107,6 +121,7 @@ def open_block(
 
     Raises:
         OSError: if it is gone or too small, or the descriptor is missing.
+        ClosedError: if the other process could still change its size.
     """
     try:
         if nbytes_of(shape, dtype) > handle.nbytes:
@@ -116,6 +131,7 @@ def open_block(
         elif descriptor is None:
             raise OSError(errno.EBADF, "Shared memory came without its descriptor")
         else:
+            _check_seals(descriptor)
             memory = mmap.mmap(descriptor, handle.nbytes)
         return np.ndarray(shape, dtype=dtype, buffer=memory)
     except (ValueError, OverflowError) as error:  # smaller than the handle says
@@ -185,10 +201,22 @@ def _named(name: str, nbytes: int) -> mmap.mmap:
     return mmap.mmap(-1, nbytes, tagname=name)
 
 
+def _check_seals(descriptor: int) -> None:
+    """Raises ClosedError if memory is not sealed: whoever made it is not our child."""
+    if not _SEALS:
+        return
+    try:
+        seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+    except OSError:  # a file, a pipe
+        seals = 0
+    if seals & _SEALS != _SEALS:
+        raise ClosedError("Shared memory came whose size could still be changed.")
+
+
 def _anonymous_file() -> int:
     """The descriptor of memory without a name."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("SAMSegment")
+    if _HAS_SEALS:
+        return os.memfd_create("SAMSegment", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     return _unlinked_memory()
 
 

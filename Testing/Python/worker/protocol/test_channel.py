@@ -1,8 +1,10 @@
 """Two ends of a channel that know each other, and strangers that get nothing."""
 
+import contextlib
 import os
 import socket
 import struct
+import sys
 import threading
 
 import numpy as np
@@ -35,6 +37,9 @@ from SAMSegmentLib.worker.protocol.messages import (
 )
 from SAMSegmentLib.worker.protocol.model_messages import InstallModel
 from SAMSegmentLib.worker.protocol.shared_array import BlockHandle, SharedBlock, open_block
+
+with contextlib.suppress(ImportError):  # Windows
+    import fcntl
 
 KEY = b"k" * 32
 BOTH = MessageLists((Cancel, DropArray, InstallModel), (Stopped, ArrayAllocated))
@@ -129,6 +134,7 @@ class TestSharedMemory:
             pytest.importorskip("_posixshmem")
             anonymous = shared_array._unlinked_memory
             monkeypatch.setattr(shared_array, "_anonymous_file", anonymous)
+            monkeypatch.setattr(shared_array, "_SEALS", 0)
         return SharedBlock.create(24)
 
     def test_goes_beside_a_message_and_outlives_the_sender(self, block):
@@ -172,6 +178,33 @@ class TestSharedMemory:
             open_block(block.handle, os.dup(block.descriptor), (25,), np.uint8)
         with pytest.raises(OSError):
             open_block(BlockHandle(2**40, None), os.dup(block.descriptor), (2**40,), np.uint8)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has seals")
+    def test_cannot_be_shrunk_by_either_side(self):
+        block = SharedBlock.create(2**16)
+        array = open_block(block.handle, os.dup(block.descriptor), (2**16,), np.uint8)
+        for size in (0, 2**15, 2**17):
+            with pytest.raises(PermissionError):
+                os.ftruncate(block.descriptor, size)
+        with pytest.raises(PermissionError):
+            fcntl.fcntl(block.descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)
+        block.array((1,), np.uint8)[0] = 7
+        assert array[0] == 7 and array[-1] == 0
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has seals")
+    @pytest.mark.parametrize("kind", ["without seals", "sealed in part", "a file"])
+    def test_that_could_shrink_is_not_opened(self, kind, tmp_path):
+        if kind == "a file":
+            descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+        else:
+            descriptor = os.memfd_create("other", os.MFD_ALLOW_SEALING)
+        os.ftruncate(descriptor, 100)
+        if kind == "sealed in part":
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        with pytest.raises(ClosedError, match="whose size could still be changed"):
+            open_block(BlockHandle(100, None), descriptor, (100,), np.uint8)
+        with pytest.raises(OSError):
+            os.fstat(descriptor)
 
     def test_comes_beside_messages_that_tell_of_it_and_no_others(self, block):
         ours, theirs = sockets("AF_UNIX")
