@@ -88,9 +88,9 @@ class Patch:
 def bounding_box(mask: np.ndarray) -> Box | None:
     """Slices (k, j, i) of the smallest box that holds all true voxels; None without any."""
     box = []
-    for _ in range(3):
+    for _ in range(mask.ndim):
         # Each cut makes the next projection cheaper.
-        others = tuple(axis for axis in range(3) if axis != len(box))
+        others = tuple(axis for axis in range(mask.ndim) if axis != len(box))
         hits = np.flatnonzero(mask[tuple(box)].any(axis=others))
         if hits.size == 0:
             return None

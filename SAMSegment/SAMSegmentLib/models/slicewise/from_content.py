@@ -48,7 +48,7 @@ def with_views(
         return replace(found, views=())
     reach = np.ceil(AROUND_CLICK_MM / geometry.spacing[::-1]).astype(int)
     near = np.maximum(low, voxel - reach // 2), np.minimum(high, voxel + reach // 2)
-    if found.views and _shows(found.views[0], *near):
+    if found.views and found.views[0].holds(*near):
         return found
     views = finder.views_of(np.maximum(low, voxel - reach), np.minimum(high, voxel + reach))
     return replace(found, views=views)
@@ -66,8 +66,8 @@ def refined(finder: ObjectFinder, content: Patch) -> list[FoundObject]:
     there = content.on_box(start, inside.shape)
 
     def fit(mask: np.ndarray, first: tuple[int, int, int]) -> float:
-        said = 0.0 if finder.fit is None else finder.fit(mask, first)
-        return SIMILARITY * dice(mask, there) + said
+        fit_of_line = 0.0 if finder.fit is None else finder.fit(mask, first)
+        return SIMILARITY * dice(mask, there) + fit_of_line
 
     propagation = Propagation(views, finder.watch, finder.previews, None, fit)
     logits = np.where(there & inside, np.float32(SURE_LOGIT), np.float32(-SURE_LOGIT))
@@ -127,9 +127,3 @@ def _deepest(section: np.ndarray) -> tuple[int, int]:
 def _around(content: Patch, geometry: Geometry) -> VoxelBox:
     low, high = np.array(content.start), np.array(content.stop) - 1
     return with_margin(low, high, (high - low + 1) * geometry.spacing[::-1], geometry)
-
-
-def _shows(view: View, low: np.ndarray, high: np.ndarray) -> bool:
-    first = np.array(view.native_start)
-    last = first + view.native_inside.shape - 1
-    return bool((first <= low).all() and (last >= high).all())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.geometry import Geometry
-from ...core.patch import values_at
+from ...core.patch import bounding_box, values_at
 from ...core.prompts import Line
 from ..regions import voxel_of
 from .model import Box
@@ -110,24 +110,22 @@ class LineFit:
 
     def _oversize(self, mask: np.ndarray, spacing: np.ndarray) -> float:
         """How much a mask's quality suffers because it is larger than the line says."""
-        others = [tuple(set(range(mask.ndim)) - {axis}) for axis in range(mask.ndim)]
-        hits = [np.flatnonzero(mask.any(axes)) for axes in others]
+        box = bounding_box(mask) or (slice(0, 0),) * mask.ndim
         extent = max(
-            (along[-1] - along[0] + 1) * step if along.size else 0.0
-            for along, step in zip(hits, spacing, strict=True)
+            (part.stop - part.start) * step for part, step in zip(box, spacing, strict=True)
         )
         return OVERSIZE * float(np.log2(max(extent / (LARGEST * self.line.length), 1.0)))
 
 
 def at_line(
-    finder: ObjectFinder, offers: Sequence[Sequence[Section]], line: Line
+    finder: ObjectFinder, by_plane: Sequence[Sequence[Section]], line: Line
 ) -> list[FoundObject]:
     """The objects of which a line is the longest diameter; as ObjectFinder.at_click.
 
     Args:
-        offers: per stack, what may lie under the line's middle on its whole slice there.
+        by_plane: per stack, what may lie under the line's middle on its whole slice there.
     """
-    best = matching(offers, COMBINATIONS)
+    best = matching(by_plane, COMBINATIONS)
     region = _region(line, best[0] if best else (), finder.image.geometry)
     return finder.in_region(best, line.middle, region, GROWTHS)
 

@@ -91,17 +91,17 @@ class ObjectFinder:
         found = Propagation(views, self.watch, self.previews, cuts).objects(seeds, seen)
         return found_objects(found, views)
 
-    def at_click(self, offers: Sequence[Sequence[Section]], ras: np.ndarray) -> list[FoundObject]:
+    def at_click(self, by_plane: Sequence[Sequence[Section]], ras: np.ndarray) -> list[FoundObject]:
         """The objects under a click, the likeliest first.
 
         The sections through the click tell where to look; where the object reaches the end of that
         region, the region grows.
 
         Args:
-            offers: per stack, what may lie under the click on its whole slice there.
+            by_plane: per stack, what may lie under the click on its whole slice there.
             ras: of the click, mm.
         """
-        best = matching(offers, COMBINATIONS)
+        best = matching(by_plane, COMBINATIONS)
         voxel = voxel_of(self.image.geometry, ras)
         region = region_of(best[0] if best else (), voxel, self.image.geometry)
         return self.in_region(best, ras, region, GROWTHS)
@@ -203,7 +203,7 @@ def _masks_under(
 ) -> list[Patch]:
     """What may lie under a correcting click, the likeliest first."""
     ras = np.array(point.ras)
-    if found.views and _shows(found.views[0], error.voxel):
+    if found.views and found.views[0].holds(error.voxel, error.voxel):
         start = found.views[0].native_start
         nearby = [_near(view, ras, error.radius) for view in found.views]
         candidates = _found_at(nearby, None, ras, watch, Previews())
@@ -221,11 +221,6 @@ def _is_plausible(proposed: np.ndarray, present: np.ndarray, positive: bool, lea
     if positive:
         return np.count_nonzero(proposed & ~present) < MOST_GROWTH * size or size < least
     return np.count_nonzero(proposed & present) < SHARED * max(size, 1)
-
-
-def _shows(view: View, voxel: np.ndarray) -> bool:
-    start = np.array(view.native_start)
-    return bool(((voxel >= start) & (voxel < start + view.native_inside.shape)).all())
 
 
 def _near(view: View, ras: np.ndarray, radius: float) -> View:

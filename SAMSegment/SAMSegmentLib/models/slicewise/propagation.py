@@ -17,10 +17,10 @@ from .seeds import Seed
 from .tracking import follow
 from .views import View
 
-# How many seeds are followed, how many masks are offered, and how many of them, the likeliest, are
-# made to agree with the other axes, in how many rounds at most.
+# How many seeds are followed, how many candidates are kept, and how many of them, the likeliest,
+# are made to agree with the other axes, in how many rounds at most.
 MOST_TRACKS = 8
-OFFERS = 3
+MOST_CANDIDATES = 3
 FINALISTS = 2
 ROUNDS = 4
 # A seed that a track has met already would only give the same track again.
@@ -81,12 +81,12 @@ class Propagation:
             track = self._track(seed)
             followed.append(track.selection)
             # A 3D mask of a large region takes much memory: only the best are kept.
-            tracks = candidates.distinct([*tracks, track], OFFERS)
+            tracks = candidates.distinct([*tracks, track], MOST_CANDIDATES)
             self._previews.whole(self._views, tracks[0].logits)
         return tracks
 
     def agreed(self, tracks: Sequence[Candidate], seen: Choices) -> list[Candidate]:
-        """The likeliest tracks, made to agree with all axes, then what else may be offered.
+        """The likeliest tracks, made to agree with all axes, then the others.
 
         Raises:
             Cancelled: if the user asked to stop.

@@ -18,6 +18,7 @@ from scipy import ndimage
 from ...core.geometry import Geometry
 from ...core.orientation import Reorientation
 from ...core.overlap import dice
+from ...core.patch import bounding_box
 from .model import Box
 from .slices import PixelGrid
 from .tracking import best_unlike
@@ -30,7 +31,7 @@ ROUNDS = 3
 # picture's side.
 MARGIN, SMALLEST_HALF = 1 / 128, 1 / 128
 ALIKE = 0.85
-OFFERS = 4
+MOST_MASKS = 4
 # What agreement of two planes on the line that they share counts, against the expected IoU.
 AGREEMENT = 0.5
 # Around what is known of an object, as a share of its size, and at least: elsewhere it may be
@@ -113,7 +114,7 @@ def search(
         known = ()
         found += here
         boxes = [box_of(mask.mask) for mask in here]
-    return best_unlike(found, lambda mask: mask.quality, lambda mask: mask.mask, ALIKE, OFFERS)
+    return best_unlike(found, lambda mask: mask.quality, lambda mask: mask.mask, ALIKE, MOST_MASKS)
 
 
 def piece_at(mask: SliceMask, seed: tuple[int, int]) -> SliceMask | None:
@@ -160,10 +161,13 @@ def boxes_around(
 
 def box_on_slice(grid: PixelGrid, mask: np.ndarray) -> Box | None:
     """The box around a whole slice's mask, a little larger, on the network's picture."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if rows.size == 0:
+    box = bounding_box(mask)
+    if box is None:
         return None
-    x0, y0, x1, y1 = grid.box_of_voxels((rows[0], columns[0], rows[-1], columns[-1]))
+    rows, columns = box
+    x0, y0, x1, y1 = grid.box_of_voxels(
+        (rows.start, columns.start, rows.stop - 1, columns.stop - 1)
+    )
     margin = grid.pixels(MARGIN)
     height, width = grid.fitted
     return (
@@ -195,13 +199,13 @@ def sections_in_view(view: View, ras: np.ndarray) -> list[Section]:
     return [Section(view.stack.orientation, (row, column), mask) for mask in masks]
 
 
-def matching(offers: Sequence[Sequence[Section]], count: int) -> list[tuple[Section, ...]]:
+def matching(by_plane: Sequence[Sequence[Section]], count: int) -> list[tuple[Section, ...]]:
     """The best combinations of one section from each plane: good ones, of the same object.
 
     On the line that two planes share, sections of one object are alike.
     """
-    offers = [of_plane for of_plane in offers if of_plane]
-    scored = [(_match(sections), sections) for sections in product(*offers)] if offers else []
+    by_plane = [of_plane for of_plane in by_plane if of_plane]
+    scored = [(_match(sections), sections) for sections in product(*by_plane)] if by_plane else []
     scored.sort(key=lambda pair: -pair[0])
     return [sections for _, sections in scored[:count]]
 

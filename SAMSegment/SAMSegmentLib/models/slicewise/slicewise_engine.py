@@ -126,7 +126,7 @@ class SlicewiseEngine(InteractiveEngine[FoundObject]):
         self, request: Request, ras: np.ndarray, previews: Previews
     ) -> Sequence[FoundObject]:
         finder = self._finder(request, ras, previews=previews)
-        return finder.at_click(self._offers(finder, ras), ras)
+        return finder.at_click(self._sections(finder, ras), ras)
 
     def _at_line(
         self, request: Request, line: Line, roi: Roi | None, previews: Previews
@@ -135,14 +135,14 @@ class SlicewiseEngine(InteractiveEngine[FoundObject]):
         fit = LineFit(line, request.image.geometry)
         finder = self._finder(request, line.middle, around, roi, previews)
         finder = replace(finder, fit=fit.of_mask)
-        return at_line(finder, self._offers(finder, line.middle, fit), line)
+        return at_line(finder, self._sections(finder, line.middle, fit), line)
 
-    def _offers(
+    def _sections(
         self, finder: ObjectFinder, ras: np.ndarray, fit: LineFit | None = None
     ) -> list[list[Section]]:
         """Per stack, what may lie at a position on its whole slice there."""
         stacks, watch = finder.stacks, finder.watch
-        offers: dict[int, list[Section]] = {}
+        by_plane: dict[int, list[Section]] = {}
         best: list[Located] = []
         for done, number in enumerate(in_view_first(stacks, watch.facing)):
             watch.step(done, len(stacks), "Looking around the point")
@@ -159,10 +159,10 @@ class SlicewiseEngine(InteractiveEngine[FoundObject]):
                 lambda mask, best=tuple(best): finder.previews.sections([*best, located(mask)]),
             )
             there = [located(mask) for mask in masks]
-            offers[number] = [section for _, _, section in there]
+            by_plane[number] = [section for _, _, section in there]
             best += there[:1]
             finder.previews.sections(best)
-        return [offers[number] for number in range(len(stacks))]
+        return [by_plane[number] for number in range(len(stacks))]
 
     def _masks_at(
         self,

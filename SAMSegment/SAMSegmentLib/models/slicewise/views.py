@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.patch import bounding_box
 from ...core.prompts import Roi
 from ..regions import RoiOnGrid
 from .model import MASKS, POINTS, Box, SlicePrompts
@@ -110,6 +111,12 @@ class View:
     def nbytes(self) -> int:
         """Memory that the network's masks take."""
         return sum(mask.nbytes for masks in self._known.values() for mask, _ in masks)
+
+    def holds(self, low: np.ndarray, high: np.ndarray) -> bool:
+        """Whether the region's box holds the voxels from `low` to `high`, (k, j, i)."""
+        first = np.array(self.native_start)
+        last = first + self.native_inside.shape - 1
+        return bool((first <= low).all() and (last >= high).all())
 
     def limited(self, keys: Sequence[int]) -> View:
         """This view with only some of its key slices; what is known of them is shared."""
@@ -244,11 +251,11 @@ class View:
 
     def _box_around(self, mask: np.ndarray, margin: int) -> Box | None:
         """The box on the tile around a mask (row, column), `margin` pixels larger."""
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        if rows.size == 0:
+        box = bounding_box(mask)
+        if box is None:
             return None
-        start = self.region.start[1:]
-        first, last = (start + np.array((rows[n], columns[n])) for n in (0, -1))
+        first = self.region.start[1:] + [part.start for part in box]
+        last = self.region.start[1:] + [part.stop - 1 for part in box]
         return self.tile.box(first, last, margin)
 
     def _plan(self) -> dict[int, Montage]:

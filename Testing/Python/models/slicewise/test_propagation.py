@@ -9,7 +9,7 @@ from SAMSegmentLib.core.errors import Cancelled
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.models.slicewise.previews import Previews
-from SAMSegmentLib.models.slicewise.propagation import MOST_TRACKS, OFFERS, Propagation
+from SAMSegmentLib.models.slicewise.propagation import MOST_CANDIDATES, MOST_TRACKS, Propagation
 from SAMSegmentLib.models.slicewise.seeds import Seed, seeds_in_roi
 from SAMSegmentLib.models.slicewise.slices import Limits
 from SAMSegmentLib.models.slicewise.views import views_of
@@ -116,16 +116,16 @@ def test_no_more_seeds_are_followed_than_a_user_would_wait_for():
 
 
 def test_what_is_offered_beside_the_finalists_is_another_object():
-    balls = [ball(GEOMETRY, (20 + 20 * n, 44, 30), 9) for n in range(OFFERS + 1)]
+    balls = [ball(GEOMETRY, (20 + 20 * n, 44, 30), 9) for n in range(MOST_CANDIDATES + 1)]
     views = views_on(np.any(balls, axis=0), GEOMETRY, OracleNetwork(balls))
     seeds = [seed_at(views, 0, truth) for truth in balls]
     found = objects(views, seeds)
-    assert len(found) == OFFERS
+    assert len(found) == MOST_CANDIDATES
     shown = {
         max(range(len(balls)), key=lambda n: dice(h.logits > 0, region(balls[n], views)))
         for h in found
     }
-    assert len(shown) == OFFERS
+    assert len(shown) == MOST_CANDIDATES
 
 
 def test_without_a_seed_nothing_is_found():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from SAMSegmentLib.core.orientation import all_planes
 from SAMSegmentLib.models.slicewise.sections import (
-    OFFERS,
+    MOST_MASKS,
     SIZES_MM,
     Section,
     boxes_around,
@@ -183,7 +183,7 @@ def test_an_organ_and_the_vessel_in_it_are_both_offered_the_best_fit_first():
 def test_offers_are_few_and_no_two_nearly_alike():
     nested = [disc(64, 64, radius) for radius in range(4, 60, 4)]
     masks = found(Picture(*nested), 64, 64)
-    assert 1 < len(masks) <= OFFERS
+    assert 1 < len(masks) <= MOST_MASKS
     for number, one in enumerate(masks):
         assert all(dice(one.mask, other.mask) < 0.9 for other in masks[number + 1 :])
 
