@@ -273,6 +273,41 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>What this model finds. Each structure that is checked becomes a new segment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>All</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Check all structures</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>None</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Check no structure</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Propose</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Find the structures that are checked, and show them; nothing is written before Apply</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
         <source>Positive</source>
         <translation type="unfinished"></translation>
     </message>
@@ -414,11 +449,6 @@
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
         <source>Use an ROI that is there already; it is only read</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>None</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -581,6 +611,14 @@
     </message>
 </context>
 <context>
+    <name>effect.proposal_request</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/proposal_request.py"/>
+        <source>No structure is chosen: check those that are to be found.</source>
+        <translation type="unfinished"></translation>
+    </message>
+</context>
+<context>
     <name>effect.requester</name>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/requester.py"/>
@@ -610,9 +648,19 @@
         <source>The volume has changed: move or add a prompt to segment what it shows now.</source>
         <translation type="unfinished"></translation>
     </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session.py"/>
+        <source>The volume has changed: press Propose to segment what it shows now.</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>effect.session_commands</name>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/session_commands.py"/>
+        <source>Cancelled.</source>
+        <translation type="unfinished"></translation>
+    </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/session_commands.py"/>
         <source>Cancelled. The prompts are kept.</source>
@@ -624,6 +672,11 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
         <source>Select a source volume and a segment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Check the structures that you want, and press Propose.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -653,6 +706,21 @@
     </message>
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Nothing was found of: {names}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Apply adds a new segment for each of: {names}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>Added {count} segments. Ctrl+Z takes all of them back.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
         <source>Applied. Ctrl+Z takes it back; more points correct it.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -674,6 +742,11 @@
     <message>
         <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
         <source>The model has only one mask for these prompts.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/SAMSegmentLib/ui/effect/status_texts.py"/>
+        <source>{model} finds its structures by itself: choose another model to place prompts.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

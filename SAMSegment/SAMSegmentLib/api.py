@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from .core import arguments
 from .core.answer import NOTHING_FOUND, Answer
 from .core.checks import check_prompts_in_volume, size_with_thickness
-from .core.errors import SAMSegmentError, out_of_memory_as_error
+from .core.errors import InputError, SAMSegmentError, out_of_memory_as_error
 from .core.files import read_image
 from .core.image import Image, image_from_sitk, sitk_from_array
 from .core.progress import CancelFlag, ProgressCallback
@@ -27,8 +27,9 @@ class Segmenter:
 
     Prompts are collected first; `mask` and `probability` run the model if they have changed.
     Positions are world RAS in mm. A prompt that cannot be used raises InputError and leaves the
-    prompts as they were. What the user should know about the image or the answer is given as a
-    Python warning by `mask`, `probability` and `alternatives`, and is in `prediction().warnings`.
+    prompts as they were. An automatic model takes none: `masks` gives the structures that it finds.
+    What the user should know about the image or the answer is given as a Python warning by `mask`,
+    `masks`, `probability` and `alternatives`, and is in `prediction().warnings`.
 
     Args:
         image: a file, a folder with one DICOM series, or a scalar SimpleITK image of
@@ -71,7 +72,7 @@ class Segmenter:
         self._image = _image_of(image)
         self._is_flat = isinstance(image, sitk.Image) and image.GetDimension() == 2
         self._history = PromptHistory()
-        self._predicted: tuple[Prompts, Answer] | None = None
+        self._predicted: tuple[Prompts, tuple[str, ...], Answer] | None = None
 
     def __enter__(self) -> Segmenter:
         return self
@@ -89,6 +90,11 @@ class Segmenter:
         """The prompts as they stand."""
         return self._history.prompts
 
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Names of what an automatic model finds; none of a model that follows prompts."""
+        return tuple(structure.name for structure in self.model.structures)
+
     def set_roi(
         self,
         center: Sequence[float],
@@ -104,13 +110,13 @@ class Segmenter:
         """
         size = size_with_thickness(size, axes, self._image.geometry)
         roi = Roi.from_box(center, size, axes)
-        check_prompts_in_volume(Prompts(roi=roi), self._image.geometry)
+        self._check_prompt(Prompts(roi=roi))
         self._history.set_roi(roi)
 
     def add_point(self, ras: Sequence[float], positive: bool = True) -> None:
         """Adds a point on the object, or with `positive=False` beside it; (R, A, S) in mm."""
         point = Point(ras, positive)
-        check_prompts_in_volume(Prompts(points=(point,)), self._image.geometry)
+        self._check_prompt(Prompts(points=(point,)))
         self._history.add_point(point)
 
     def clear(self) -> None:
@@ -135,18 +141,45 @@ class Segmenter:
         straightens what it writes as NIfTI.
 
         Raises:
-            InputError: if the prompts are not what the model needs.
+            InputError: if the prompts are not what the model needs, or the model finds several
+                structures: `masks` gives these.
             Cancelled, OutOfMemoryError: the prompts are kept.
         """
-        mask = self._told().mask(threshold)
+        mask = self._with_warnings_given().mask(threshold)
         if not mask.any():
             warnings.warn(f"The mask is empty. {NOTHING_FOUND}", stacklevel=3)
         return self._like_input(mask)
 
     @out_of_memory_as_error()
+    def masks(
+        self, threshold: float = 0.5, structures: Sequence[str] = ()
+    ) -> dict[str, sitk.Image]:
+        """Masks of an automatic model's structures by name, as `mask` gives one; they may overlap.
+
+        Args:
+            structures: names of those to find; all that the model knows, if left out.
+
+        Raises:
+            InputError: if the model needs prompts, or has no such structure.
+            Cancelled, OutOfMemoryError: the next call may succeed.
+
+        Example:
+            >>> with Segmenter("ct.nii.gz", model="my-organs") as segmenter:
+            ...     print(segmenter.structures)
+            ...     liver = segmenter.masks(structures=["Liver"])["Liver"]
+        """
+        if not self.model.is_automatic:
+            raise InputError(
+                f"{self.model.title} finds the object that prompts mean: set them, and call mask()."
+            )
+        answer = self._with_warnings_given(self._names_of(structures))
+        found = {mask.label.name: answer.structure(mask.label.name) for mask in answer.masks}
+        return {name: self._like_input(one.mask(threshold)) for name, one in found.items()}
+
+    @out_of_memory_as_error()
     def probability(self) -> sitk.Image:
         """Float32 probability (0 to 1) on the image's own grid. Raises as `mask`."""
-        return self._like_input(self._told().probability())
+        return self._like_input(self._with_warnings_given().probability())
 
     @out_of_memory_as_error()
     def alternatives(self, threshold: float = 0.5) -> list[sitk.Image]:
@@ -155,20 +188,34 @@ class Segmenter:
         A single click may mean a vessel or the organ around it; a further click decides, or take
         one of these.
         """
-        return [self._like_input(other.mask(threshold)) for other in self._told().alternatives]
+        return [
+            self._like_input(other.mask(threshold))
+            for other in self._with_warnings_given().alternatives
+        ]
 
     @out_of_memory_as_error()
-    def prediction(self) -> Answer:
-        """The model's answer to the present prompts: logits on a part of the grid, and warnings."""
+    def prediction(self, structures: Sequence[str] = ()) -> Answer:
+        """The model's answer to the present prompts: logits on a part of the grid, and warnings.
+
+        Args:
+            structures: of an automatic model, names of those to find; all, if left out.
+        """
         if self._client is None:
             raise SAMSegmentError("This Segmenter was closed: make a new one.")
-        if self._predicted is None or self._predicted[0] is not self.prompts:
+        names = self._names_of(structures)
+        if self._predicted is None or not (
+            self._predicted[0] is self.prompts and self._predicted[1] == names
+        ):
             request = PredictionRequest(
-                self.model, self._image, self.prompts, intensity_range=self._intensity_range
+                self.model,
+                self._image,
+                self.prompts,
+                intensity_range=self._intensity_range,
+                structures=names,
             )
-            prediction = self._client.predict(request, self._progress, self._cancel)
-            self._predicted = (self.prompts, prediction.with_warnings(*self._image.warnings))
-        return self._predicted[1]
+            answer = self._client.predict(request, self._progress, self._cancel)
+            self._predicted = (self.prompts, names, answer.with_warnings(*self._image.warnings))
+        return self._predicted[2]
 
     def close(self) -> None:
         """Gives the model's memory back. The Segmenter cannot be used any more."""
@@ -177,13 +224,24 @@ class Segmenter:
         self._client = None
         self._predicted = None
 
-    def _told(self) -> Answer:
-        """The prediction, its warnings given as Python's: the image made of it cannot hold them."""
-        prediction = self.prediction()
-        for warning in prediction.warnings:
+    def _check_prompt(self, prompts: Prompts) -> None:
+        if self.model.is_automatic:
+            self.model.check_prompts(prompts)
+        check_prompts_in_volume(prompts, self._image.geometry)
+
+    def _names_of(self, structures: Sequence[str]) -> tuple[str, ...]:
+        names = arguments.texts(structures, "structures")
+        return tuple(label.name for label in self.model.labels(names)) if names else ()
+
+    def _with_warnings_given(self, structures: tuple[str, ...] = ()) -> Answer:
+        """The answer, its warnings given as Python's: images made of it cannot hold them."""
+        answer = self.prediction(structures)
+        # Of structures, each may have its own.
+        own = [text for mask in answer.masks for text in mask.warnings]
+        for warning in dict.fromkeys((*answer.warnings, *own)):
             # Three calls up: past the public method, and what watches over its memory.
             warnings.warn(warning, stacklevel=4)
-        return prediction
+        return answer
 
     def _like_input(self, voxels) -> sitk.Image:
         image = sitk_from_array(voxels, self._image.geometry)

@@ -12,8 +12,9 @@ import numpy as np
 
 from . import __version__
 from .core import arguments
-from .core.errors import out_of_memory_as_error
+from .core.errors import InputError, out_of_memory_as_error
 from .core.progress import CancelFlag, ProgressCallback
+from .core.prompts import Prompts
 from .scene.editors import OpenEditors, slicer_editors
 from .scene.grid import target_geometry
 from .scene.markups import prompts_from
@@ -122,6 +123,10 @@ class SAMSegmentLogic:
         """
         entry = model_entry(model)
         entry.check_installed()
+        if entry.is_automatic:
+            raise InputError(
+                f"{entry.title} finds its structures by itself: call segmentAll, without prompts."
+            )
         segmentId = arguments.optional_text(segmentId, "segmentId")
         name = arguments.optional_text(name, "name")
         terminology = arguments.optional_text(terminology, "terminology")
@@ -160,8 +165,80 @@ class SAMSegmentLogic:
             logging.warning("SAMSegment: %s", warning)
         return result.segment_id
 
+    @out_of_memory_as_error()
+    def segmentAll(
+        self,
+        volumeNode: slicer.vtkMRMLScalarVolumeNode,
+        segmentationNode: slicer.vtkMRMLSegmentationNode,
+        model: str,
+        structures: Sequence[str] = (),
+        segmentEditorNode: slicer.vtkMRMLSegmentEditorNode | None = None,
+        intensityRange: tuple[float, float] | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelFlag | None = None,
+        fillSmallHoles: bool = False,
+    ) -> list[str]:
+        """Segments an automatic model's structures into new segments; one undo step for all.
+
+        Each gets the structure's name, terminology and colour. Segments that are there already
+        lose voxels only if the overwrite mode of a Segment Editor says so.
+
+        Args:
+            model: name of an automatic model, see `models`.
+            structures: names of those to segment (`structures` of the model's entry); all, if left
+                out. Of what is not in the volume, there is no segment, and a warning in the log.
+            others: see `segment`.
+
+        Returns:
+            IDs of the new segments, in the order of the model's structures.
+
+        Raises:
+            as `segment`; if one segment cannot be written, none is.
+
+        Example:
+            >>> logic.segmentAll(volumeNode, segmentationNode, "my-organs", ["Liver", "Spleen"])
+        """
+        entry = model_entry(model)
+        entry.check_installed()
+        if not entry.is_automatic:
+            raise InputError(f"{entry.title} needs prompts: call segment.")
+        labels = entry.labels(arguments.texts(structures, "structures"))
+        intensityRange = arguments.intensity_range(intensityRange, "intensityRange")
+        progress = arguments.callback(progress, "progress")
+        cancel = arguments.cancel_flag(cancel, "cancel")
+        image, toWorld = image_from_volume(volumeNode)
+        names = tuple(label.name for label in labels)
+        request = PredictionRequest(
+            entry, image, Prompts(), intensity_range=intensityRange, structures=names
+        )
+        # All that can be wrong is found before the slow part.
+        request.check()
+        _ = image.value_range
+        self._writer.check_writable(segmentationNode, None, segmentEditorNode)
+        request = replace(request, target=target_geometry(segmentationNode, toWorld))
+        proposals = self._client.propose(request, progress, cancel)
+        if fillSmallHoles:
+            proposals = [
+                finish(without_holes_steps(proposal, segmentationNode, None, toWorld, ()))
+                for proposal in proposals
+            ]
+        result = self._writer.write_structures(
+            segmentationNode,
+            proposals,
+            toWorld,
+            segmentEditorNode=segmentEditorNode,
+            provenance=Provenance(None, volumeNode, entry.name, __version__, entry.sha256),
+        )
+        told = [warning for proposal in proposals for warning in proposal.warnings]
+        for warning in dict.fromkeys((*told, *result.warnings)):
+            logging.warning("SAMSegment: %s", warning)
+        return list(result.segment_ids)
+
     def undo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
-        """Takes the last `segment` back (of a segmentation, if given); the ID of its segment.
+        """Takes the last `segment` or `segmentAll` back (of a segmentation, if given).
+
+        Returns:
+            The ID of its segment, of the first if there were several.
 
         Raises:
             InputError: if there is none, or if the segmentation was changed by somebody else
@@ -170,7 +247,7 @@ class SAMSegmentLogic:
         return self._writer.undo(segmentationNode)
 
     def redo(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None = None) -> str:
-        """Does again what `undo` took back; the ID of its segment. Raises as `undo`."""
+        """Does again what `undo` took back; returns and raises as `undo`."""
         return self._writer.redo(segmentationNode)
 
     @staticmethod

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 
-from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.label import Label
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts

@@ -8,9 +8,11 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
+
 from .. import __version__
 from ..core import arguments
-from ..core.answer import NOTHING_FOUND, Answer
+from ..core.answer import NOTHING_FOUND
 from ..core.errors import (
     Cancelled,
     InputError,
@@ -19,8 +21,16 @@ from ..core.errors import (
     out_of_memory_as_error,
     reason_of,
 )
-from ..core.files import MASK_SUFFIXES, check_output, format_warnings, write_mask
-from ..weights.catalogue import DEFAULT_MODEL, model_entry
+from ..core.files import (
+    MASK_SUFFIXES,
+    SEGMENTATION_SUFFIX,
+    check_output,
+    format_warnings,
+    write_labels,
+)
+from ..core.label import Label
+from ..core.patch import Patch
+from ..weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from .console import (
     OutputClosedError,
     StatusLine,
@@ -54,33 +64,34 @@ def run(given: list[str] | None = None) -> int:
 
 
 def segment(options: argparse.Namespace) -> int:
-    """Segments one object of one volume and writes its mask.
+    """Segments one object of a volume, or a model's structures, and writes the masks.
 
     Raises:
         InputError: if image, prompts, options or output cannot be used.
-        Cancelled: if the user pressed Ctrl+C before the mask was written.
+        Cancelled: if the user pressed Ctrl+C before the masks were written.
         SAMSegmentError: nothing was written.
     """
     try:
-        prediction = _written(options)
+        volumes, warnings = _written(options)
     except KeyboardInterrupt:
         raise Cancelled("Cancelled. Nothing was written.") from None
     if not options.quiet:
-        volume = prediction.box_mask().sum() * prediction.geometry.voxel_volume / 1000
-        print_note(f"{options.output}: {options.name}, {volume:.1f} ml")
-    for warning in prediction.warnings:
+        for what, millilitres in volumes.items():
+            print_note(f"{options.output}: {what}, {millilitres:.1f} ml")
+    for warning in dict.fromkeys(warnings):
         print_to_stderr(warning)
     return DONE
 
 
-def _written(options: argparse.Namespace) -> Answer:
-    """The answer, after its mask was written."""
+def _written(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
+    """What is in the file, with its volume in ml, and what the user should know about it."""
     from ..api import Segmenter
 
     writing = {"overwrite": options.overwrite, "inputs": (options.image,)}
-    arguments.text(options.name, "--name")
+    model = model_entry(options.model)
+    _check_options(options, model)
     check_output(options.output, **writing)
-    model_entry(options.model).check_installed()
+    model.check_installed()
     with nullcontext() if options.quiet else ProgressLine(sys.stderr) as line:
         with stderr_silenced():
             segmenter = Segmenter(
@@ -97,14 +108,61 @@ def _written(options: argparse.Namespace) -> Answer:
                 segmenter.add_point(ras, positive=True)
             for ras in options.negative:
                 segmenter.add_point(ras, positive=False)
-            prediction = segmenter.prediction().choice(options.alternative)
+            answer = segmenter.prediction(options.structure).choice(options.alternative)
             nifti = segmenter.image.nifti
-    if not prediction.box_mask().any():
-        raise WriteError(f"{NOTHING_FOUND} The mask would be empty, so nothing was written.")
+    labels = model.labels(options.structure) if model.is_automatic else (Label(_name(options)),)
+    found = [answer.structure(one.name) if model.is_automatic else answer for one in labels]
+    masks = [
+        (label, Patch(one.box_mask(), one.start)) for label, one in zip(labels, found, strict=True)
+    ]
+    missing = [label.name for label, patch in masks if not patch.values.any()]
+    if len(missing) == len(masks):
+        nothing = NOTHING_FOUND if not model.is_automatic else "The model found none of these."
+        raise WriteError(f"{nothing} The mask would be empty, so nothing was written.")
     with stderr_silenced():
-        mask, geometry = prediction.mask(), prediction.geometry
-        write_mask(options.output, mask, geometry, options.name, nifti=nifti, **writing)
-    return prediction.with_warnings(*format_warnings(options.output, geometry))
+        lost = write_labels(options.output, masks, answer.geometry, nifti=nifti, **writing)
+    warnings = [*format_warnings(options.output, answer.geometry), *answer.warnings]
+    warnings += [text for mask in answer.masks for text in mask.warnings]
+    if missing:
+        warnings.append(f"Nothing was found of: {', '.join(missing)}.")
+    if lost:
+        warnings.append(
+            f"{lost} voxels belong to several structures, and have the last one's value: write "
+            f"{SEGMENTATION_SUFFIX} to keep all."
+        )
+    millilitres = answer.geometry.voxel_volume / 1000
+    return {
+        f"{number} {label.name}" if model.is_automatic else label.name: (
+            np.count_nonzero(patch.values) * millilitres
+        )
+        for number, (label, patch) in enumerate(masks, start=1)
+    }, warnings
+
+
+def _name(options: argparse.Namespace) -> str:
+    return arguments.text("Segment" if options.name is None else options.name, "--name")
+
+
+def _check_options(options: argparse.Namespace, model: ModelEntry) -> None:
+    """Finds out what the model has no use for, before any work.
+
+    Raises:
+        InputError: if something is given that it does not take.
+    """
+    model.labels(options.structure) if options.structure else _name(options)
+    if not model.is_automatic:
+        return
+    given = {
+        "--roi": options.roi is not None,
+        "--point": bool(options.point),
+        "--negative": bool(options.negative),
+        "--alternative": options.alternative != 0,
+        "--name": options.name is not None,
+    }
+    if refused := [option for option, is_given in given.items() if is_given]:
+        raise InputError(
+            f"{model.title} finds its structures by itself: leave {' and '.join(refused)} out."
+        )
 
 
 class ProgressLine(StatusLine):
@@ -158,8 +216,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_segment(commands) -> None:
     command = commands.add_parser(
         "segment",
-        help="segment one object",
-        description="Segments the object that the prompts mean. Positions are RAS in mm.",
+        help="segment one object, or a model's structures",
+        description="Segments the object that the prompts mean, or with an automatic model its "
+        "structures. Positions are RAS in mm.",
         epilog="Of a file whose name begins with -, write ./-name.",
     )
     command.set_defaults(run=segment)
@@ -184,6 +243,13 @@ def _add_segment(commands) -> None:
         metavar="N",
         help="the N-th next-best mask for the prompts, instead of the best",
     )
+    add(
+        "--structure",
+        default=[],
+        action="append",
+        metavar="NAME",
+        help="of an automatic model, a structure to segment (repeatable; default: all)",
+    )
     add("--model", default=DEFAULT_MODEL, help="model name (default: %(default)s)")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)")
     add(
@@ -193,7 +259,7 @@ def _add_segment(commands) -> None:
         metavar=("LOWER", "UPPER"),
         help="intensities shown to the model from black to white (default: chosen)",
     )
-    add("--name", default="Segment", help="name of the segment (default: %(default)s)")
+    add("--name", help="name of the segment (default: Segment)")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from . import arguments
 from .errors import InputError
 from .geometry import Geometry
+from .label import Label
 from .patch import Box, Index, Patch
 from .resample import resample_linear
 
@@ -29,21 +30,6 @@ class Cost:
     pictures: frozenset[Hashable] = frozenset()
     encoded: int = 0
     encoder_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Label:
-    """The structure that a mask shows.
-
-    Attributes:
-        name: of the structure, as the model's entry says it.
-        terminology: Slicer's serialized terminology entry; "" for Slicer's default.
-        color: red, green and blue, 0 to 1; None for a colour of Slicer's own.
-    """
-
-    name: str
-    terminology: str = ""
-    color: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,6 +79,13 @@ def intensity_range(value: object, name: str) -> tuple[float, float] | None:
     )
 
 
+def texts(value: object, name: str) -> tuple[str, ...]:
+    """Any number of lines of text, such as names."""
+    if isinstance(value, list | tuple):
+        return tuple(text(one, name) for one in value)
+    raise _wrong(name, "a list of texts is needed", value)
+
+
 def probability(value: object, name: str) -> float:
     """A number between 0 and 1, both excluded, such as a threshold."""
     if _is_number(value) and 0 < value < 1:

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from . import arguments
-from .answer import Label
 from .dicom import is_dicom, read_dicom
 from .errors import InputError, reason_of
 from .file_formats import Kind, kind_of
 from .geometry import Geometry
 from .image import Image
 from .itk_files import read_layers, read_meta_image, read_nrrd, read_picture, write_with_itk
+from .label import Label, default_color
 from .nifti import NiftiForms, nibabel_package, read_nifti, write_nifti
 from .outputs import atomic_output, check_new_file
+from .patch import Index, Patch
 from .paths import existing_path
 
 SEGMENTATION_SUFFIX = ".seg.nrrd"
@@ -26,15 +27,6 @@ NIFTI_SUFFIXES = (".nii.gz", ".nii")
 MASK_SUFFIXES = (SEGMENTATION_SUFFIX, ".nrrd", *NIFTI_SUFFIXES, ".mha")
 # A mask that reads back displaced by more than this part of a voxel was not written correctly.
 SAME_PLACE_VOXELS = 0.1
-# The first of Slicer's own colours of segments. Source: GenericAnatomyColors.
-SEGMENT_COLORS = (
-    (0.501961, 0.682353, 0.501961),
-    (0.945098, 0.839216, 0.568627),
-    (0.694118, 0.478431, 0.396078),
-    (0.435294, 0.721569, 0.823529),
-    (0.847059, 0.396078, 0.309804),
-    (0.866667, 0.509804, 0.396078),
-)
 _READERS = {
     Kind.NIFTI: read_nifti,
     Kind.NRRD: read_nrrd,
@@ -84,18 +76,19 @@ def write_mask(
         MissingPackageError: if the format is NIfTI and nibabel is not installed.
     """
     label = Label(arguments.text(name, "name"))
-    write_labels(path, [(label, mask)], geometry, overwrite, inputs, nifti)
+    whole = Patch(mask.astype(bool, copy=False), (0, 0, 0))
+    write_labels(path, [(label, whole)], geometry, overwrite, inputs, nifti)
 
 
 def write_labels(
     path: str | os.PathLike,
-    masks: Sequence[tuple[Label, np.ndarray]],
+    masks: Sequence[tuple[Label, Patch]],
     geometry: Geometry,
     overwrite: bool = True,
     inputs: Iterable[str | os.PathLike] = (),
     nifti: NiftiForms | None = None,
 ) -> int:
-    """Writes masks (k, j, i) of 0 and 1 as one labelmap: the first has the value 1, and so on.
+    """Writes masks on boxes of a grid as one labelmap: the first has the value 1, and so on.
 
     .seg.nrrd files keep names, terminology and colours, and all of masks that overlap. In other
     formats a voxel of several masks has the value of the last one.
@@ -112,7 +105,8 @@ def write_labels(
     path = Path(path)
     check_output(path, overwrite, inputs)
     suffix = _mask_suffix(path)
-    layers, layer_of = _layers([mask for _, mask in masks], suffix == SEGMENTATION_SUFFIX)
+    patches = [patch for _, patch in masks]
+    layers, layer_of = _layers(patches, geometry.shape, suffix == SEGMENTATION_SUFFIX)
     labels = layers[0] if len(layers) == 1 else np.stack(layers, axis=-1)
     with atomic_output(path, overwrite, inputs, suffix) as unfinished:
         if suffix in NIFTI_SUFFIXES:
@@ -127,25 +121,26 @@ def write_labels(
                 raise OSError(f"{reason_of(error)} {_free_space(unfinished)}") from error
         _check_written(unfinished, labels, geometry)
     kept = sum(np.count_nonzero(layer) for layer in layers)
-    return sum(np.count_nonzero(mask) for _, mask in masks) - kept
+    return sum(np.count_nonzero(patch.values) for patch in patches) - kept
 
 
-def _layers(masks: Sequence[np.ndarray], keep_all: bool) -> tuple[list[np.ndarray], list[int]]:
+def _layers(
+    patches: Sequence[Patch], shape: Index, keep_all: bool
+) -> tuple[list[np.ndarray], list[int]]:
     """Labelmaps (k, j, i) that hold masks as the values 1, 2, ..., and the number of each one's.
 
     Args:
         keep_all: puts a mask that overlaps another into a labelmap of its own.
     """
-    kind = np.uint8 if len(masks) <= np.iinfo(np.uint8).max else np.uint16
-    layers, layer_of = [np.zeros(masks[0].shape, dtype=kind)], []
-    for value, mask in enumerate(masks, start=1):
-        inside = mask.astype(bool, copy=False)
+    kind = np.uint8 if len(patches) <= np.iinfo(np.uint8).max else np.uint16
+    layers, layer_of = [np.zeros(shape, dtype=kind)], []
+    for value, patch in enumerate(patches, start=1):
         number = 0
-        while keep_all and number < len(layers) and layers[number][inside].any():
+        while keep_all and number < len(layers) and layers[number][patch.box][patch.values].any():
             number += 1
         if number == len(layers):
             layers.append(np.zeros_like(layers[0]))
-        layers[number][inside] = value
+        layers[number][patch.box][patch.values] = value
         layer_of.append(number)
     return layers, layer_of
 
@@ -232,7 +227,7 @@ def _segmentation_fields(
     }
     extent = " ".join(f"0 {n - 1}" for n in geometry.shape[::-1])
     for number, (label, layer) in enumerate(zip(labels, layer_of, strict=True)):
-        color = label.color or SEGMENT_COLORS[number % len(SEGMENT_COLORS)]
+        color = label.color or default_color(number)
         fields |= {
             f"Segment{number}_ID": f"Segment_{number + 1}",
             f"Segment{number}_Name": label.name,

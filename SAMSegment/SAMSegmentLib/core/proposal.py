@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .answer import Answer, Label, LabelledMask, logit
+from .answer import Answer, LabelledMask, logit
 from .geometry import Geometry
 from .holes import SmallHoles
+from .label import Label
 from .patch import Patch, bounding_box
 from .placement import logits_on, share_outside
 

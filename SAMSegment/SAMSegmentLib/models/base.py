@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.answer import Answer
 from ..core.image import Image
+from ..core.label import Label
 from ..core.progress import Watch
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
@@ -123,3 +124,54 @@ class Engine(ABC):
             InputError: if the image cannot be used.
             Cancelled: if the user asked to stop; what was encoded stays.
         """
+
+
+class AutomaticEngine(Engine):
+    """A model that finds structures in a volume, without prompts; a new one writes `segment`.
+
+    Made as any engine, and with `structures`: what the model's entry says that it finds, in the
+    order of its network's channels.
+    """
+
+    structures: tuple[Label, ...]
+
+    @abstractmethod
+    def segment(
+        self,
+        image: Image,
+        structures: Sequence[Label],
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+    ) -> Answer:
+        """One mask with its label for each structure asked for, empty if it is not there.
+
+        Args:
+            structures: some of the model's own, in any order.
+            watch, intensity_range: as for `predict`.
+
+        Raises:
+            InputError: if the image cannot be used.
+            Cancelled: if the user asked to stop.
+        """
+
+    def predict(
+        self,
+        image: Image,
+        prompts: Prompts,
+        watch: Watch,
+        intensity_range: tuple[float, float] | None = None,
+        voxels: VoxelPrompts | None = None,
+    ) -> Answer:
+        """All structures; prompts and voxels change nothing."""
+        return self.segment(image, self.structures, watch, intensity_range)
+
+    def prepare(
+        self,
+        image: Image,
+        ras: np.ndarray,
+        watch: Watch,
+    ) -> None:
+        """Nothing: no click will come."""
+
+    def forget_answers(self) -> None:
+        """Nothing is kept."""

@@ -36,7 +36,10 @@ def engine_of(model: ModelEntry) -> tuple[type[Engine], dict[str, Any]]:
     engine = _engine_class(model.architecture, model.title)
     _check(model, engine)
     choices = engine.capabilities.parameters
-    return engine, {name: choices[name][value] for name, value in model.parameters.items()}
+    arguments = {name: choices[name][value] for name, value in model.parameters.items()}
+    if model.is_automatic:
+        arguments["structures"] = model.labels()
+    return engine, arguments
 
 
 def _own() -> dict[str, str]:
@@ -90,6 +93,11 @@ def _loaded(point: EntryPoint) -> type[Engine]:
 def _check(model: ModelEntry, engine: type[Engine]) -> None:
     """Compares what an entry says with what its architecture can do."""
     able = engine.capabilities
+    if model.task != able.task:
+        raise InputError(
+            f"The entry of {model.title} says that it is {model.task}, but its architecture "
+            f"{model.architecture!r} is {able.task}: correct the entry."
+        )
     wrong = [f"takes {kind} as prompts" for kind in model.prompts if kind not in able.prompts]
     if model.single_slices and not able.single_slices:
         wrong.append("takes single slices")

@@ -1,14 +1,16 @@
-"""The proposal as the user sees it: a segmentation of its own, beside the one that is edited."""
+"""Proposals as the user sees them: a segmentation of its own, beside the one that is edited."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
+from ..core.label import default_color
 from ..core.proposal import Proposal, level_of
 from .grid import SegmentationGrid, grid_under
 from .hidden_nodes import HiddenNode
@@ -26,13 +28,28 @@ FILL_OPACITY, SURFACE_OPACITY = 0.25, 0.6
 TINT = 0.4
 
 
+@dataclass(eq=False)
+class _Part:
+    """One proposal in the views: a segment of the preview's node.
+
+    Attributes:
+        image: vtkOrientedImageData, the segment's labelmap.
+        mask: boolean, (k, j, i) of the proposal's box; shared with the labelmap.
+    """
+
+    segment_id: str
+    image: object
+    proposal: Proposal | None = None
+    mask: np.ndarray | None = None
+
+
 class Preview:
-    """Shows a proposal in slice and 3D views, and touches nothing but its own node.
+    """Shows proposals in slice and 3D views, and touches nothing but its own node.
 
     The segment under it is not hidden. They differ so: the preview has a thick outline in
     a lighter tint of the segment's colour (a darker one, if that is pale already) and a light
     filling, with an opacity of its own; the segment keeps the thin outline and denser filling that
-    the user gave it.
+    the user gave it. A structure that has no segment yet is shown in its own colour.
 
     Its node is neither saved nor listed. If somebody deletes it, `show_steps` makes a new one.
     """
@@ -48,9 +65,9 @@ class Preview:
         self._segmentation_node = segmentation_node
         self._opacity = opacity
         self._hidden: HiddenNode | None = None
-        self._image = None
-        self._mask: np.ndarray | None = None
-        self._shown: tuple[Proposal, SegmentationGrid] | None = None
+        # One for each segment of the node, the first always there.
+        self._parts: list[_Part] = []
+        self._shown: tuple[tuple[Proposal, ...], SegmentationGrid] | None = None
         self._threshold = 0.5
         self._color = (1.0, 1.0, 0.0)
         self._is_hidden = False
@@ -58,9 +75,9 @@ class Preview:
 
     @property
     def is_in_scene(self) -> bool:
-        """Whether its node is in the scene, with its segment."""
+        """Whether its node is in the scene, with all its segments."""
         hidden = self._hidden
-        return hidden is not None and hidden.is_in_scene and self._segment() is not None
+        return hidden is not None and hidden.is_in_scene and all(map(self._segment, self._parts))
 
     @property
     def node(self):
@@ -68,9 +85,9 @@ class Preview:
         return self._hidden.node if self.is_in_scene else None
 
     @property
-    def proposal(self) -> Proposal | None:
-        """What is shown, or None."""
-        return self._shown[0] if self._shown is not None and self.is_in_scene else None
+    def proposals(self) -> tuple[Proposal, ...]:
+        """What is shown; () if nothing is."""
+        return self._shown[0] if self._shown is not None and self.is_in_scene else ()
 
     @property
     def threshold(self) -> float:
@@ -103,38 +120,40 @@ class Preview:
 
     def show_steps(
         self,
-        proposal: Proposal,
+        proposals: tuple[Proposal, ...],
         volume_to_world: np.ndarray,
         threshold: float = 0.5,
         segment_id: str | None = None,
     ) -> Steps[None]:
-        """Shows a proposal, in steps of about a millisecond; boxes may hold 1e7 voxels and more.
+        """Shows proposals, in steps of about a millisecond; boxes may hold 1e7 voxels and more.
 
-        A 3D surface stays as it is until `update_surface`.
+        3D surfaces stay as they are until `update_surface`.
 
         Args:
-            proposal: on the reference grid of the segmentation.
-            volume_to_world: 4x4 from the RAS of the proposal's image to world RAS, now.
+            proposals: at least one, on the reference grid of the segmentation.
+            volume_to_world: 4x4 from the RAS of the proposals' image to world RAS, now.
             threshold: probability, 0.01 to 0.99.
-            segment_id: segment that gives the colour; the one before, if left out.
+            segment_id: segment that gives the colour of a proposal without a label; the one before,
+                if left out.
 
         Raises:
-            InputError: if the segmentation's geometry is not the proposal's any more.
+            InputError: if the segmentation's geometry is not the proposals' any more.
         """
-        grid = grid_under(proposal, self._segmentation_node, volume_to_world)
+        grid = grid_under(proposals[0], self._segmentation_node, volume_to_world)
         level = level_of(threshold)
         self._ensure_node()
-        self._set_color(segment_id)
-        levels = proposal.levels.values
-        mask = np.empty(levels.shape, dtype=bool)
-        for part in slabs(mask.shape):
-            np.greater(levels[part], level, out=mask[part])
-            yield
-        yield from proposal.filling(mask)
+        masks = []
+        for proposal in proposals:
+            masks.append((yield from _mask_steps(proposal, level)))
         if not self.is_in_scene:
             return
-        self._mask, self._threshold, self._shown = mask, threshold, (proposal, grid)
-        self._draw()
+        self._set_color(segment_id)
+        self._set_count(len(proposals))
+        self._threshold, self._shown = threshold, (proposals, grid)
+        for number, (part, mask) in enumerate(zip(self._parts, masks, strict=True)):
+            part.proposal, part.mask = proposals[number], mask
+            self._set_part_color(part, number)
+            self._draw(part, grid)
 
     def threshold_steps(self, threshold: float) -> Steps[None]:
         """Shows what is more probable than another threshold (0.01 to 0.99), in short steps."""
@@ -143,18 +162,14 @@ class Preview:
         shown = self._shown
         if shown is None or not self.is_in_scene:
             return
-        levels, mask = shown[0].levels.values, self._mask
-        for part in slabs(mask.shape):
+        for part in list(self._parts):
             # Into the voxels that are shown: nothing is copied.
-            np.greater(levels[part], level, out=mask[part])
-            yield
-            if self._shown is not shown or not self.is_in_scene:
-                return
-        for _ in shown[0].filling(mask):
-            yield
-            if self._shown is not shown or not self.is_in_scene:
-                return
-        self._redraw()
+            for _ in _mask_steps(part.proposal, level, part.mask):
+                yield
+                if self._shown is not shown or not self.is_in_scene:
+                    return
+        for part in self._parts:
+            self._redraw(part)
 
     def set_opacity(self, opacity: float) -> None:
         """Opacity of the filling in slice views, 0 (outline only) to 1."""
@@ -163,38 +178,44 @@ class Preview:
             self._hidden.display.SetOpacity2DFill(opacity)
 
     def update_surface(self) -> Steps[None]:
-        """Makes the 3D surface of what is shown, in steps of a few milliseconds.
+        """Makes the 3D surfaces of what is shown, in steps of a few milliseconds.
 
-        It is made from at most about 96 voxels along each axis (see `surface`), and replaces the
-        one before only when it is complete.
+        They are made from at most about 96 voxels along each axis (see `surface`), and each
+        replaces the one before only when it is complete.
         """
-        if self._shown is None or not self.is_in_scene:
+        shown = self._shown
+        if shown is None or not self.is_in_scene:
             return
-        shown, mask = self._shown, self._mask
-        proposal, grid = shown
-        geometry = grid.geometry.crop(proposal.levels.start, mask.shape) if mask.size else None
-        surface = (yield from surface_steps(mask, geometry)) if mask.size else None
-        if self._shown is not shown or not self.is_in_scene:
-            return
-        segment = self._segment()
-        if surface is None:
-            segment.RemoveRepresentation(SURFACE)
-        else:
-            segment.AddRepresentation(SURFACE, surface)
+        for part in list(self._parts):
+            mask, surface = part.mask, None
+            if mask.size:
+                box = shown[1].geometry.crop(part.proposal.levels.start, mask.shape)
+                surface = yield from surface_steps(mask, box)
+            if self._shown is not shown or not self.is_in_scene:
+                return
+            if surface is None:
+                self._segment(part).RemoveRepresentation(SURFACE)
+            else:
+                self._segment(part).AddRepresentation(SURFACE, surface)
 
     def remove_surface(self) -> None:
         """Takes the preview out of the 3D views."""
         if self.is_in_scene:
-            self._segment().RemoveRepresentation(SURFACE)
+            for part in self._parts:
+                self._segment(part).RemoveRepresentation(SURFACE)
 
     def hide(self) -> None:
         """Shows nothing, and gives the voxels' memory back; the node stays."""
-        self._shown = self._mask = None
+        self._shown = None
+        for part in self._parts:
+            part.proposal = part.mask = None
         if self.is_in_scene and not self._is_hidden:
+            self._set_count(1)
             self.remove_surface()
-            self._detach_observers()
-            self._image.Initialize()
-            self._redraw()
+            for part in self._parts:
+                self._detach_observers(part)
+                part.image.Initialize()
+                self._redraw(part)
 
     def remove(self) -> None:
         """Takes the node out of the scene, and observes nothing any more."""
@@ -215,15 +236,28 @@ class Preview:
     def _make_node(self) -> None:
         self.remove()
         self._hidden = HiddenNode(self._scene, "vtkMRMLSegmentationNode", NODE_NAME)
-        segmentation = self._hidden.node.GetSegmentation()
-        segmentation.SetSourceRepresentationName(LABELMAP)
-        segmentation.AddEmptySegment(SEGMENT_ID, NODE_NAME, self._color)
-        self._image = slicer.vtkOrientedImageData()
-        self._segment().AddRepresentation(LABELMAP, self._image)
-        self._segment().SetLabelValue(1)
+        self._hidden.node.GetSegmentation().SetSourceRepresentationName(LABELMAP)
+        self._set_count(1)
         self._observe()
         self._follow_transform()
         self._set_style()
+
+    def _set_count(self, count: int) -> None:
+        """Adds or removes segments of the node."""
+        segmentation = self._hidden.node.GetSegmentation()
+        while len(self._parts) > count:
+            segmentation.RemoveSegment(self._parts.pop().segment_id)
+        while len(self._parts) < count:
+            number = len(self._parts) + 1
+            name = SEGMENT_ID if number == 1 else f"{SEGMENT_ID} {number}"
+            part = _Part(name, slicer.vtkOrientedImageData())
+            segmentation.AddEmptySegment(part.segment_id, NODE_NAME, self._color)
+            segment = segmentation.GetSegment(part.segment_id)
+            segment.AddRepresentation(LABELMAP, part.image)
+            segment.SetLabelValue(1)
+            self._parts.append(part)
+            if number > 1:
+                self._set_part_style(part)
 
     def _set_style(self) -> None:
         display = self._hidden.display
@@ -235,9 +269,14 @@ class Preview:
             display.SetOpacity2DOutline(1.0)
             display.SetOpacity2DFill(self._opacity)
             display.SetOpacity3D(SURFACE_OPACITY)
-            display.SetSegmentVisibility(SEGMENT_ID, True)
-            display.SetSegmentOpacity2DFill(SEGMENT_ID, 1.0)
-            display.SetSegmentOpacity2DOutline(SEGMENT_ID, 1.0)
+            for part in self._parts:
+                self._set_part_style(part)
+
+    def _set_part_style(self, part: _Part) -> None:
+        display = self._hidden.display
+        display.SetSegmentVisibility(part.segment_id, True)
+        display.SetSegmentOpacity2DFill(part.segment_id, 1.0)
+        display.SetSegmentOpacity2DOutline(part.segment_id, 1.0)
 
     def _observe(self) -> None:
         node, scene = self._segmentation_node, self._scene
@@ -259,46 +298,63 @@ class Preview:
 
     def _forget(self) -> None:
         self._observers.release()
-        self._hidden = self._image = self._mask = self._shown = None
+        self._hidden = self._shown = None
+        self._parts = []
         self._is_hidden = False
 
-    def _segment(self):
-        return self._hidden.node.GetSegmentation().GetSegment(SEGMENT_ID)
+    def _segment(self, part: _Part):
+        return self._hidden.node.GetSegmentation().GetSegment(part.segment_id)
 
-    def _draw(self) -> None:
-        proposal, grid = self._shown
-        self._detach_observers()
-        if self._mask.size == 0:
-            self._image.Initialize()
+    def _draw(self, part: _Part, grid: SegmentationGrid) -> None:
+        self._detach_observers(part)
+        if part.mask.size == 0:
+            part.image.Initialize()
         else:
-            image = grid.image(proposal.levels.start, self._mask.shape)
-            # The array shares the mask's memory, and keeps it alive.
-            voxels = numpy_to_vtk(self._mask.view(np.uint8).ravel())
+            image = grid.image(part.proposal.levels.start, part.mask.shape)
+            # The array shares the mask's memory, and keeps it is_in_scene.
+            voxels = numpy_to_vtk(part.mask.view(np.uint8).ravel())
             image.GetPointData().SetScalars(voxels)
-            self._image.ShallowCopy(image)
-        self._redraw()
+            part.image.ShallowCopy(image)
+        self._redraw(part)
 
-    def _detach_observers(self) -> None:
+    def _detach_observers(self, part: _Part) -> None:
         """Keeps the segmentation from dropping the surface because the voxels change.
 
         It observes each labelmap, and begins again when the segment is modified.
         """
-        self._image.RemoveObservers(vtk.vtkCommand.ModifiedEvent)
+        part.image.RemoveObservers(vtk.vtkCommand.ModifiedEvent)
 
-    def _redraw(self) -> None:
+    def _redraw(self, part: _Part) -> None:
         """Makes the views draw the voxels again."""
-        scalars = self._image.GetPointData().GetScalars()
+        scalars = part.image.GetPointData().GetScalars()
         if scalars is not None:
             scalars.Modified()
         segmentation = self._hidden.node.GetSegmentation()
-        segmentation.InvokeEvent(slicer.vtkSegmentation.RepresentationModified, SEGMENT_ID)
+        segmentation.InvokeEvent(slicer.vtkSegmentation.RepresentationModified, part.segment_id)
 
     def _set_color(self, segment_id: str | None) -> None:
         segment = segment_id and self._segmentation_node.GetSegmentation().GetSegment(segment_id)
         if segment:
             self._color = preview_color(segment.GetColor())
-        if tuple(self._segment().GetColor()) != self._color:
-            self._segment().SetColor(self._color)
+
+    def _set_part_color(self, part: _Part, number: int) -> None:
+        label = part.proposal.label
+        color = self._color if label is None else label.color or default_color(number)
+        if tuple(self._segment(part).GetColor()) != tuple(color):
+            self._segment(part).SetColor(*color)
+
+
+def _mask_steps(
+    proposal: Proposal, level: int, mask: np.ndarray | None = None
+) -> Steps[np.ndarray]:
+    """The mask of a proposal's box, boolean, into `mask` if given; in steps of a millisecond."""
+    levels = proposal.levels.values
+    mask = np.empty(levels.shape, dtype=bool) if mask is None else mask
+    for part in slabs(mask.shape):
+        np.greater(levels[part], level, out=mask[part])
+        yield
+    yield from proposal.filling(mask)
+    return mask
 
 
 def preview_color(color: Sequence[float]) -> tuple[float, float, float]:

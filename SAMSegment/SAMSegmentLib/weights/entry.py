@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import InputError, WeightsError
 from ..core.geometry import Geometry
+from ..core.label import Label
 from ..core.prompts import Prompts
 from ..core.voxel_prompts import VoxelPrompts
 from .files import file_sha256, kind_of
@@ -198,6 +200,32 @@ class ModelEntry:
             f"python -m SAMSegmentLib models install {self.name}"
         )
 
+    @property
+    def is_automatic(self) -> bool:
+        """Whether it finds structures by itself, without prompts."""
+        return self.task == AUTOMATIC
+
+    def labels(self, names: Sequence[str] = ()) -> tuple[Label, ...]:
+        """Its structures of these names, all if left out, in its own order.
+
+        Raises:
+            InputError: if it has no such structure.
+        """
+        known = [structure.name for structure in self.structures]
+        for name in names:
+            if not known:
+                raise InputError(
+                    f"{self.title} finds the object that prompts mean, and knows no structures: "
+                    "leave them out, or choose an automatic model."
+                )
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                guess = f"Did you mean {near[0]}? " if near else ""
+                raise InputError(
+                    f"{self.title} has no structure {name!r}. {guess}It has {', '.join(known)}."
+                )
+        return tuple(one.label for one in self.structures if not names or one.name in names)
+
     def check_grid(self, geometry: Geometry) -> None:
         """Finds out, before any work, whether the model takes such an image.
 
@@ -219,7 +247,7 @@ class ModelEntry:
         Raises:
             InputError: if there are none, or of a kind that the model does not take.
         """
-        if self.task == AUTOMATIC:
+        if self.is_automatic:
             if prompts.kinds:
                 raise InputError(
                     f"{self.title} finds its structures by itself and takes no prompts: remove "

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.label import Label
+
 INTERACTIVE, AUTOMATIC = "interactive", "automatic"
 MODEL_NAME = r"[a-z0-9][a-z0-9.-]*"
 # What people read: no control characters, line or paragraph separators, halves of characters.
@@ -79,6 +81,12 @@ class Structure:
         regions = "Anatomic codes - DICOM master list"
         return f"{context}~{category}~{kind}~{modifier}~{regions}~^^~^^"
 
+    @property
+    def label(self) -> Label:
+        """As masks carry it."""
+        color = None if self.color is None else tuple(value / 255 for value in self.color)
+        return Label(self.name, self.terminology or "", color)
+
 
 def _joined(code: Code | None) -> str:
     return "^".join(code or ("", "", ""))
@@ -113,7 +121,11 @@ def _contradiction(values: dict[str, Any]) -> str | None:
         if bool(values.get(key)) != is_wanted:
             needs = "needs" if is_wanted else "has no"
             return f"a model whose task is {values['task']} {needs} {key}"
+    names: set[str] = set()
     for structure in values.get("structures", ()):
+        if structure.name in names:
+            return f"there are two structures {structure.name!a}"
+        names.add(structure.name)
         has_category, has_type = structure.category is not None, structure.type is not None
         if has_category != has_type or (structure.modifier is not None and not has_type):
             return f"{structure.name!a} needs category and type together"

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SAMSegmentLib.core.answer import Answer, Cost, Label, LabelledMask, logit
+from SAMSegmentLib.core.answer import Answer, Cost, LabelledMask, logit
 from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.core.geometry import Geometry
+from SAMSegmentLib.core.label import Label
 from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from TestSupport.geometries import geometries
 

@@ -8,7 +8,6 @@ import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.errors import InputError, WriteError
 from SAMSegmentLib.core.files import (
     MASK_SUFFIXES,
@@ -19,6 +18,8 @@ from SAMSegmentLib.core.files import (
 )
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import geometry_of_sitk
+from SAMSegmentLib.core.label import Label
+from SAMSegmentLib.core.patch import Patch
 from TestSupport.cases import DATA
 
 OBLIQUE = np.eye(4)
@@ -47,8 +48,12 @@ def test_a_seg_nrrd_knows_its_segments_name(tmp_path):
 BODY, AIR = Label("Body", "T~B", (0.25, 0.5, 1.0)), Label("Air")
 
 
+def patch_of(mask):
+    return Patch(np.asarray(mask, dtype=bool), (0, 0, 0))
+
+
 def test_several_masks_are_one_labelmap_with_names(tmp_path):
-    masks = [(BODY, MASK), (AIR, 1 - MASK)]
+    masks = [(BODY, patch_of(MASK)), (AIR, patch_of(1 - MASK))]
     for suffix in MASK_SUFFIXES:
         assert write_labels(tmp_path / f"labels{suffix}", masks, GRID) == 0
         back = read_image(tmp_path / f"labels{suffix}")
@@ -65,14 +70,18 @@ def test_several_masks_are_one_labelmap_with_names(tmp_path):
 
 @pytest.mark.parametrize("suffix", [ending for ending in MASK_SUFFIXES if "seg" not in ending])
 def test_where_masks_overlap_a_plain_labelmap_keeps_the_last_and_says_how_much(tmp_path, suffix):
-    whole = np.ones_like(MASK)
-    lost = write_labels(tmp_path / f"a{suffix}", [(BODY, whole), (AIR, MASK)], GRID)
-    assert lost == MASK.sum() > 0
-    assert np.array_equal(read_image(tmp_path / f"a{suffix}").voxels, 1 + MASK)
+    whole, part = np.ones_like(MASK), MASK[2:, 1:, :5]
+    masks = [(BODY, patch_of(whole)), (AIR, Patch(part > 0, (2, 1, 0)))]
+    assert write_labels(tmp_path / f"a{suffix}", masks, GRID) == part.sum() > 0
+    expected = whole.copy()
+    expected[2:, 1:, :5] += part
+    assert np.array_equal(read_image(tmp_path / f"a{suffix}").voxels, expected)
 
 
 def test_more_masks_than_a_byte_can_name_are_kept(tmp_path):
-    masks = [(Label(str(n)), np.arange(MASK.size).reshape(MASK.shape) == n) for n in range(300)]
+    voxel = np.ones((1, 1, 1), bool)
+    places = list(np.ndindex(GRID.shape))[:300]
+    masks = [(Label(str(place)), Patch(voxel, place)) for place in places]
     for suffix in MASK_SUFFIXES:
         assert write_labels(tmp_path / f"a{suffix}", masks, GRID) == 0
         assert read_image(tmp_path / f"a{suffix}").voxels.max() == 300

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from SAMSegmentLib.core.answer import Answer, Label, LabelledMask, logit
+from SAMSegmentLib.core.answer import Answer, LabelledMask, logit
+from SAMSegmentLib.core.label import Label
 from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.placement import logits_on, place, voxel_shift
 from SAMSegmentLib.core.proposal import (

@@ -8,10 +8,11 @@ import pytest
 import SimpleITK as sitk
 import slicer
 
-from SAMSegmentLib.core.answer import Label
 from SAMSegmentLib.core.files import read_image, write_labels, write_mask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.image import sitk_from_array
+from SAMSegmentLib.core.label import Label
+from SAMSegmentLib.core.patch import Patch
 from SlicerHost.scene_builder import GRIDS, world_positions
 from TestSupport.scene_answers import geometry_of
 
@@ -123,11 +124,10 @@ def test_segments_that_overlap_are_all_there_with_names_terminology_and_colours(
     builder, tmp_path, grid
 ):
     geometry = Geometry(GRIDS[grid], VOXELS.shape)
-    whole = np.ones_like(MASK)
     masks = [
-        (Label("Body", TISSUE, (0.25, 0.5, 1.0)), whole),
-        (Label("Part"), MASK),
-        (Label("Rest"), 1 - MASK),
+        (Label("Body", TISSUE, (0.25, 0.5, 1.0)), Patch(np.ones(MASK.shape, bool), (0, 0, 0))),
+        (Label("Part"), Patch(MASK > 0, (0, 0, 0))),
+        (Label("Rest"), Patch(MASK == 0, (0, 0, 0))),
     ]
     assert write_labels(tmp_path / "labels.seg.nrrd", masks, geometry) == 0
     storage = slicer.vtkMRMLSegmentationStorageNode()
@@ -139,6 +139,6 @@ def test_segments_that_overlap_are_all_there_with_names_terminology_and_colours(
     assert [segmentation.GetSegment(one).GetName() for one in ids] == ["Body", "Part", "Rest"]
     assert segmentation.GetSegment(ids[0]).GetTerminology() == TISSUE
     assert segmentation.GetSegment(ids[0]).GetColor() == (0.25, 0.5, 1.0)
-    for one, (_, mask) in zip(ids, masks, strict=True):
-        inside = places(mask.astype(VOXELS.dtype), geometry)
+    for one, (_, patch) in zip(ids, masks, strict=True):
+        inside = places(patch.values.astype(VOXELS.dtype), geometry)
         assert same_places(world_positions(node, one), inside), one

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.label import Label
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.proposal import Proposal
 from SAMSegmentLib.scene.grid import target_geometry
@@ -46,7 +48,7 @@ class Case:
 
     def show(self, threshold=0.5, proposal=None):
         proposal = self.proposal if proposal is None else proposal
-        finish(self.preview.show_steps(proposal, world_of(self.volume), threshold, "Liver"))
+        finish(self.preview.show_steps((proposal,), world_of(self.volume), threshold, "Liver"))
 
     def set_threshold(self, threshold):
         finish(self.preview.threshold_steps(threshold))
@@ -107,7 +109,7 @@ class TestVoxels:
         case.preview.hide()
         assert len(case.seen()) == 0
         assert case.surface() is None
-        assert case.preview.proposal is None
+        assert case.preview.proposals == ()
         case.show()
         assert len(case.seen()) > 50
 
@@ -243,7 +245,7 @@ class TestRemoval:
         case.scene.RemoveNode(case.preview.node)
         assert not case.preview.is_in_scene
         assert case.preview.node is None
-        assert case.preview.proposal is None
+        assert case.preview.proposals == ()
         self.use(case.preview)
         case.show()
         assert case.preview.is_in_scene
@@ -297,7 +299,7 @@ class TestRemoval:
         case = Case(builder)
         case.show()
         arguments = {
-            "show_steps": (case.proposal, world_of(case.volume)),
+            "show_steps": ((case.proposal,), world_of(case.volume)),
             "threshold_steps": (0.2,),
             "update_surface": (),
         }[what]
@@ -429,3 +431,68 @@ class TestSurface:
         )
         finish(case.preview.update_surface())
         assert case.surface() is None
+
+
+class TestSeveral:
+    """The structures of an automatic model, each in its own colour."""
+
+    LABELS = (Label("Liver", color=(0.9, 0.3, 0.2)), Label("Spleen"), Label("Kidney"))
+
+    def proposals(self, case, count=3):
+        return tuple(
+            replace(case.propose(4 + number), label=label)
+            for number, label in enumerate(self.LABELS[:count])
+        )
+
+    def show(self, case, proposals, threshold=0.5):
+        finish(case.preview.show_steps(proposals, world_of(case.volume), threshold, "Liver"))
+
+    def seen(self, case):
+        node = case.preview.node
+        ids = node.GetSegmentation().GetSegmentIDs()
+        return [len(world_positions(node, segment_id)) for segment_id in ids]
+
+    def test_all_are_seen_at_the_threshold(self, case):
+        proposals = self.proposals(case)
+        self.show(case, proposals)
+        for threshold in (0.5, 0.9, 0.2):
+            case.set_threshold(threshold)
+            expected = [np.count_nonzero(each.box_mask(threshold)) for each in proposals]
+            assert self.seen(case) == expected
+        assert case.preview.proposals is proposals
+
+    def test_they_have_the_colours_that_their_segments_will_have(self, case):
+        self.show(case, self.proposals(case))
+        segmentation = case.preview.node.GetSegmentation()
+        colors = [segmentation.GetNthSegment(n).GetColor() for n in range(3)]
+        assert np.allclose(colors[0], self.LABELS[0].color)
+        assert len(set(colors)) == 3
+
+    def test_each_has_a_surface_that_is_kept_until_the_next(self, case):
+        self.show(case, self.proposals(case))
+        finish(case.preview.update_surface())
+        segmentation = case.preview.node.GetSegmentation()
+        surfaces = [segmentation.GetNthSegment(n).GetRepresentation(SURFACE) for n in range(3)]
+        assert all(surface.GetNumberOfPoints() > 100 for surface in surfaces)
+        case.set_threshold(0.8)
+        assert segmentation.GetNthSegment(2).GetRepresentation(SURFACE) is surfaces[2]
+
+    def test_fewer_or_one_or_none_leave_nothing_behind(self, case):
+        self.show(case, self.proposals(case))
+        node = case.preview.node
+        self.show(case, self.proposals(case, 2))
+        assert len(self.seen(case)) == 2 and case.preview.node is node
+        case.show()
+        assert self.seen(case) == [np.count_nonzero(case.proposal.box_mask())]
+        assert np.allclose(node.GetSegmentation().GetNthSegment(0).GetColor(), (0.88, 0.64, 0.58))
+        self.show(case, self.proposals(case))
+        case.preview.hide()
+        assert self.seen(case) == [0] and case.preview.proposals == ()
+
+    def test_if_the_node_is_deleted_they_come_back_with_the_next(self, case):
+        self.show(case, self.proposals(case))
+        case.scene.RemoveNode(case.preview.node)
+        assert case.preview.proposals == ()
+        proposals = self.proposals(case)
+        self.show(case, proposals)
+        assert case.preview.proposals is proposals and len(self.seen(case)) == 3

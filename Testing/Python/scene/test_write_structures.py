@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import slicer
 
-from SAMSegmentLib.core.answer import Answer, Label, LabelledMask
+from SAMSegmentLib.core.answer import Answer, LabelledMask
 from SAMSegmentLib.core.errors import InputError, WriteError
+from SAMSegmentLib.core.label import Label
 from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.scene import provenance

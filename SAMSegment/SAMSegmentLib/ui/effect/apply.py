@@ -9,7 +9,7 @@ from ... import __version__
 from ...scene.editors import slicer_editors
 from ...scene.provenance import Provenance
 from ...scene.writer import SegmentationWriter, WriteResult
-from .requester import ShownProposal
+from .requester import ShownProposals
 
 if TYPE_CHECKING:
     import slicer
@@ -29,19 +29,28 @@ class ProposalWriter:
 
     def write(
         self,
-        shown: ShownProposal,
+        shown: ShownProposals,
         threshold: float,
         segment_editor_node: slicer.vtkMRMLSegmentEditorNode,
     ) -> WriteResult:
-        """Writes what is shown into its segment.
+        """Writes what is shown into its segment, or structures into new ones.
 
         Raises:
             InputError, WriteError: see SegmentationWriter.write; everything is as before.
         """
         request, target, model = shown.request, shown.request.target, shown.request.model
+        if request.is_automatic:
+            return self._writer.write_structures(
+                target.segmentation,
+                shown.proposals,
+                request.placement.volume_to_world,
+                segmentEditorNode=segment_editor_node,
+                provenance=Provenance(None, target.volume, model.name, __version__, model.sha256),
+                threshold=threshold,
+            )
         return self._writer.write(
             target.segmentation,
-            shown.proposal,
+            shown.proposals[0],
             request.placement.volume_to_world,
             segmentId=target.segment_id,
             segmentEditorNode=segment_editor_node,

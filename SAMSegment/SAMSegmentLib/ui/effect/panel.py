@@ -18,6 +18,7 @@ from ..models.model_offer import ModelOffer
 from ..models.model_store import shared_model_store
 from .icons import REDO, UNDO, icon
 from .panel_state import NEGATIVE, POSITIVE, ROI, PanelState
+from .parameters import ALL_STRUCTURES, structures_text
 
 if TYPE_CHECKING:
     from ...weights.catalogue import ModelEntry
@@ -28,6 +29,15 @@ UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "SegmentEditorEffect.
 PROGRESS_STEPS = 1000
 # What a click places must be obvious; on dark, a pressed button looks as any other.
 PLACE_STYLE = "QPushButton:checked { background-color: #1b5e96; color: white; }"
+#: Widgets that are of no use with a model that takes no prompts, and say so.
+PROMPT_WIDGETS = (
+    "positiveButton",
+    "negativeButton",
+    "roiButton",
+    "promptList",
+    "roiSelector",
+    "startSelector",
+)
 
 
 class Commands(Protocol):
@@ -41,6 +51,7 @@ class Commands(Protocol):
     def undo(self) -> None: ...
     def redo(self) -> None: ...
     def next_candidate(self) -> None: ...
+    def propose(self) -> None: ...
     def cancel(self) -> None: ...
     def apply(self) -> None: ...
     def set_parameter(self, name: str, value: object) -> None: ...
@@ -75,6 +86,9 @@ class Panel:
         self._offer = ModelOffer(self.ui, self._store)
         self._line_tip = self.ui.lineSelector.property("toolTip")
         self._other_mask_tip = self.ui.alternativeButton.property("toolTip")
+        self._prompt_tips = {
+            name: getattr(self.ui, name).property("toolTip") for name in PROMPT_WIDGETS
+        }
         self._fill_selectors()
         self._devices = DeviceSelector(self.ui.deviceSelector, commands.set_device)
         self._set_icons()
@@ -101,9 +115,15 @@ class Panel:
         for button, kind in self._place_buttons():
             _set_without_signal(button, "setChecked", state.placing == kind)
             button.setEnabled(state.can_place)
-        ui.undoPromptButton.setEnabled(state.can_undo)
-        ui.redoPromptButton.setEnabled(state.can_redo)
-        ui.clearButton.setEnabled(bool(state.rows))
+        takes_prompts = not state.no_prompts
+        ui.undoPromptButton.setEnabled(state.can_undo and takes_prompts)
+        ui.redoPromptButton.setEnabled(state.can_redo and takes_prompts)
+        ui.clearButton.setEnabled(bool(state.rows) and takes_prompts)
+        for name in PROMPT_WIDGETS:
+            getattr(ui, name).setToolTip(state.no_prompts or self._prompt_tips[name])
+        for name in ("promptList", "roiSelector", "startSelector"):
+            getattr(ui, name).setEnabled(takes_prompts)
+        ui.proposeButton.setEnabled(state.can_propose and bool(self._checked_structures()))
         ui.applyButton.setEnabled(state.can_apply)
         ui.cancelButton.setEnabled(state.can_cancel)
         ui.alternativeButton.setEnabled(not state.no_other_mask)
@@ -131,6 +151,7 @@ class Panel:
         _select_data(ui.modelSelector, parameters.model)
         self._choose_model(parameters.model)
         _select_data(ui.startSelector, parameters.start_from)
+        self._show_structures(parameters.structures)
         self._devices.refresh()
         self._node_ids = (_id_of(parameters.roi), _id_of(parameters.line))
         self._show_nodes()
@@ -159,6 +180,36 @@ class Panel:
             (_("segment, refined"), "refine"),
         ):
             ui.startSelector.addItem(text, value)
+
+    def _show_structures(self, chosen: tuple[str, ...] | None) -> None:
+        """The structures of an automatic model; `chosen` are checked, of None all."""
+        model, box = self._models.get(self._chosen), self.ui.structureList
+        names = [] if model is None else [structure.name for structure in model.structures]
+        self.ui.structuresBox.setVisible(bool(names))
+        was_blocked = box.blockSignals(True)
+        if names != [item.text() for item in self._structure_items()]:
+            box.clear()
+            for name in names:
+                box.addItem(qt.QListWidgetItem(name))
+        for item in self._structure_items():
+            is_checked = chosen is None or item.text() in chosen
+            item.setCheckState(qt.Qt.Checked if is_checked else qt.Qt.Unchecked)
+        box.blockSignals(was_blocked)
+        ready = self._state.can_propose and bool(self._checked_structures())
+        self.ui.proposeButton.setEnabled(ready)
+
+    def _structure_items(self) -> list:
+        box = self.ui.structureList
+        return [box.item(row) for row in range(box.property("count"))]
+
+    def _checked_structures(self) -> list[str]:
+        items = self._structure_items()
+        return [item.text() for item in items if item.checkState() == qt.Qt.Checked]
+
+    def _on_structures(self, *_changed) -> None:
+        checked = self._checked_structures()
+        is_all = len(checked) == len(self._structure_items())
+        self._commands.set_parameter("Structures", structures_text(None if is_all else checked))
 
     def _choose_model(self, chosen: str) -> None:
         self._chosen = chosen
@@ -217,6 +268,9 @@ class Panel:
             (ui.undoPromptButton, commands.undo),
             (ui.redoPromptButton, commands.redo),
             (ui.alternativeButton, commands.next_candidate),
+            (ui.proposeButton, commands.propose),
+            (ui.allStructuresButton, lambda: commands.set_parameter("Structures", ALL_STRUCTURES)),
+            (ui.noStructureButton, lambda: commands.set_parameter("Structures", "[]")),
             (ui.cancelButton, commands.cancel),
             (ui.applyButton, commands.apply),
         ):
@@ -227,6 +281,7 @@ class Panel:
         connect(ui.fillHolesBox.toggled, self._on_fill_holes)
         connect(ui.startSelector.currentIndexChanged, self._on_start)
         connect(ui.modelSelector.currentIndexChanged, self._on_model)
+        connect(ui.structureList.itemChanged, self._on_structures)
         # Selectors turn to another node by themselves: to the next when theirs is removed, to none
         # when a scene is read (qMRMLSceneModel::updateScene). That is nobody's choice.
         connect(ui.roiSelector.nodeActivated, self._on_roi_node)
@@ -297,7 +352,7 @@ class Panel:
         return self.ui.roiSelector, self.ui.lineSelector
 
     def _enable_edit_buttons(self) -> None:
-        chosen = self._selected_row()
+        chosen = None if self._state.no_prompts else self._selected_row()
         self.ui.deleteButton.setEnabled(chosen is not None)
         self.ui.flipButton.setEnabled(chosen is not None and chosen.is_point)
 

@@ -40,6 +40,8 @@ class PanelState:
         status, status_kind: the status line and its kind, see common.status.
         progress: 0 to 1; -1 if it is not known; None if nothing runs.
         placing: POSITIVE, NEGATIVE, ROI, or None.
+        no_prompts: why the model takes no prompts; "" if it does.
+        can_propose: whether an automatic model can be asked.
         no_other_mask: why no other mask of the prompts can be shown; "" if one can.
         damaged_model: name of the model whose weights could not be used; "" if they can.
     """
@@ -51,6 +53,8 @@ class PanelState:
     progress: float | None = None
     placing: str | None = None
     can_place: bool = False
+    no_prompts: str = ""
+    can_propose: bool = False
     can_undo: bool = False
     can_redo: bool = False
     can_apply: bool = False

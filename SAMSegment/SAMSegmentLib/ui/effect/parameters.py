@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ from ...weights.catalogue import DEFAULT_MODEL, catalogue
 if TYPE_CHECKING:
     import slicer
 
+#: Of the parameter "Structures", beside names as a JSON list.
+ALL_STRUCTURES = "all"
 #: Name -> default. What a scene or a script may hold instead is checked in `parameters_of`.
 DEFAULTS = {
     "Model": DEFAULT_MODEL,
@@ -20,6 +24,8 @@ DEFAULTS = {
     "StartFrom": "prompts",
     "KeepOut": 1,
     "FillHoles": 1,
+    # Slicer takes an empty value for a missing one.
+    "Structures": ALL_STRUCTURES,
 }
 #: Names of node references.
 ROI_NODE, LINE_NODE = "ROI", "Line"
@@ -40,6 +46,7 @@ class Parameters:
         keep_out: whether other visible segments keep their voxels.
         fill_holes: whether small holes are filled, see core.holes.
         area: where the Segment Editor lets the user edit.
+        structures: of an automatic model, names of those to find; None: all.
         roi, line: nodes of the user's that serve as prompts, or None.
     """
 
@@ -50,6 +57,7 @@ class Parameters:
     keep_out: bool
     fill_holes: bool
     area: EditableArea = ANYWHERE
+    structures: tuple[str, ...] | None = None
     roi: object = None
     line: object = None
 
@@ -57,7 +65,8 @@ class Parameters:
     def request_key(self) -> tuple:
         """What makes another proposal of the same prompts."""
         area = self.area if self.keep_out else None
-        return self.model, self.start_from, self.keep_out, area, self.fill_holes
+        choices = self.start_from, self.keep_out, area, self.fill_holes, self.structures
+        return self.model, *choices
 
 
 def set_defaults(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> None:
@@ -79,9 +88,24 @@ def parameters_of(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) ->
         scripted_effect.parameter("KeepOut") != "0",
         scripted_effect.parameter("FillHoles") != "0",
         editable_area_of(scripted_effect.parameterSetNode()),
+        _structures(scripted_effect.parameter("Structures")),
         scripted_effect.nodeReference(ROI_NODE),
         scripted_effect.nodeReference(LINE_NODE),
     )
+
+
+def structures_text(names: Sequence[str] | None) -> str:
+    """The parameter "Structures" for names of structures; None: all."""
+    return ALL_STRUCTURES if names is None else json.dumps(list(names))
+
+
+def _structures(text: str) -> tuple[str, ...] | None:
+    try:
+        names = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    is_right = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return tuple(names) if is_right else None
 
 
 def _number(scripted_effect, name: str) -> float:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from slicer.i18n import tr as _
 
 from ...core.checks import check_prompts_in_volume
+from ...core.errors import InputError
 from ...core.geometry import Geometry
 from ...core.patch import Box, Patch
 from ...core.prompts import Prompts
@@ -38,8 +40,9 @@ class ProposalRequest:
     """Everything on which a proposal depends, as it was at one moment. The threshold does not.
 
     Attributes:
-        target: the segment for which the proposal is made.
-        prompts: world RAS, mm.
+        target: the segment for which the proposal is made; a structure that an automatic model
+            finds gets a new one.
+        prompts: world RAS, mm; none for an automatic model.
         model: that makes it.
         parameters: of the effect.
         placement: where the target lies, and in which voxels.
@@ -53,8 +56,13 @@ class ProposalRequest:
     placement: Placement
     content: Content | None
 
+    @property
+    def is_automatic(self) -> bool:
+        """Whether structures are found without prompts."""
+        return self.model.is_automatic
+
     def is_same(self, other: ProposalRequest) -> bool:
-        """Whether both have the same proposal."""
+        """Whether both have the same proposals."""
         return (
             self.parameters.request_key == other.parameters.request_key
             and self.prompts == other.prompts
@@ -72,7 +80,7 @@ class ProposalRequest:
 
     def others_state(self) -> tuple:
         """Differs whenever voxels of other segments, or which of them are visible, have changed."""
-        node, segment_id = self.target.segmentation, self.target.segment_id
+        node, segment_id = self.target.segmentation, self._segment_id
         ids = node.GetSegmentation().GetSegmentIDs()
         layers = layers_of(node, [other for other in ids if other != segment_id])
         states = ((layer.time, layer.values, layer.geometry) for layer in layers)
@@ -88,6 +96,12 @@ class ProposalRequest:
             InputError: if the model cannot answer it.
         """
         to_world = self.placement.volume_to_world
+        if self.is_automatic:
+            names = self.structures
+            if not names:
+                raise InputError(_("No structure is chosen: check those that are to be found."))
+            image, grid = self.placement.image, self.placement.grid
+            return PredictionRequest(self.model, image, Prompts(), grid, structures=names)
         in_volume = self.prompts.transformed(np.linalg.inv(to_world))
         check_prompts_in_volume(in_volume, self.placement.image.geometry)
         if self.parameters.start_from == FROM_PROMPTS:
@@ -102,6 +116,8 @@ class ProposalRequest:
 
     def with_voxels_steps(self, request: PredictionRequest) -> Steps[PredictionRequest]:
         """The worker's request with the voxels of segments that belong to it."""
+        if self.is_automatic:
+            return request
         node, segment_id = self.target.segmentation, self.target.segment_id
         geometry, to_world = self.placement.image.geometry, self.placement.volume_to_world
         start_from = self.parameters.start_from
@@ -116,22 +132,40 @@ class ProposalRequest:
             return request
         return replace(request, voxels=VoxelPrompts(content, start_from == REFINE, occupied))
 
-    def limited_steps(self, proposal: Proposal) -> Steps[Proposal]:
-        """The proposal without voxels that other segments keep, its small holes filled."""
-        node, segment_id = self.target.segmentation, self.target.segment_id
+    def limited_steps(self, proposals: Sequence[Proposal]) -> Steps[tuple[Proposal, ...]]:
+        """The proposals without voxels that other segments keep, their small holes filled."""
+        limited = []
+        for proposal in proposals:
+            limited.append((yield from self._limited_steps(proposal)))
+        return tuple(limited)
+
+    def _limited_steps(self, proposal: Proposal) -> Steps[Proposal]:
+        node, segment_id = self.target.segmentation, self._segment_id
         to_world, parameters = self.placement.volume_to_world, self.parameters
         if parameters.keep_out:
             others = self._visible_others()
             proposal = yield from without_segments_steps(proposal, node, others, to_world)
         # A hole in what the segment holds already may be meant.
-        if parameters.fill_holes and parameters.start_from != FROM_CONTENT:
+        if parameters.fill_holes and (self.is_automatic or parameters.start_from != FROM_CONTENT):
             limits = to_world, self.prompts.points, parameters.area
             proposal = yield from without_holes_steps(proposal, node, segment_id, *limits)
         return proposal
 
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """Names of the structures that are to be found, in the model's order."""
+        chosen = self.parameters.structures
+        names = [structure.name for structure in self.model.structures]
+        return tuple(name for name in names if chosen is None or name in chosen)
+
+    @property
+    def _segment_id(self) -> str | None:
+        """The segment that will be written; None for new ones."""
+        return None if self.is_automatic else self.target.segment_id
+
     def _visible_others(self) -> list[str]:
-        target = self.target
-        return visible_others(target.segmentation, target.segment_id, self.parameters.area)
+        area = self.parameters.area
+        return visible_others(self.target.segmentation, self._segment_id, area)
 
 
 def request_of(target: Target, prompts: Prompts, parameters: Parameters) -> ProposalRequest:
@@ -140,10 +174,12 @@ def request_of(target: Target, prompts: Prompts, parameters: Parameters) -> Prop
     Raises:
         InputError: if the target's volume or its segmentation cannot be used.
     """
-    content = None
-    if parameters.start_from != FROM_PROMPTS:
+    content, model = None, model_entry(parameters.model)
+    if model.is_automatic:
+        prompts = Prompts()
+    elif parameters.start_from != FROM_PROMPTS:
         content = content_of(target.segmentation, target.segment_id)
-    model, placement = model_entry(parameters.model), placement_of(target)
+    placement = placement_of(target)
     return ProposalRequest(target, prompts, model, parameters, placement, content)
 
 

@@ -28,7 +28,7 @@ class ProposalView:
         self._preview: Preview | None = None
         self._segmentation = None
         self._segment_id = ""
-        self._requested: tuple[Proposal, Placement, float] | None = None
+        self._requested: tuple[tuple[Proposal, ...], Placement, float] | None = None
         self._surface_later = Delay(SURFACE_DELAY_MS, self._make_surface)
 
     def enter(self, target: Target) -> bool:
@@ -66,32 +66,32 @@ class ProposalView:
         self.leave()
         self._surface_later.release()
 
-    def shows(self, proposal: Proposal, threshold: float) -> bool:
-        """Whether this is in the views, entirely."""
+    def shows(self, proposals: tuple[Proposal, ...], threshold: float) -> bool:
+        """Whether these are in the views, entirely."""
         preview = self._preview
         if preview is None or self._steps.is_running(SHOW):
             return False
-        return preview.proposal is proposal and preview.threshold == threshold
+        return preview.proposals is proposals and preview.threshold == threshold
 
-    def show(self, proposal: Proposal, placement: Placement, threshold: float) -> None:
-        """Draws a proposal where its probability exceeds `threshold`."""
+    def show(self, proposals: tuple[Proposal, ...], placement: Placement, threshold: float) -> None:
+        """Draws proposals where their probability exceeds `threshold`."""
         before, _, threshold_before = self._requested or (None, None, None)
-        if self._preview is None or (before is proposal and threshold_before == threshold):
+        if self._preview is None or (before is proposals and threshold_before == threshold):
             return
-        only_threshold = before is proposal and not self._steps.is_running(SHOW)
+        only_threshold = before is proposals and not self._steps.is_running(SHOW)
         self._stop()
         # Set first: what cannot be drawn is not tried again and again.
-        self._requested = (proposal, placement, threshold)
+        self._requested = (proposals, placement, threshold)
         if only_threshold:
             work = self._preview.threshold_steps(threshold)
         else:
             work = self._preview.show_steps(
-                proposal, placement.volume_to_world, threshold, self._segment_id
+                proposals, placement.volume_to_world, threshold, self._segment_id
             )
         self._steps.run(SHOW, work, self._on_drawn)
 
     def draw_again(self) -> None:
-        """Draws the last proposal once more, unless that is under way: its node was deleted."""
+        """Draws the last proposals once more, unless that is under way: its node was deleted."""
         if self._requested is not None and not self._steps.is_running(SHOW):
             requested, self._requested = self._requested, None
             self.show(*requested)

@@ -31,27 +31,37 @@ GATHER, LIMIT = "gather", "limit"
 
 
 @dataclass(frozen=True, eq=False)
-class ShownProposal:
-    """A proposal as it is shown.
+class ShownProposals:
+    """Proposals as they are shown: one for prompts, one for each structure of an automatic model.
 
     Attributes:
-        proposal: without voxels that other segments keep.
-        request: for which it was made; there may be another one by now.
-        complete: False while the model is still at work on it.
+        proposals: without voxels that other segments keep.
+        request: for which they were made; there may be another one by now.
+        complete: False while the model is still at work on them.
         others: state of the other segments when their voxels were left out.
     """
 
-    proposal: Proposal
+    proposals: tuple[Proposal, ...]
     request: ProposalRequest
     complete: bool
     others: tuple = ()
+
+    @property
+    def candidates(self) -> int:
+        """How many masks the same prompts have, this one included."""
+        return self.proposals[0].candidates
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no threshold could show anything."""
+        return all(proposal.is_empty for proposal in self.proposals)
 
 
 class Requester:
     """One session's requests to the worker.
 
     Attributes:
-        shown: the proposal to show; None if there is none.
+        shown: the proposals to show; None if there are none.
         status, status_kind, progress: for the panel, see PanelState.
         error: that the status line is about; None if it is about something else.
 
@@ -77,7 +87,7 @@ class Requester:
         self._outdated = outdated
         self._pending: ProposalRequest | None = None
         self._number: int | None = None
-        self.shown: ShownProposal | None = None
+        self.shown: ShownProposals | None = None
         self.status, self.status_kind, self.progress = "", HINT, None
         self.error: Exception | None = None
 
@@ -87,7 +97,7 @@ class Requester:
 
     @property
     def request(self) -> ProposalRequest | None:
-        """The one under way, else the one whose proposal is shown."""
+        """The one under way, else the one whose proposals are shown."""
         if self._pending is None and self.shown is not None:
             return self.shown.request
         return self._pending
@@ -168,10 +178,10 @@ class Requester:
             self._on_failed(event.error)
         elif self._is_current():
             if isinstance(event, events.Proposed):
-                self._limit(event.proposals[0], True)
+                self._limit(event.proposals, True)
             elif self.shown is None or not self.shown.complete:
                 # A part of an answer must never hide a whole one that it corrects.
-                self._limit(event.proposals[0], False)
+                self._limit(event.proposals, False)
 
     def respects_other_segments(self, threshold: float) -> bool:
         """Whether what is shown still keeps out of other segments; else it is limited again.
@@ -183,10 +193,13 @@ class Requester:
         others = shown.request.others_state()
         if others == shown.others:
             return True
-        limited = finish(shown.request.limited_steps(shown.proposal))
-        unchanged = _is_same(limited.patch(threshold), shown.proposal.patch(threshold))
-        proposal = shown.proposal if unchanged else limited
-        self.shown = replace(shown, proposal=proposal, others=others)
+        limited = finish(shown.request.limited_steps(shown.proposals))
+        unchanged = all(
+            _is_same(new.patch(threshold), old.patch(threshold))
+            for new, old in zip(limited, shown.proposals, strict=True)
+        )
+        proposals = shown.proposals if unchanged else limited
+        self.shown = replace(shown, proposals=proposals, others=others)
         if not unchanged:
             text = _("Other segments have changed, and keep their voxels: look again, then Apply.")
             self._set_status(text, WARNING)
@@ -224,21 +237,21 @@ class Requester:
             logging.error("SAMSegment: %s", error)
             self.fail(error)
 
-    def _limit(self, proposal: Proposal, complete: bool) -> None:
+    def _limit(self, proposals: tuple[Proposal, ...], complete: bool) -> None:
         request = self._pending
         others = request.others_state()
 
-        def show(limited: Proposal) -> None:
+        def show(limited: tuple[Proposal, ...]) -> None:
             if not self._is_current():
                 return
-            self.shown = ShownProposal(limited, request, complete, others)
+            self.shown = ShownProposals(limited, request, complete, others)
             if complete:
                 self._pending = self._number = None
                 self._set_status(*proposal_status(limited, request.prompts))
             else:
                 self._changed()
 
-        self._steps.run(LIMIT, request.limited_steps(proposal), show)
+        self._steps.run(LIMIT, request.limited_steps(proposals), show)
 
     def _set_status(
         self,

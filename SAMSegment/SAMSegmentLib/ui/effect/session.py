@@ -31,7 +31,7 @@ from .proposal_request import ProposalRequest, request_of
 from .proposal_view import ProposalView
 from .requester import Requester
 from .session_commands import SessionCommands
-from .status_texts import idle_status, time_note, why_no_other_mask
+from .status_texts import idle_status, time_note, why_no_other_mask, why_no_prompts
 from .target import Target, TargetObserver, target_of
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Session(SessionCommands):
         node = self._effect.parameterSetNode()
         self._active_observers.add(node, [vtk.vtkCommand.ModifiedEvent], self._on_node_modified)
         self.refresh()
-        if self._target is not None:
+        if self._target is not None and not self._is_automatic:
             self._prompts.place_soon(POSITIVE)
 
     def deactivate(self) -> None:
@@ -188,6 +188,10 @@ class Session(SessionCommands):
         before = before or parameters
         if parameters.model != before.model:
             self._service.acquire(self._requester, model_entry(parameters.model))
+        if self._is_automatic:
+            if self._prompts.placing:
+                self._prompts.place(None)
+            self._prompts.hide()
         self._prompts.use_markups(parameters.roi, parameters.line)
         self._view.set_opacity(parameters.opacity)
         if parameters.threshold != before.threshold:
@@ -270,6 +274,9 @@ class Session(SessionCommands):
             self._requester.cancel()
             self._requester.show_status("")
             return
+        if self._is_automatic:  # It is asked only when the user says so.
+            self._requester.discard()
+            return
         prompts = self._prompts.prompts
         if not prompts.kinds and self._parameters.start_from != REFINE:
             self._requester.discard()
@@ -321,6 +328,8 @@ class Session(SessionCommands):
             return
         self._requester.discard()
         text = _("The volume has changed: move or add a prompt to segment what it shows now.")
+        if self._is_automatic:
+            text = _("The volume has changed: press Propose to segment what it shows now.")
         self._requester.show_status(text, WARNING)
 
     def _on_requester_changed(self) -> None:
@@ -333,7 +342,7 @@ class Session(SessionCommands):
             self._view.hide()
         else:
             placement, threshold = shown.request.placement, self._parameters.threshold
-            self._guarded(self._view.show, shown.proposal, placement, threshold)
+            self._guarded(self._view.show, shown.proposals, placement, threshold)
 
     # The prompts of the segment
 
@@ -373,10 +382,11 @@ class Session(SessionCommands):
         target, parameters, shown = self._target, self._parameters, self._requester.shown
         ready = shown is not None and shown.complete and not requester.is_busy
         # What would be written, and nothing else, is in the views.
-        is_seen = ready and self._view.shows(shown.proposal, parameters.threshold)
+        is_seen = ready and self._view.shows(shown.proposals, parameters.threshold)
         status = requester.status, requester.status_kind
         if not requester.status:
             status = idle_status(target, parameters)
+        no_prompts = why_no_prompts(parameters.model) if parameters else ""
         is_damaged = parameters is not None and isinstance(requester.error, WeightsError)
         return PanelState(
             rows=prompts.rows,
@@ -385,14 +395,21 @@ class Session(SessionCommands):
             status_kind=status[1],
             progress=requester.progress,
             placing=prompts.placing,
-            can_place=target is not None,
+            can_place=target is not None and not no_prompts,
+            no_prompts=no_prompts,
+            can_propose=self._is_automatic and target is not None and not requester.is_busy,
             can_undo=prompts.can_undo,
             can_redo=prompts.can_redo,
-            can_apply=is_seen and not shown.proposal.is_empty,
+            can_apply=is_seen and not shown.is_empty,
             can_cancel=requester.is_busy or shown is not None,
             no_other_mask=why_no_other_mask(requester),
             damaged_model=parameters.model if is_damaged else "",
         )
+
+    @property
+    def _is_automatic(self) -> bool:
+        """Whether the chosen model finds its structures without prompts."""
+        return self._parameters is not None and model_entry(self._parameters.model).is_automatic
 
     def _guarded(self, action, *arguments) -> None:
         try:

@@ -6,12 +6,13 @@ import slicer
 from slicer.i18n import tr as _
 
 from ...core.errors import SAMSegmentError
+from ...core.prompts import Prompts
 from ...weights.catalogue import model_entry
 from ..common import device_settings
 from ..common.status import ERROR, HINT
 from .parameters import FROM_PROMPTS, LINE_NODE, ROI_NODE
-from .requester import ShownProposal
-from .status_texts import applied_status, why_no_other_mask
+from .requester import ShownProposals
+from .status_texts import applied_status, why_no_other_mask, why_no_prompts
 
 
 class SessionCommands:
@@ -23,16 +24,25 @@ class SessionCommands:
 
     # The proposal
 
+    def propose(self) -> None:
+        """Lets an automatic model find its structures."""
+        self.refresh()
+        if self.is_active and self._target is not None and self._is_automatic:
+            self._request_soon.stop()
+            request = self._target, Prompts(), self._parameters, None
+            self._guarded(self._requester.start, *request)
+
     def cancel(self) -> None:
         """Stops the model and drops the proposal; the prompts stay."""
         if not self.is_active:
             return
         self._request_soon.stop()
         self._requester.discard()
-        self._requester.show_status(_("Cancelled. The prompts are kept."), HINT)
+        text = _("Cancelled.") if self._is_automatic else _("Cancelled. The prompts are kept.")
+        self._requester.show_status(text, HINT)
 
     def apply(self) -> None:
-        """Writes the proposal into the segment: one undo step of the Segment Editor."""
+        """Writes what is proposed into segments: one undo step of the Segment Editor."""
         self.refresh()
         if self.is_active:
             self._prompts.read_markups()
@@ -41,11 +51,12 @@ class SessionCommands:
         if not self.is_active or shown is None or not shown.complete or is_busy:
             return
         target, parameters = self._target, self._parameters
-        if not self._view.shows(shown.proposal, parameters.threshold):
+        if not self._view.shows(shown.proposals, parameters.threshold):
             # Nothing is written that is not seen; if its node was deleted, it is drawn again.
             self._view.draw_again()
             return
-        if not self._effect.confirmCurrentSegmentVisible():
+        is_automatic = shown.request.is_automatic
+        if not is_automatic and not self._effect.confirmCurrentSegmentVisible():
             return
         try:
             if not self._can_be_written(shown):
@@ -63,10 +74,10 @@ class SessionCommands:
         self._requester.discard()
         self._persistence.note_place(target)
         self._prompts.hide()
-        if parameters.start_from != FROM_PROMPTS:
+        if parameters.start_from != FROM_PROMPTS and not is_automatic:
             # The next proposal starts from the segment.
             self._prompts.clear_without_request()
-        self._requester.show_status(*applied_status(result))
+        self._requester.show_status(*applied_status(result, is_automatic))
 
     def set_device(self, name: str) -> None:
         """Where models run from now on, in all of Slicer."""
@@ -85,7 +96,7 @@ class SessionCommands:
             self._start_request_soon()
         self._update_panel()
 
-    def _can_be_written(self, shown: ShownProposal) -> bool:
+    def _can_be_written(self, shown: ShownProposals) -> bool:
         """Whether what is shown may be written as it is; else there will be another one."""
         now = self._current_request()
         if shown is not self._requester.shown or now is None:
@@ -100,6 +111,8 @@ class SessionCommands:
     def place(self, kind: str | None) -> None:
         """Begins to place POSITIVE or NEGATIVE points or an ROI; None ends it."""
         if self.is_active and self._target is not None:
+            if kind is not None and self._refuse_prompts():
+                return
             self._guarded(self._prompts.place, kind)
             if kind is not None:
                 self._prompts.show()
@@ -140,8 +153,8 @@ class SessionCommands:
             self._requester.show_status(reason)
             return
         shown = self._requester.shown
-        count = shown.proposal.candidates
-        self._edit("choose_candidate", (shown.request.prompts.candidate + 1) % count)
+        next_one = (shown.request.prompts.candidate + 1) % shown.candidates
+        self._edit("choose_candidate", next_one)
 
     def set_parameter(self, name: str, value: object) -> None:
         """Keeps a parameter in the parameter node; from there it comes back to `refresh`."""
@@ -151,8 +164,15 @@ class SessionCommands:
             self._effect.setParameter(name, value)
         self.refresh()
 
+    def _refuse_prompts(self) -> bool:
+        """Whether the model takes no prompts, which is said then."""
+        reason = why_no_prompts(self._parameters.model)
+        if reason:
+            self._requester.show_status(reason)
+        return bool(reason)
+
     def _edit(self, command: str, *arguments) -> None:
-        if self.is_active and self._target is not None:
+        if self.is_active and self._target is not None and not self._refuse_prompts():
             self._guarded(getattr(self._prompts, command), *arguments)
             self._deselect_unused_markups()
 

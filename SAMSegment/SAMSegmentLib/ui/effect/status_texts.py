@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
@@ -36,6 +37,8 @@ def idle_status(target: Target | None, parameters: Parameters | None) -> Status:
     model = model_entry(parameters.model)
     try:
         model.check_installed()
+        if model.is_automatic:
+            return _("Check the structures that you want, and press Propose."), HINT
     except WeightsError as error:
         if model.embedded:
             return str(error), ERROR
@@ -55,8 +58,11 @@ def progress_text(event: Progress) -> str:
     return _("{message}, about {seconds} s left").format(message=event.message, seconds=left)
 
 
-def proposal_status(proposal: Proposal, prompts: Prompts) -> Status:
-    """What there is to say about a proposal that is complete."""
+def proposal_status(proposals: Sequence[Proposal], prompts: Prompts) -> Status:
+    """What there is to say about proposals that are complete."""
+    if proposals[0].label is not None:
+        return _structures_status(proposals)
+    (proposal,) = proposals
     if proposal.warnings:
         return " ".join(proposal.warnings), WARNING
     if proposal.is_empty:
@@ -69,10 +75,27 @@ def proposal_status(proposal: Proposal, prompts: Prompts) -> Status:
     return text, GOOD
 
 
-def applied_status(result: WriteResult) -> Status:
-    """What there is to say after a proposal was written into its segment."""
+def _structures_status(proposals: Sequence[Proposal]) -> Status:
+    """What there is to say about the structures of an automatic model."""
+    found = [each.label.name for each in proposals if not each.is_empty]
+    missing = [each.label.name for each in proposals if each.is_empty]
+    texts = list(dict.fromkeys(text for each in proposals for text in each.warnings))
+    if missing:
+        texts.append(_("Nothing was found of: {names}.").format(names=", ".join(missing)))
+    is_good = not texts
+    if found:
+        text = _("Apply adds a new segment for each of: {names}.")
+        texts.append(text.format(names=", ".join(found)))
+    return " ".join(texts), GOOD if is_good else WARNING
+
+
+def applied_status(result: WriteResult, is_automatic: bool = False) -> Status:
+    """What there is to say after proposals were written into their segments."""
     if result.warnings:
         return " ".join(result.warnings), WARNING
+    if is_automatic:
+        count = len(result.segment_ids)
+        return _("Added {count} segments. Ctrl+Z takes all of them back.").format(count=count), GOOD
     return _("Applied. Ctrl+Z takes it back; more points correct it."), GOOD
 
 
@@ -83,7 +106,9 @@ def why_no_other_mask(requester: Requester) -> str:
         return _("The model is still at work: other masks can be seen when it is done.")
     if shown is None or not shown.complete:
         return _("There is no proposal: place a point or draw an ROI first.")
-    if shown.proposal.candidates > 1:
+    if shown.request.is_automatic:
+        return why_no_prompts(shown.request.model.name)
+    if shown.candidates > 1:
         return ""
     prompts = shown.request.prompts
     first = int(prompts.roi is None and prompts.line is None)
@@ -93,6 +118,19 @@ def why_no_other_mask(requester: Requester) -> str:
             "(key U takes back) other masks can be seen."
         )
     return _("The model has only one mask for these prompts.")
+
+
+def why_no_prompts(model: str) -> str:
+    """Why a model takes no prompts; "" if it takes some.
+
+    Args:
+        model: name in the catalogue.
+    """
+    entry = model_entry(model)
+    if not entry.is_automatic:
+        return ""
+    text = _("{model} finds its structures by itself: choose another model to place prompts.")
+    return text.format(model=entry.title)
 
 
 def time_note(volume: slicer.vtkMRMLScalarVolumeNode, placed_at: TimePoint | None) -> str:

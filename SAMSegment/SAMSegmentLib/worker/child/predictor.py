@@ -15,7 +15,7 @@ from ...core.answer import Answer
 from ...core.errors import OutOfMemoryError
 from ...core.image import Image
 from ...core.progress import Watch
-from ...models.base import Engine
+from ...models.base import AutomaticEngine, Engine
 from ...models.embedding_cache import EmbeddingCache
 from ...models.registry import engine_of
 from ...models.self_check import check_device, reference
@@ -95,7 +95,7 @@ class Predictor:
         self._with_engine(model, lambda engine: None)
 
     def predict(self, request: PredictionRequest, watch: Watch) -> Answer:
-        """The model's answer; see Engine.predict.
+        """The model's answer; see Engine.predict, and of an automatic one AutomaticEngine.segment.
 
         If it comes from another device than was meant, the first answer warns of that.
 
@@ -106,9 +106,11 @@ class Predictor:
         _ = request.image.value_range
 
         def work(engine: Engine) -> Answer:
-            return engine.predict(
-                request.image, request.prompts, watch, request.intensity_range, request.voxels
-            )
+            image, intensity_range = request.image, request.intensity_range
+            if isinstance(engine, AutomaticEngine):
+                labels = request.model.labels(request.structures)
+                return engine.segment(image, labels, watch, intensity_range)
+            return engine.predict(image, request.prompts, watch, intensity_range, request.voxels)
 
         answer = self._with_engine(request.model, work, watch)
         notice, self._pending_notice = self._pending_notice, ""

@@ -115,9 +115,10 @@ class PredictionRequest:
         """Finds bad input before any work; the voxels are not looked at.
 
         Raises:
-            InputError: if prompts, masks, image and model do not go together.
+            InputError: if prompts, masks, structures, image and model do not go together.
         """
         geometry = self.image.geometry
+        self.model.labels(self.structures)
         self.model.check_prompts(self.prompts, self.voxels)
         self.model.check_grid(geometry)
         check_prompts_in_volume(self.prompts, geometry)

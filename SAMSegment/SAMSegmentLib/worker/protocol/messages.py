@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...core.answer import Label
 from ...core.geometry import Geometry
 from ...core.image import Image
+from ...core.label import Label
 from ...weights.catalogue import ModelEntry
 from .encoding import MessageLists
 from .error_messages import SentError

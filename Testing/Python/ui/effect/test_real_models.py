@@ -59,7 +59,7 @@ class User(EffectUser):
     def levels(self) -> np.ndarray:
         self.wait_for_proposal()
         assert self.requester.shown is not None, self.status
-        return self.requester.shown.proposal.levels.values
+        return self.requester.shown.proposals[0].levels.values
 
     def applied(self) -> np.ndarray:
         self.apply()

@@ -168,7 +168,7 @@ def test_the_key_for_another_mask_says_why_there_is_none(user):
     assert "place a point or draw an ROI first" in user.status
     user.propose(BALL)
     shown = user.session._requester.shown
-    alone = replace(shown, proposal=replace(shown.proposal, candidates=1))
+    alone = replace(shown, proposals=(replace(shown.proposals[0], candidates=1),))
     one = shown.request.prompts
     corrected = replace(one, points=(*one.points, Point((33.0, 30, 27))))
     for prompts, reason in ((corrected, "which object is meant"), (one, "only one mask")):
