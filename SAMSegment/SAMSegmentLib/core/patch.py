@@ -65,6 +65,13 @@ class Patch:
         start = tuple(a + part.start for a, part in zip(self.start, box, strict=True))
         return Patch(self.values[box], start, self.cut)
 
+    def clipped(self, shape: Index) -> Patch | None:
+        """The part within a grid of that shape, not copied; None if nothing is left."""
+        start = tuple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))
+        stop = tuple(min(max(b, a), n) for a, b, n in zip(start, self.stop, shape, strict=True))
+        kept = self.values[slices(start, stop, self.start)]
+        return Patch(kept, start, self.cut) if kept.size else None
+
     def enlarged(self, start: Sequence[int], stop: Sequence[int]) -> Patch:
         """A copy on the smallest box that holds this one and another."""
         low, high = np.minimum(start, self.start), np.maximum(stop, self.stop)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .answer import logit, on_grid
 from .geometry import Geometry
-from .patch import Box, Index, Patch, bounding_box, slices
+from .patch import Box, Index, Patch, bounding_box
 
 # Grids whose voxels lie within this part of a voxel of each other are one grid: the mask is
 # copied. Far above rounding, far below what anyone can see.
@@ -40,7 +40,7 @@ def logits_on(logits: Patch, source: Geometry, target: Geometry, threshold: floa
     shift = voxel_shift(source, target)
     if shift is not None:
         first = tuple(a + offset for a, offset in zip(logits.start, shift, strict=True))
-        return _clipped(Patch(logits.values, first), target.shape)
+        return Patch(logits.values, first).clipped(target.shape)
     box = bounding_box(logits.values > logit(threshold))
     return None if box is None else _resampled(logits, box, source, target)
 
@@ -74,18 +74,9 @@ def _resampled(logits: Patch, box: Box, source: Geometry, target: Geometry) -> P
         tuple(first + part.start - 1 for first, part in zip(logits.start, box, strict=True)),
         tuple(part.stop - part.start + 2 for part in box),
     )
-    corners = target.to_ijk(around.corners())[:, ::-1]
-    lower, upper = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0)) + 1
-    start = tuple(int(n) for n in np.clip(lower, 0, target.shape))
-    stop = tuple(int(n) for n in np.clip(upper, 0, target.shape))
-    shape = tuple(b - a for a, b in zip(start, stop, strict=True))
-    if min(shape) < 1:
+    found = target.box_around(around.corners())
+    if found is None:
         return None
+    start = tuple(part.start for part in found)
+    shape = tuple(part.stop - part.start for part in found)
     return Patch(on_grid(logits, source, target.crop(start, shape)), start)
-
-
-def _clipped(patch: Patch, shape: Index) -> Patch | None:
-    start = tuple(min(max(a, 0), n) for a, n in zip(patch.start, shape, strict=True))
-    stop = tuple(min(max(b, a), n) for a, b, n in zip(start, patch.stop, shape, strict=True))
-    kept = patch.values[slices(start, stop, patch.start)]
-    return Patch(kept, start) if kept.size else None

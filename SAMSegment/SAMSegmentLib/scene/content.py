@@ -51,23 +51,13 @@ def content_steps(
     if shift is None:
         placed = yield from _resampled(patch, source, geometry)
     else:
-        placed = yield from _clipped(patch, shift, geometry.shape)
+        start = tuple(a + b for a, b in zip(patch.start, shift, strict=True))
+        placed = Patch(patch.values, start).clipped(geometry.shape)
+        if placed is not None and placed.values.shape != patch.values.shape:
+            placed = yield from cropped_mask(placed.start, placed.values)
     if placed is None:
         return None
     return Patch(placed.values, placed.start, _share_outside(patch, source, geometry))
-
-
-def _clipped(patch: Patch, shift, shape) -> Steps[Patch | None]:
-    start = tuple(a + b for a, b in zip(patch.start, shift, strict=True))
-    stop = tuple(a + b for a, b in zip(patch.stop, shift, strict=True))
-    lower = tuple(max(a, 0) for a in start)
-    upper = tuple(min(b, n) for b, n in zip(stop, shape, strict=True))
-    if (lower, upper) == (start, stop):
-        return Patch(patch.values, start)
-    if any(a >= b for a, b in zip(lower, upper, strict=True)):
-        return None
-    box = tuple(slice(a - c, b - c) for a, b, c in zip(lower, upper, start, strict=True))
-    return (yield from cropped_mask(lower, patch.values[box]))
 
 
 def _resampled(patch: Patch, source: Geometry, target: Geometry) -> Steps[Patch | None]:

@@ -100,23 +100,19 @@ def prompts_from(
     roi: slicer.vtkMRMLMarkupsROINode | None = None,
     positive: slicer.vtkMRMLMarkupsFiducialNode | Iterable[Sequence[float]] | None = None,
     negative: slicer.vtkMRMLMarkupsFiducialNode | Iterable[Sequence[float]] | None = None,
-    line: slicer.vtkMRMLMarkupsLineNode | None = None,
 ) -> Prompts:
     """Prompts in world RAS, mm.
 
     Args:
         roi: vtkMRMLMarkupsROINode, `Roi` in world RAS, or None.
         positive, negative: see `points_from`, or None.
-        line: vtkMRMLMarkupsLineNode, `Line` in world RAS, or None.
 
     Raises:
-        InputError: see `roi_from_node`, `points_from` and `line_from_node`.
+        InputError: see `roi_from_node` and `points_from`.
     """
     if roi is not None and not isinstance(roi, Roi):
         roi = roi_from_node(roi)
-    if line is not None and not isinstance(line, Line):
-        line = line_from_node(line)
-    return Prompts(roi, points_from(positive, True) + points_from(negative, False), line)
+    return Prompts(roi, points_from(positive, True) + points_from(negative, False))
 
 
 def _positions_of_node(node) -> list[tuple[float, float, float]]:

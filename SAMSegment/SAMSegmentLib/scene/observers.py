@@ -28,7 +28,7 @@ class Observers:
         subject: vtk.vtkObject,
         events: Iterable[int],
         method: Callable[..., None],
-        *arguments: str,
+        *arguments: object,
     ) -> None:
         """Calls a bound method with these arguments at each of the events of a vtkObject."""
         weak_method = weakref.WeakMethod(method)

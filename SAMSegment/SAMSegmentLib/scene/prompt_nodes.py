@@ -25,7 +25,6 @@ CHANGES = (
     _MARKUPS.TransformModifiedEvent,
     vtk.vtkCommand.ModifiedEvent,
 )
-POSITIVE, NEGATIVE = "positive", "negative"
 
 
 class PromptNodes:
@@ -80,16 +79,16 @@ class PromptNodes:
     def point_node(self, positive: bool):
         """The point list to place in; both are made, or shown again, if they are not there."""
         for sign in (True, False):
-            points = self._lists.get(_key(sign))
+            points = self._lists.get(sign)
             if points is not None and points.in_use:
                 continue
             with self._own_change():
                 if points is None:
-                    points = self._lists[_key(sign)] = PointList(self._scene, sign)
+                    points = self._lists[sign] = PointList(self._scene, sign)
                 else:
                     points.reset()
-            self._observe(_key(sign), points.node)
-        return self._lists[_key(positive)].node
+            self._observe(sign, points.node)
+        return self._lists[positive].node
 
     def own_roi_node(self):
         """The own ROI node, made if it is not there, and used from now on instead of the user's."""
@@ -160,7 +159,7 @@ class PromptNodes:
         for number, point in [*flipped, *new]:
             self.point_node(point.positive)
             with self._own_change():
-                self._lists[_key(point.positive)].add(number, point.ras)
+                self._lists[point.positive].add(number, point.ras)
         numbers += [number for number, _ in new]
         self._order = [*self._order[:head], *numbers, *last]
         self._read_points()
@@ -185,7 +184,7 @@ class PromptNodes:
         self.point_node(not placed.point.positive)
         with self._own_change():
             self._list_of(placed).node.RemoveNthControlPoint(placed.index)
-            self._lists[_key(not placed.point.positive)].add(number, placed.point.ras)
+            self._lists[not placed.point.positive].add(number, placed.point.ras)
         self._read_points()
 
     def remove_lost_points(self) -> int:
@@ -232,7 +231,7 @@ class PromptNodes:
 
     # What others do
 
-    def _observe(self, key: str, node) -> None:
+    def _observe(self, key: bool | str, node) -> None:
         if not len(self._observers):
             scene = self._scene
             self._observers.add(scene, [scene.StartCloseEvent], self._on_scene_closing)
@@ -241,10 +240,10 @@ class PromptNodes:
         self._observers.add(node, [_MARKUPS.PointStartInteractionEvent], self._on_drag_begin, key)
         self._observers.add(node, [_MARKUPS.PointEndInteractionEvent], self._on_drag_end, key)
 
-    def _on_drag_begin(self, key: str) -> None:
+    def _on_drag_begin(self, key: bool | str) -> None:
         self._dragged.add(key)
 
-    def _on_drag_end(self, key: str) -> None:
+    def _on_drag_end(self, key: bool | str) -> None:
         self._dragged.discard(key)
         self._on_node_changed()
 
@@ -278,7 +277,7 @@ class PromptNodes:
             for turn, placed in enumerate(self._known.values(), start=1):
                 self._list_of(placed).label(placed.index, str(turn))
 
-    def _as_known(self, key: str, placed: PlacedPoint) -> PlacedPoint:
+    def _as_known(self, key: bool | str, placed: PlacedPoint) -> PlacedPoint:
         """A point that is dragged, or has lost its position, counts as being where it was."""
         moving = key in self._dragged or placed.point is None
         if moving and placed.number in self._known:
@@ -322,20 +321,20 @@ class PromptNodes:
         if node is not None:
             self._observe(kind, node)
 
-    def _forget_node(self, key: str, node) -> None:
+    def _forget_node(self, key: bool | str, node) -> None:
         self._observers.remove(node)
         self._dragged.discard(key)
 
     def _forget(self) -> None:
-        self._lists: dict[str, PointList] = {}
+        self._lists: dict[bool, PointList] = {}
         self._order: list[int] = []
         self._known: dict[int, PlacedPoint] = {}
         self._shapes = {kind: Shape(kind) for kind in (ROI, LINE)}
         self._own_roi: HiddenNode | None = None
-        self._dragged: set[str] = set()
+        self._dragged: set[bool | str] = set()
 
     def _list_of(self, placed: PlacedPoint) -> PointList:
-        return self._lists[_key(placed.point.positive)]
+        return self._lists[placed.point.positive]
 
     def _own_nodes(self) -> list[HiddenNode]:
         lists = [points.hidden for points in self._lists.values()]
@@ -358,7 +357,3 @@ def _common(first, second) -> int:
     """How many items two sequences have in common at their beginning."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((n for n, (a, b) in pairs if a != b), min(len(first), len(second)))
-
-
-def _key(positive: bool) -> str:
-    return POSITIVE if positive else NEGATIVE

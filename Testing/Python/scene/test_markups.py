@@ -6,7 +6,7 @@ import slicer
 import vtk
 
 from SAMSegmentLib.core.errors import InputError
-from SAMSegmentLib.core.prompts import Line, Point, Prompts, Roi
+from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.scene.markups import (
     line_from_node,
     points_from,
@@ -211,11 +211,6 @@ class TestLine:
     def test_other_nodes_are_refused(self, builder):
         with pytest.raises(InputError, match="is not a line"):
             line_from_node(builder.points([(0, 0, 0), (1, 1, 1)]))
-
-    def test_it_goes_with_the_other_prompts(self, builder):
-        node = builder.line([(0, 0, 0), (3, 4, 0)])
-        prompts = prompts_from(positive=[(1, 1, 1)], line=node)
-        assert prompts == Prompts(points=(Point((1, 1, 1)),), line=Line((0, 0, 0), (3, 4, 0)))
 
 
 def test_a_roi_that_is_being_drawn_says_so(builder):

@@ -1,5 +1,4 @@
-"""Keys of the effect: none that the Segment Editor or the slice views own, and only while it is
-active."""
+"""Keys of the effect: none that the Segment Editor or the views have, only while it is active."""
 
 from __future__ import annotations
 
@@ -14,23 +13,9 @@ if TYPE_CHECKING:
     from .panel import Panel
     from .session import Session
 
-#: Command -> key. The Segment Editor has z, y, q, w, i, space, Esc, digits, Ctrl+Z; slice views
-#: have arrows, b, f, g, r, t, v (vtkMRMLSliceIntersectionWidget), 3D views some more.
-KEYS = {
-    "positive": "P",
-    "negative": "N",
-    "roi": "O",
-    "undo": "U",
-    "redo": "Shift+U",
-    "flip": "X",
-    "next candidate": "M",
-    "cancel": "C",
-    "apply": "Ctrl+Return",
-}
-
 
 class Shortcuts:
-    """Installs KEYS on a window while the effect is active.
+    """Installs the keys on a window while the effect is active.
 
     Args:
         session: carries the commands out.
@@ -38,16 +23,18 @@ class Shortcuts:
     """
 
     def __init__(self, session: Session, panel: Panel) -> None:
+        # The Segment Editor has z, y, q, w, i, space, Esc, digits, Ctrl+Z; slice views have arrows,
+        # b, f, g, r, t, v (vtkMRMLSliceIntersectionWidget), 3D views some more.
         self._actions = {
-            "positive": lambda: session.toggle_place(POSITIVE),
-            "negative": lambda: session.toggle_place(NEGATIVE),
-            "roi": lambda: session.toggle_place(ROI),
-            "undo": session.undo,
-            "redo": session.redo,
-            "flip": panel.flip_selected,
-            "next candidate": session.next_candidate,
-            "cancel": session.cancel,
-            "apply": session.apply,
+            "P": lambda: session.toggle_place(POSITIVE),
+            "N": lambda: session.toggle_place(NEGATIVE),
+            "O": lambda: session.toggle_place(ROI),
+            "U": session.undo,
+            "Shift+U": session.redo,
+            "X": panel.flip_selected,
+            "M": session.next_candidate,
+            "C": session.cancel,
+            "Ctrl+Return": session.apply,
         }
         self._shortcuts: list[object] = []
         self._connections = Connections()
@@ -57,13 +44,13 @@ class Shortcuts:
         self.remove()
         if window is None:
             return
-        for command, key in KEYS.items():
+        for key, action in self._actions.items():
             shortcut = qt.QShortcut(qt.QKeySequence(key), window)
-            self._connections.connect(shortcut.activated, self._actions[command])
+            self._connections.connect(shortcut.activated, action)
             self._shortcuts.append(shortcut)
 
     def remove(self) -> None:
-        """Gives the keys back."""
+        """Takes the keys off the window."""
         self._connections.disconnect()
         for shortcut in self._shortcuts:
             shortcut.setParent(None)
