@@ -29,8 +29,8 @@ from .devices import CPU, find_device, first_line, has_failed, is_out_of_memory,
 # organ can be prompted again without encoding it again. Less where there is little memory.
 CACHE_BYTES = 512 * 2**20
 CACHE_SHARE = 1 / 8
-# How PyTorch says on the CPU that memory ran out: its allocators, and oneDNN, without room for the
-# machine code that it makes.
+# How PyTorch says on the CPU that memory ran out: its allocators, and oneDNN, which needs some for
+# the machine code that it makes.
 OUT_OF_MEMORY = (
     "not enough memory",
     "can't allocate memory",
@@ -160,7 +160,7 @@ class Predictor:
             return work(self._engine(model))
 
     def _card_error(self, error: Exception) -> str:
-        """What to tell the user, if it is because of a graphics card; else ""."""
+        """What to say to the user, if it is because of a graphics card; else ""."""
         if self.device.type == CPU:
             return ""
         titles = {info.name: info.title for info in self.devices}
@@ -186,7 +186,7 @@ class Predictor:
         try:
             yield
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not _has_no_memory(error):
                 raise
             self.close()
             raise OutOfMemoryError(
@@ -223,7 +223,7 @@ class Predictor:
             self.on_new_device()
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _has_no_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return any(message in str(error) for message in OUT_OF_MEMORY)

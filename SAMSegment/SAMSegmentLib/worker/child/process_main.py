@@ -27,7 +27,7 @@ NICENESS = 5
 
 def main() -> None:
     """Serves one client until it closes the connection."""
-    # The client tells where it is, and the key by which both know each other.
+    # The client says where it is, and the key by which both know each other.
     settings = json.loads(sys.stdin.buffer.read())
     _lower_priority()
     faulthandler.enable()
@@ -88,7 +88,7 @@ def _read(work) -> None:
             print(error, file=sys.stderr)
         _exit_now(0)
     except BaseException:
-        # Nothing that the client says can be heard any more.
+        # No further message of the client can be read.
         traceback.print_exc()
         _exit_now(1)
 

@@ -1,4 +1,4 @@
-"""How long a prediction will still take, as far as one can tell."""
+"""An estimate of how long a prediction will still take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_S, PART_S, FIRST_SHARE = 2.0, 0.5, 0.1
 # Where the paces of two parts, beside those of last time, differ by a larger factor, what comes
 # after them may go at either.
 MOST_UNLIKE = 1.5
-# Share of a new estimate in what is told: numbers that jump help nobody.
+# Share of a new estimate in what is reported: numbers that jump help nobody.
 NEW_SHARE = 0.3
 
 
@@ -26,7 +26,7 @@ class _Part:
 
 
 class TimeLeft:
-    """Tells it once it can be trusted: by the pace of this time, and what each part took last time.
+    """Estimates it by the pace of this time, and by what each part took last time; None until then.
 
     Of work that was never done before, nobody knows how long its later parts take; and that of a
     larger ROI, or on a busy computer, takes longer than last time.
@@ -40,11 +40,11 @@ class TimeLeft:
         self._earlier: dict[Hashable, list[_Part]] = {}
         self._kind: Hashable = None
         self._parts: list[_Part] = []
-        self._told: tuple[float, float] | None = None
+        self._reported: tuple[float, float] | None = None
 
     def start(self, kind: Hashable) -> None:
         """Work begins, of a kind whose parts take about the same shares of it each time."""
-        self._kind, self._parts, self._told = kind, [], None
+        self._kind, self._parts, self._reported = kind, [], None
 
     def finish(self) -> None:
         """The work is done: the next one of its kind will go alike."""
@@ -62,13 +62,13 @@ class TimeLeft:
         self._parts[-1].seconds = now - self._parts[-1].began
         estimate = self._estimate(done / total if total else 0.0)
         if estimate is None:
-            self._told = None
+            self._reported = None
             return None
-        if self._told is not None:
-            at, seconds = self._told
+        if self._reported is not None:
+            at, seconds = self._reported
             expected = max(seconds - (now - at), 0.0)
             estimate = expected + NEW_SHARE * (estimate - expected)
-        self._told = (now, estimate)
+        self._reported = (now, estimate)
         return estimate
 
     def _estimate(self, share: float) -> float | None:

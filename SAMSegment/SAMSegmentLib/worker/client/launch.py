@@ -1,7 +1,7 @@
 """Starting and ending the child process.
 
 The command may be a launcher, as Slicer's PythonSlicer is: a program that starts the real Python,
-waits for it, and does not take it along when it is killed. So the child tells its own process id,
+waits for it, and does not take it along when it is killed. So the child sends its own process id,
 both are killed, and a child that finds its client gone leaves by itself.
 """
 
@@ -32,7 +32,7 @@ ENTRY = Path(__file__).parents[1] / "child" / "process_main.py"
 LONGEST_SOCKET_PATH = 100
 # Who connects and does not prove within this time to be ours is sent away.
 HANDSHAKE_S = 2.0
-# So many may try at the same time; whoever has tried for longest makes room for one more.
+# So many may try at the same time; whoever has tried for longest gives way to one more.
 MOST_PENDING = 16
 REPORT_BYTES = 4000
 NO_FOLDER = (
@@ -102,8 +102,8 @@ class ChildProcess:
         self._listener, address, self._folder = _listen()
         self._report = _report_file()
         try:
-            told = {**settings, "address": address, "folder": self._folder, "key": self._key.hex()}
-            self._process = self._start(python, json.dumps(told))
+            sent = {**settings, "address": address, "folder": self._folder, "key": self._key.hex()}
+            self._process = self._start(python, json.dumps(sent))
         except OSError as error:
             self._stop_listening()
             self.forget()
@@ -111,7 +111,7 @@ class ChildProcess:
                 f"The model's process could not be started ({python[0]}: {error})."
             ) from error
 
-    def _start(self, python: Sequence[str], told: str) -> subprocess.Popen:
+    def _start(self, python: Sequence[str], settings: str) -> subprocess.Popen:
         flags = 0
         if sys.platform == "win32":
             # A launcher's child inherits both.
@@ -128,7 +128,7 @@ class ChildProcess:
         )
         # A child that has ended already is noticed by `has_ended`.
         with contextlib.suppress(OSError), process.stdin as stdin:
-            stdin.write(told.encode())
+            stdin.write(settings.encode())
         return process
 
     def connect(self, now: float) -> bool:
@@ -169,10 +169,10 @@ class ChildProcess:
         try:
             if pending.handshake.advance():
                 self.connection, self.pid = pending.connection, pending.handshake.pid
-            is_stranger = now - pending.since >= HANDSHAKE_S
+            is_rejected = now - pending.since >= HANDSHAKE_S
         except OSError:
-            is_stranger = True
-        if is_stranger and self.connection is None:
+            is_rejected = True
+        if is_rejected and self.connection is None:
             pending.connection.close()
             self._pending = [other for other in self._pending if other is not pending]
 
@@ -181,7 +181,7 @@ class ChildProcess:
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """Ends the child and its launcher at once; `has_ended` tells when."""
+        """Ends the child and its launcher at once; `has_ended` says when."""
         self._stop_listening()
         if self.pid is not None and self.pid != self._process.pid:
             # On Windows every signal but two is TerminateProcess.

@@ -95,7 +95,7 @@ class ModelJob:
         self._link = ChildLink(python, {"task": "models"}, MODEL_MESSAGES, clock)
         self._is_running = False
         self._is_sent = False
-        # Told only when the process has ended: by then it holds no file and no lock any more.
+        # Reported only when the process has ended: by then it holds no file and no lock any more.
         self._outcome: ModelDone | JobFailed | None = None
 
     @property
@@ -104,7 +104,7 @@ class ModelJob:
         return self._is_running
 
     def start(self) -> None:
-        """Starts the process, if it does not run; if that fails, `poll` tells."""
+        """Starts the process, if it does not run; if that fails, `poll` says so."""
         if self._is_running:
             return
         self._is_running, self._is_sent, self._outcome = True, False, None
@@ -120,10 +120,10 @@ class ModelJob:
         """
         if not self._is_running:
             return []
-        looks: list[JobEvent] = []
+        progress: list[JobEvent] = []
         if self._outcome is None:
             try:
-                self._receive(looks)
+                self._receive(progress)
             except ClosedError as error:
                 self._link.keep_report(error)
                 self._outcome = JobFailed(InstallError(ENDED))
@@ -131,9 +131,9 @@ class ModelJob:
                 self._link.kill()
         self.last_error = self._link.reap() or self.last_error
         if self._outcome is None or self._link.is_ending:
-            return looks
+            return progress
         self._is_running = False
-        return [*looks, self._outcome]
+        return [*progress, self._outcome]
 
     def cancel(self) -> None:
         """Ends the process at once. Half a download is kept: the next one carries on from there."""
@@ -141,7 +141,7 @@ class ModelJob:
         self._link.kill()
         self._link.wait(END_S)
 
-    def _receive(self, looks: list[JobEvent]) -> None:
+    def _receive(self, progress: list[JobEvent]) -> None:
         if not self._link.connect():
             return
         if not self._is_sent:
@@ -149,8 +149,8 @@ class ModelJob:
             self._is_sent = True
         while self._outcome is None and (received := self._link.receive()) is not None:
             match received[0]:
-                case Transfer() as look:
-                    looks.append(look)
+                case Transfer() as transfer:
+                    progress.append(transfer)
                 case ModelDone() as done:
                     self._outcome = done
                 case ModelFailed(error):
@@ -164,7 +164,7 @@ def run_job(
     """Carries an order out and waits for it.
 
     Args:
-        report: is told how far it is; what it raises ends the work.
+        report: gets each progress; what it raises ends the work.
         cancel: looked at all the time.
 
     Raises:
@@ -192,6 +192,6 @@ def run_job(
 
 
 def cancelled(order: ModelOrder) -> str:
-    """What a user is told who has cancelled this order."""
+    """What to say to a user who has cancelled this order."""
     is_download = isinstance(order, InstallModel) and order.source is None
     return KEPT if is_download else UNCHANGED

@@ -157,7 +157,7 @@ class WorkerClient:
         return self._info
 
     def start(self) -> None:
-        """Starts the child process, if there is none; `poll` tells when it is ready."""
+        """Starts the child process, if there is none; `poll` says when it is ready."""
         if self._state in (WorkerState.OFF, WorkerState.FAILED):
             self._crashes.clear()
             self._launch()

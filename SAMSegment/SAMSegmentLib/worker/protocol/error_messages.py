@@ -47,7 +47,7 @@ def sent_error(error: BaseException) -> SentError:
 
 
 def error_of(error: SentError) -> SAMSegmentError:
-    """The exception again; a SAMSegmentError that tells of it, if it is none of ours."""
+    """The exception again; a SAMSegmentError that names it, if it is none of the library's."""
     if (kind := _KINDS.get(error.kind)) is not None:
         return kind(error.message)
     line = " ".join(error.message.split())[:LONGEST_MESSAGE]

@@ -1,4 +1,4 @@
-"""What a WorkerClient is asked, and what it tells."""
+"""What a WorkerClient is asked, and the events that follow."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DeviceInfo:
     Attributes:
         name: "cpu", "cuda:0" and so on, "mps".
         title: what the maker calls a graphics card; "" for the CPU.
-        memory_bytes: its memory; None if it does not tell.
+        memory_bytes: its memory; None if that is not known.
         usable: False if it cannot be used. What was not tried counts as usable.
         reason: why it cannot be used, in a sentence for users; "" if it can.
     """

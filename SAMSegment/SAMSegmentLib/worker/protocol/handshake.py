@@ -3,7 +3,7 @@
 The socket lies in a folder that only the user can enter, or, on Windows, on the computer's own
 loopback address, where others could knock. So each side proves that it knows a key that the client
 gave the child by its standard input: HMAC-SHA256 over random numbers of both sides. Nothing else is
-read from a stranger.
+read from another process.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class ClientHandshake:
             return False
         said, proof = self._reply[:-MAC_BYTES], self._reply[-MAC_BYTES:]
         if not hmac.compare_digest(proof, _mac(self._key, b"child", self._nonce, said)):
-            raise ConnectionError("A stranger tried to connect.")
+            raise ConnectionError("Another process tried to connect.")
         (pid,) = _PID.unpack(said[NONCE_BYTES:])
         if not 1 < pid <= _LARGEST_PID:
-            raise ConnectionError("A child has told a process id that is none.")
+            raise ConnectionError("A child has sent a process id that is none.")
         self._connection.send(_mac(self._key, b"client", self._nonce, said))
         self.pid = pid
         return True

@@ -7,7 +7,7 @@ import sys
 
 
 def total_bytes() -> int | None:
-    """Its physical memory; None if it does not tell."""
+    """Its physical memory; None if that is not known."""
     if sys.platform == "win32":
         return _windows_memory()[0]
     try:
@@ -17,7 +17,7 @@ def total_bytes() -> int | None:
 
 
 def available_bytes() -> int | None:
-    """What programs can still get without swapping; None if the computer does not tell."""
+    """What programs can still get without swapping; None if that is not known."""
     if sys.platform == "win32":
         return _windows_memory()[1]
     try:

@@ -1,4 +1,4 @@
-"""What goes between a ModelJob and its child process: one order, looks at it, and how it ended."""
+"""What goes between a ModelJob and its child process: one order, its progress, and its outcome."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class VerifyModel:
 
 ModelOrder = InstallModel | VerifyModel
 
-# ---- From the child to the client (beside looks: weights.progress.Transfer) --------------------
+# ---- From the child to the client (beside weights.progress.Transfer) --------------------
 
 
 @dataclass(frozen=True)

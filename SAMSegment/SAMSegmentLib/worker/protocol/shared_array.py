@@ -1,7 +1,7 @@
 """Memory that two processes see, for voxels and masks.
 
 It has no name that anybody could forget to remove: on Linux and macOS an open file descriptor that
-travels with the message that tells of it, on Windows a mapping that ends with its last user. So
+travels with the message that names it, on Windows a mapping that ends with its last user. So
 nothing stays behind, whichever process is killed when. It is mapped as long as an array looks at
 it, and no longer: no array can show memory that is gone.
 

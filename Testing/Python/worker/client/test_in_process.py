@@ -135,7 +135,7 @@ def test_without_torch_the_error_says_how_to_get_it(monkeypatch):
 )
 def test_a_broken_installation_is_told_in_a_sentence(monkeypatch, error, says):
     def import_module(name):
-        if name.endswith(".server"):
+        if name.endswith(".predictor"):
             raise error
         return importlib.__import__(name, fromlist=["start_predictor"])
 
@@ -154,7 +154,6 @@ def test_when_memory_runs_out_the_error_says_so_and_the_next_try_works():
         from SAMSegmentLib.weights.catalogue import model_entry
         from SAMSegmentLib.worker.client.in_process import InProcessClient
         from SAMSegmentLib.worker.protocol.events import PredictionRequest
-from SAMSegmentLib.worker.protocol.events import PredictionRequest
         from TestSupport.phantoms import ct_with_ball, grid
 
         image = ct_with_ball(grid((8, 64, 64)), (48, 48, 10), 18)
