@@ -17,7 +17,7 @@ from .fusion import Selection, Slices, similarity
 from .tracking import best_unlike
 from .views import View
 
-# What counts of what the network says of a mask.
+# Weights of what the network gives for a mask.
 QUALITY, AGREEMENT, STABILITY, CERTAINTY = 0.83, 0.43, 0.34, 0.63
 # Against its being what the ROI was drawn around: it runs into the ROI's faces, is larger or
 # smaller than the ROI less a margin, or lies off the middle. For it: it is like the masks for the
@@ -35,7 +35,7 @@ LEAST_FULL, FULL = 0.25, 0.9
 # Masks whose Dice reaches this are nearly the same.
 ALIKE = 0.9
 
-#: How well a mask (boolean, (k, j, i), and its first voxel) fits what else the user said.
+#: How well a mask (boolean, (k, j, i), and its first voxel) fits what else the prompts say.
 Fit = Callable[[np.ndarray, tuple[int, int, int]], float]
 
 
@@ -61,7 +61,7 @@ class Scorer:
     Attributes:
         cuts: the masks for an ROI's cuts with the first view's slices; None: the region is not an
             ROI that a user drew around the object.
-        fit: what else the user said; added to the score.
+        fit: what else the prompts say; added to the score.
     """
 
     views: Sequence[View]

@@ -109,7 +109,7 @@ class LineFit:
         return np.rint(geometry.to_ijk(self._positions)[:, ::-1]).astype(int)
 
     def _oversize(self, mask: np.ndarray, spacing: np.ndarray) -> float:
-        """How much a mask's quality suffers because it is larger than the line says."""
+        """How much worse a mask is because it is larger than the line says."""
         box = bounding_box(mask) or (slice(0, 0),) * mask.ndim
         extent = max(
             (part.stop - part.start) * step for part, step in zip(box, spacing, strict=True)

@@ -24,7 +24,7 @@ TRUSTED_QUALITY, QUALITY_STEP = 0.80, 0.03
 SECTION_MARGIN = 1 / 64
 # How much agreement with the 3D mask counts, against the quality that the network expects.
 AGREEMENT = 0.5
-# That of an empty slice where the 3D mask has none: the network cannot say "nothing here".
+# That of an empty slice where the 3D mask has none: the network has no answer for "nothing here".
 EMPTY_QUALITY = 0.8
 
 

@@ -85,7 +85,7 @@ class SliceModel(Protocol):
 
         Args:
             prompts: in pixels of the whole picture.
-            part: what the prompts are about; the decoder needs to look at nothing else.
+            part: what the prompts are about; the decoder needs nothing else.
             check: as for `encode`.
 
         Returns:

@@ -1,6 +1,6 @@
 """Four slices in one picture, so that the encoder sees four for the price of one.
 
-A slice-wise network looks at a whole slice, of which an ROI is mostly a small part. Its squares
+A slice-wise network gets a whole slice, of which an ROI is mostly a small part. Its squares
 around the ROI from four slices, at the network's own scale, fit side by side into one picture. On
 CT and MR the masks are as good as from whole slices (docs/accuracy.md has the figures), and the
 decoder, shown one square alone, takes a quarter of its time.

@@ -63,7 +63,7 @@ class ObjectFinder:
         stacks: the scan's own slices first; none is modified.
         decode: asks the network.
         previews: shows what there is so far.
-        fit: how well a mask fits what else the user said of the object; added to its score.
+        fit: how well a mask fits what else the prompts say of the object; added to its score.
     """
 
     stacks: Sequence[SliceStack]
@@ -111,7 +111,7 @@ class ObjectFinder:
     ) -> list[FoundObject]:
         """The objects of some sections, in a region that grows where they reach its faces.
 
-        The first one holds the position, whatever the network thinks of it.
+        The first one holds the position, whether the network finds it there or not.
 
         Args:
             best: combinations of sections through a position, on whole slices.

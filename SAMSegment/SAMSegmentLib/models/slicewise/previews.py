@@ -23,13 +23,13 @@ EVERY = 3
 
 
 class Previews:
-    """Offers masks while an object is searched; nothing is computed if nobody looks.
+    """Offers masks while an object is searched; they are only computed if they are shown.
 
     What was offered is never followed by less: once a whole object is there, a second search for it
     is only shown when that, too, has a whole one.
 
     Args:
-        watch: gets them; None: nobody does.
+        watch: gets them; None: they are not shown.
     """
 
     def __init__(self, watch: Watch | None = None) -> None:
@@ -43,7 +43,7 @@ class Previews:
             self._watch.show(lambda: _of_sections(there))
 
     def cuts(self, views: Sequence[View], seen: Choices, first: int = 0) -> None:
-        """What an ROI's cuts with slices show, as far as these were looked at.
+        """What an ROI's cuts with slices show, as far as these were decoded.
 
         Args:
             seen: per view, the mask for the cut first on each slice; in the view `first` also what

@@ -37,7 +37,7 @@ class Propagation:
     Args:
         cuts: the masks for an ROI's cuts with the first view's slices; None: no user drew the
             region around the object.
-        fit: what else the user said of the object: added to a mask's score.
+        fit: what else the prompts say of the object: added to a mask's score.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Propagation:
         """
         results: list[Candidate] = []
         others = list(tracks)
-        # Different tracks may come to agree on one object; then the next one has its turn.
+        # Different tracks may come to agree on one object; then the next one is tried.
         while others and len(results) < FINALISTS:
             done = len(tracks) - len(others)
             self._watch.step(done, len(tracks), "Comparing slices of all directions")

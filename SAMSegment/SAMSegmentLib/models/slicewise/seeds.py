@@ -26,7 +26,7 @@ ASIDE = (0.35, 0.65)
 # A section that runs into the ROI's edges is part of something larger.
 EDGE_PENALTY = 0.5
 SMALLEST_SHARE = 0.03
-# Within a section of which the network thinks that well, nothing else is searched.
+# Within a section for which the network expects that IoU, nothing else is searched.
 GOOD = 0.9
 SAME_SECTION, ALIKE = 0.5, 0.8
 

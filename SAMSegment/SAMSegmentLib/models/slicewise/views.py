@@ -15,13 +15,13 @@ from .model import MASKS, POINTS, Box, SlicePrompts
 from .montage import SLICES_PER_PICTURE, Montage, Tile
 from .slices import SliceStack
 
-# Logits beyond this say no more than "sure"; so that no slice outvotes all others.
+# Logits beyond this mean no more than "sure", so that no slice outweighs all others.
 SURE_LOGIT = 4.0
 # A mask more of which than this lies where the object cannot be is one of something else.
 MOST_FORBIDDEN = 0.5
-# Closer slices tell nothing new.
+# Closer slices add nothing.
 KEY_SPACING_MM = 2.5
-# The rim of an ROI, where the object is not expected; the other axes tell where it ends.
+# The rim of an ROI, where the object is not expected; the other axes show where it ends.
 RIM_MM = 4.0
 FEWEST_KEYS = 3
 # A region of fewer of the scan's own slices is a line, not a shape, on the other axes' slices.
