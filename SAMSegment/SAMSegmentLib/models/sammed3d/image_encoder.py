@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..shared_layers.layers import ChannelNorm
+from ..shared_layers.layers import ChannelNorm, TwoLayerMlp
 from .attention import CubeAttention
 
 IMAGE_SIZE = 128
@@ -89,21 +89,9 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=_EPSILON)
         self.attn = CubeAttention(width, heads, GRID, window)
         self.norm2 = nn.LayerNorm(width, eps=_EPSILON)
-        self.mlp = GeluMlp(width, 4 * width)
+        self.mlp = TwoLayerMlp(width, 4 * width, F.gelu)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """(B, tokens, width), same shape."""
         tokens = tokens + self.attn(self.norm1(tokens))
         return tokens + self.mlp(self.norm2(tokens))
-
-
-class GeluMlp(nn.Module):
-    """Two-layer perceptron with GELU."""
-
-    def __init__(self, channels: int, hidden: int):
-        super().__init__()
-        self.lin1 = nn.Linear(channels, hidden)
-        self.lin2 = nn.Linear(hidden, channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.lin2(F.gelu(self.lin1(x)))

@@ -107,7 +107,7 @@ class SAMMed3D(nn.Module):
         Raises:
             ValueError: for a box, if the weights know none.
         """
-        sparse, dense = self.prompt_encoder(mask, points, boxes)
+        sparse, dense = self.prompt_encoder(boxes, points, mask)
         voxels = embedding.flatten(2).transpose(1, 2).contiguous()
         positions = self.prompt_encoder.grid_positions()
         logits, _ = self.mask_decoder(

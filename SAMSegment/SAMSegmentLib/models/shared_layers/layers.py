@@ -1,6 +1,7 @@
 """Layers that the image encoder, the prompt encoder and the mask decoder share."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -112,3 +113,22 @@ class Mlp(nn.Module):
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
         return self.layers[-1](x)
+
+
+class TwoLayerMlp(nn.Module):
+    """Two fully connected layers on each token."""
+
+    def __init__(
+        self,
+        channels: int,
+        hidden: int,
+        activation: Callable[[torch.Tensor], torch.Tensor] = F.relu,
+    ):
+        super().__init__()
+        self.lin1 = nn.Linear(channels, hidden)
+        self.lin2 = nn.Linear(hidden, channels)
+        self.activation = activation
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (..., channels), same shape."""
+        return self.lin2(self.activation(self.lin1(x)))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .layers import ChannelNorm, Mlp
+from .layers import ChannelNorm, Mlp, TwoLayerMlp
 
 Affine = tuple[torch.Tensor, torch.Tensor]
 _UPSCALED_AT_ONCE = 2**18  # values
@@ -100,18 +100,6 @@ class CrossAttention(nn.Module):
         return parameter.unflatten(0, (self.heads, -1))
 
 
-class TokenMlp(nn.Module):
-    """Two-layer perceptron with ReLU on the tokens."""
-
-    def __init__(self, channels: int, hidden: int):
-        super().__init__()
-        self.lin1 = nn.Linear(channels, hidden)
-        self.lin2 = nn.Linear(hidden, channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.lin2(F.relu(self.lin1(x)))
-
-
 class TwoWayBlock(nn.Module):
     """Tokens attend to themselves and to the image, then the image attends to the tokens."""
 
@@ -121,7 +109,7 @@ class TwoWayBlock(nn.Module):
         self.self_attn = CrossAttention(channels, heads)
         self.cross_attn_token_to_image = CrossAttention(channels, heads, downsample_rate=2)
         self.cross_attn_image_to_token = CrossAttention(channels, heads, downsample_rate=2)
-        self.mlp = TokenMlp(channels, mlp_hidden)
+        self.mlp = TwoLayerMlp(channels, mlp_hidden)
         self.norm1 = nn.LayerNorm(channels)
         self.norm2 = nn.LayerNorm(channels)
         self.norm3 = nn.LayerNorm(channels)

@@ -17,41 +17,65 @@ _BOX_CORNERS = (2, 3)  # rows of the point embeddings that mark the two corners 
 
 
 class FourierPositions(nn.Module):
-    """Sine and cosine of random projections of a 2D position."""
+    """Sine and cosine of random projections of a position."""
 
-    def __init__(self, features: int):
+    def __init__(self, features: int, dimensions: int = 2):
         super().__init__()
-        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, features))
+        matrix = torch.randn(dimensions, features)
+        self.register_buffer("positional_encoding_gaussian_matrix", matrix)
 
     def forward(self, positions: torch.Tensor) -> torch.Tensor:
-        """Encode (..., 2) positions (x, y) in 0..1 as (..., 2 * features)."""
+        """Encode (..., dimensions) positions in 0..1 as (..., 2 * features)."""
         phase = 2 * math.pi * ((2 * positions - 1) @ self.positional_encoding_gaussian_matrix)
         return torch.cat([phase.sin(), phase.cos()], dim=-1)
 
 
 class PromptEncoder(nn.Module):
-    """Encodes prompts given in pixels of the (square) network input.
+    """Encodes prompts given in pixels of the (square) network input, or in voxels of a cube.
 
-    Pixel coordinates are (x, y), x along a row; an integer is the centre of its pixel.
+    Coordinates are (x, y), x along a row, or in the order of the cube's axes; an integer is the
+    centre of its pixel.
+
+    Args:
+        channels: of a token.
+        image_size: pixels along a side of the input.
+        embedding_size: of the image embedding.
+        mask_channels: between the convolutions of a mask.
+        positions: encodes coordinates; None: FourierPositions of two dimensions.
+        dimensions: of the input.
+        takes_boxes: whether the weights have embeddings for the corners of a box.
     """
 
-    def __init__(self, channels: int, image_size: int, embedding_size: int, mask_channels: int):
+    def __init__(
+        self,
+        channels: int,
+        image_size: int,
+        embedding_size: int,
+        mask_channels: int,
+        positions: nn.Module | None = None,
+        dimensions: int = 2,
+        takes_boxes: bool = True,
+    ):
         super().__init__()
         self.channels = channels
         self.image_size = image_size
         self.embedding_size = embedding_size
-        self.pe_layer = FourierPositions(channels // 2)
-        self.point_embeddings = nn.ModuleList(nn.Embedding(1, channels) for _ in range(4))
+        self.takes_boxes = takes_boxes
+        self.pe_layer = positions or FourierPositions(channels // 2)
+        self.point_embeddings = nn.ModuleList(
+            nn.Embedding(1, channels) for _ in range(4 if takes_boxes else 2)
+        )
         self.not_a_point_embed = nn.Embedding(1, channels)
         self.no_mask_embed = nn.Embedding(1, channels)
+        convolution = {2: nn.Conv2d, 3: nn.Conv3d}[dimensions]
         self.mask_downscaling = nn.Sequential(
-            nn.Conv2d(1, mask_channels // 4, kernel_size=2, stride=2),
+            convolution(1, mask_channels // 4, kernel_size=2, stride=2),
             ChannelNorm(mask_channels // 4),
             nn.GELU(),
-            nn.Conv2d(mask_channels // 4, mask_channels, kernel_size=2, stride=2),
+            convolution(mask_channels // 4, mask_channels, kernel_size=2, stride=2),
             ChannelNorm(mask_channels),
             nn.GELU(),
-            nn.Conv2d(mask_channels, channels, kernel_size=1),
+            convolution(mask_channels, channels, kernel_size=1),
         )
 
     def grid_positions(self) -> torch.Tensor:
@@ -71,15 +95,18 @@ class PromptEncoder(nn.Module):
         """Encode N prompts; each one is a box, a set of P points, a mask, or any combination.
 
         Args:
-            boxes: (N, 4) corners x0, y0, x1, y1.
-            points: coordinates (N, P, 2) as (x, y), and labels (N, P): 1 inside the object,
-                0 outside, -1 padding.
-            mask: logits (N, 1, 4 * embedding_size, 4 * embedding_size), as the decoder returns.
+            boxes: (N, 4) corners x0, y0, x1, y1; (N, 6) in a cube.
+            points: coordinates (N, P, 2 or 3), and labels (N, P): 1 inside the object, 0 outside,
+                -1 padding.
+            mask: logits (N, 1, ...), 4 * embedding_size along each side, as the decoder returns.
 
         Returns:
             Sparse embeddings (N, tokens, channels), and the dense embedding that is added to
-            every pixel of the image embedding, (N, embedding_size^2, channels) for a mask or
+            every pixel of the image embedding, (N, pixels, channels) for a mask or
             (1, 1, channels) for "no mask".
+
+        Raises:
+            ValueError: for a box, if the weights know none.
         """
         sparse = []
         if points is not None:
@@ -96,7 +123,9 @@ class PromptEncoder(nn.Module):
         self, coordinates: torch.Tensor, labels: torch.Tensor, padded: bool
     ) -> torch.Tensor:
         if padded:
-            coordinates = torch.cat([coordinates, coordinates.new_zeros(len(labels), 1, 2)], dim=1)
+            coordinates = torch.cat(
+                [coordinates, coordinates.new_zeros(len(labels), 1, coordinates.shape[-1])], dim=1
+            )
             labels = torch.cat([labels, labels.new_full((len(labels), 1), NOT_A_POINT)], dim=1)
         labels = labels[..., None]
         embedding = self._encode_pixels(coordinates)
@@ -106,8 +135,10 @@ class PromptEncoder(nn.Module):
         return embedding
 
     def _embed_boxes(self, boxes: torch.Tensor) -> torch.Tensor:
+        if not self.takes_boxes:
+            raise ValueError("These weights were not trained with boxes.")
         kinds = torch.cat([self.point_embeddings[corner].weight for corner in _BOX_CORNERS])
-        return self._encode_pixels(boxes.reshape(-1, 2, 2)) + kinds
+        return self._encode_pixels(boxes.reshape(len(boxes), 2, -1)) + kinds
 
     def _embed_mask(self, mask: torch.Tensor | None) -> torch.Tensor:
         if mask is None:

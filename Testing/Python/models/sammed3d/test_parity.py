@@ -66,7 +66,7 @@ def test_prompts(networks, name, which):
     points, box = CASES[name]
     with torch.inference_mode():
         encoder = networks[box is not None].prompt_encoder
-        sparse, dense = encoder(MASKS[which], points, box)
+        sparse, dense = encoder(box, points, MASKS[which])
     if sparse.numel():
         assert differs(sparse, f"{name}, {which}: sparse") < TOLERANCE
     assert differs(as_recorded(dense), f"{name}, {which}: dense") < TOLERANCE
