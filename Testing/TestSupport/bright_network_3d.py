@@ -56,7 +56,7 @@ class BrightNetwork3D:
         boxes: torch.Tensor | None = None,
         between_blocks: Callable[[], None] = lambda: None,
     ) -> torch.Tensor:
-        """See networks.sammed3d.SAMMed3D.decode."""
+        """See sammed3d.network.SAMMed3D.decode."""
         between_blocks()
         brightness, before = embedding[0, 0].numpy(), mask[0, 0].numpy()
         pieces, _ = ndimage.label(brightness > 0)

@@ -1,7 +1,7 @@
 """What prompted models share: the order of prompts, kept answers, limits of a mask, warnings.
 
 A prompt makes a first mask, or several candidates for it; the clicks after it correct the one that
-was chosen, one by one. A new model says what it makes of the one and of the other.
+was chosen, one by one. A new model implements these two steps.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Request:
         turn = next((turn for turn, point in enumerate(points) if point.positive), None)
         if turn is None:
             raise InputError(needs)
-        # Whatever was said before it, the first positive point comes first.
+        # Whatever points there were before it, the first positive one comes first.
         return replace(prompts, points=(points[turn],)), points[:turn] + points[turn + 1 :]
 
     def warnings(self, prompts: Prompts) -> tuple[str, ...]:
@@ -122,9 +122,9 @@ class InteractiveEngine(Engine, Generic[Candidate]):
     """A model that is prompted: a first mask, or several candidates for it, corrected by clicks.
 
     What is shared is here: in which order prompts are answered, which answers are kept, what limits
-    a mask, what the user is warned of. A model says what it makes of the first prompt (`first`) and
-    of a further click (`correct`), how a mask comes to lie on the volume's grid (`on_volume`), what
-    its encoder does (`encode`), and what to encode before a click (`windows_ahead`).
+    a mask, what the user is warned of. A model implements the answer to the first prompt (`first`)
+    and to a further click (`correct`), a mask's way to the volume's grid (`on_volume`), its encoder
+    (`encode`), and what to encode before a click (`windows_ahead`).
 
     Args:
         name: names weights and numbers in the cache.
@@ -147,7 +147,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         self._region: tuple[Hashable, RoiOnGrid] | None = None
         self._watch = Watch()
 
-    # What a model says.
+    # What a model implements.
 
     @abstractmethod
     def first(self, request: Request, prompts: Prompts) -> Sequence[Candidate]:
@@ -201,10 +201,10 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         return False
 
     def is_cut_off(self, candidate: Candidate, limit: Roi | None) -> bool:
-        """Whether the object goes on beyond all that was looked at."""
+        """Whether the object continues beyond all that was encoded."""
         return False
 
-    # What is offered to them.
+    # What it may use.
 
     @property
     def watch(self) -> Watch:
@@ -222,7 +222,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         return self._cache.get(key, lambda: self.encode(window))
 
     def show(self, request: Request, prompts: Prompts, make: Callable[[], Candidate]) -> None:
-        """Shows what there is so far; made only if somebody looks."""
+        """Shows what there is so far; made only if it is drawn."""
         limit = self.limit(request, prompts)
         request.watch.show(
             lambda: Answer.of(self._mask(request, make(), limit), request.image.geometry)
@@ -265,7 +265,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         return Answer.of(masks[0], image.geometry, *masks[1:], warnings=warnings, cost=cost)
 
     def prepare(self, image: Image, ras: np.ndarray, watch: Watch) -> None:
-        """See Engine. Nothing, where the latest answer looks already: a click corrects that."""
+        """See Engine. Nothing within the latest answer's windows: a click there corrects that."""
         ras = np.asarray(ras, dtype=float)
         if not image.geometry.contains(ras) or self._is_covered(image, ras):
             return
@@ -285,7 +285,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
 
     @contextmanager
     def _watched(self, watch: Watch) -> Iterator[None]:
-        """Within it, the network looks at the watch, which no answer may hold: it outlives it."""
+        """Within it, the network asks the watch, which no answer may keep: it would outlive it."""
         before, self._watch = self._watch, watch
         try:
             yield

@@ -1,4 +1,4 @@
-"""A click that changes a mask near itself only, with a network's opinion; see core.correction."""
+"""A click that changes a mask near itself only, by a network's proposal; see core.correction."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def certain(content: Patch) -> Patch:
 
 @dataclass(frozen=True, eq=False)
 class Error:
-    """What a click says is wrong.
+    """The error that a click marks.
 
     Attributes:
         mask: on a box in which the click may change it.
         voxel: (k, j, i) of the click in the volume.
         radius: mm around it in which the change may lie.
-        opposite: voxels (N, 3) of earlier clicks that say the opposite.
+        opposite: voxels (N, 3) of earlier clicks of the other sign.
     """
 
     mask: Patch

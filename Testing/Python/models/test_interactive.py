@@ -77,7 +77,7 @@ def test_only_the_same_question_has_the_same_key():
     assert request().key == request(VoxelPrompts()).key
 
 
-def test_a_positive_point_in_another_segment_is_told():
+def test_a_positive_point_in_another_segment_gives_a_warning():
     occupied = request(VoxelPrompts(occupied=WHOLE))
     assert occupied.warnings(Prompts(points=(ON,))) == (IN_OCCUPIED,)
     assert occupied.warnings(Prompts(points=(Point(ON.ras, False), Point(BESIDE.ras)))) == ()

@@ -98,7 +98,7 @@ def test_a_click_far_from_the_mask_makes_a_piece_of_its_own_and_keeps_the_mask()
     assert (after.on_box((1, 1, 1), (2, 2, 2)) == 5).all()
 
 
-def test_earlier_clicks_that_say_the_opposite_are_kept_and_told():
+def test_earlier_clicks_of_the_other_sign_are_kept_and_handed_on():
     told = []
 
     def propose(error):

@@ -21,7 +21,9 @@ CPU = torch.device("cpu")
         ({}, torch.float32),
     ],
 )
-def test_a_cpu_computes_in_half_precision_only_if_it_says_that_it_can(monkeypatch, told, expected):
+def test_a_cpu_computes_in_half_precision_only_if_it_reports_that_it_can(
+    monkeypatch, told, expected
+):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
     assert encoder_type(CPU) == expected
 

@@ -1,4 +1,4 @@
-"""SAM-Med3D on one device, with the cubes in which it looks at a volume."""
+"""SAM-Med3D on one device, and the cubes of a volume that it gets."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Objects larger than a cube are followed into further ones, where the mask reaches a face.
 
 Sources: SAM-Med3D's train.py: at each step the network gets the newest click alone, or none, and
-its own last logits; its maintainer says that all clicks at once are worse (issue 40 there). Its
+its own last logits; its maintainer found that all clicks at once are worse (issue 40 there). Its
 paper lets neighbouring windows overlap by half; its code gave each of them clicks of its own from
 the truth. Here, what is known of the mask is handed on as the previous mask, with a click where it
 is deepest.
@@ -25,7 +25,7 @@ from ..windowed.windows import Window, filled_share
 from .model import CUBE_MM, VOXEL_MM, CubeFrame, CubePrompt
 from .network import IMAGE_SIZE, MASK_SIZE
 
-# How sure the network is told to be of what a segment holds, where that fills a voxel of its mask.
+# Logit of what a segment holds, where that fills a voxel of the network's mask.
 CONTENT_LOGIT = 4.0
 #: Cubes at most: 12 hold a body's trunk, and take a laptop some 12 s.
 MOST_CUBES = 12
@@ -42,7 +42,7 @@ Show = Callable[[Sequence[WindowMask]], None]
 
 @dataclass(frozen=True, eq=False)
 class CubeAnswer:
-    """What the network said of an object.
+    """An object's masks in cubes.
 
     Attributes:
         own: cubes with a prompt of the user's in them.
@@ -212,7 +212,7 @@ def followed(
 def _leaves(
     mask: WindowMask, face: tuple[int, int], known: Sequence[WindowMask], limit: Roi | None
 ) -> bool:
-    """Whether a mask reaches a face beyond which the volume continues and no other cube looks."""
+    """Whether a mask reaches a face beyond which the volume continues and no other cube lies."""
     if face not in mask.faces or (limit is not None and not _reaches(limit, mask.window, face)):
         return False
     axis, side = face
@@ -231,7 +231,7 @@ def _reaches(roi: Roi, cube: Window, face: tuple[int, int]) -> bool:
 
 
 def _known_in(cube: Window, masks: Sequence[WindowMask]) -> WindowMask:
-    """What masks in other cubes say of a cube; 0 where nothing is known."""
+    """A cube's mask as others know it; 0 where nothing is known."""
     return WindowMask(cube, on_grid(masks, cube.coarser(_FACTOR)))
 
 

@@ -83,14 +83,14 @@ def prompted_components(
     roi: np.ndarray | None = None,
     before: np.ndarray | None = None,
 ) -> WindowMask:
-    """The components of a mask that prompts mean: those at positive clicks, and as said below.
+    """The components of a mask that prompts mean: those at positive clicks, and as below.
 
     What else there was, is now as unlikely as it was likely.
 
     Args:
         clicks: (N, 3), RAS mm.
-        roi: a map; its largest component is meant.
-        before: a map; components with a part of that mask are meant.
+        roi: a map; its largest component is kept.
+        before: a map; components with a part of that mask are kept.
     """
     if mask.box is None:
         return mask

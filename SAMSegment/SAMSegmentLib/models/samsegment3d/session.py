@@ -1,7 +1,7 @@
-"""From prompts to a mask in the window that suits it: nearer for what is small, farther for large.
+"""From prompts to a mask in the window that suits it: fine for a small object, coarse for a large.
 
-The network sees one window at a time. What the first one shows of the object tells where, and how
-finely, to look again.
+The network sees one window at a time. The mask in the first one decides where, and how
+finely, to predict again.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ..windowed.windows import Window
 from .prompts import WindowPrompt, content_map, mask_map, prompted_components, roi_map
 from .windows import MOST, WindowFrame, allowed_spacing
 
-# An object smaller than this share of the window is looked at again ...
+# An object smaller than this share of the window is predicted again ...
 SMALL = 1 / 3
 # ... in a window of which it fills this share.
 FILLED = 1 / 2
-# One that fills so much of the window, and goes on, is looked at from twice as far.
+# One that fills so much of the window, and continues, is predicted in one of twice the spacing.
 LARGE = 3 / 4
 # So often the window is changed for one answer.
 MOST_CHANGES = 4
 # A correcting click so many voxels from where the window ends asks for another window.
 MARGIN = 4
-#: The network gets so many clicks, the newest, many more than in training; the mask before says
+#: The network gets so many clicks, the newest, many more than in training; the mask before holds
 #: what the others did.
 MOST_CLICKS = 32
 #: Candidates for what one click means.
@@ -84,7 +84,7 @@ class WindowSession:
         masks = self._predict_in(window, prompts.points, None, CANDIDATES)
         # Those that leave the click out come last.
         masks.sort(key=lambda mask: (mask.box is None, -self._score(mask)))
-        return [self._fitted(masks[0], prompts.points, None, nearer=True), *masks[1:]]
+        return [self._fitted(masks[0], prompts.points, None, finer=True), *masks[1:]]
 
     def corrected(
         self, mask: WindowMask, seen: Patch | None, points: tuple[Point, ...]
@@ -106,7 +106,7 @@ class WindowSession:
             # A click that adds takes nothing away, and the other way round.
             bound = np.maximum if newest.positive else np.minimum
             answer = WindowMask(window, bound(answer.logits, mask.logits))
-        return self._fitted(answer, points, before, nearer=False)
+        return self._fitted(answer, points, before, finer=False)
 
     def at_content(self, points: tuple[Point, ...], content: Patch) -> WindowMask:
         """What the network makes, after clicks, of content; near the newest.
@@ -124,7 +124,7 @@ class WindowSession:
     def _predict_in(
         self, window: Window, points: Sequence[Point], before: Before | None, wanted: int = 1
     ) -> list[WindowMask]:
-        """The network's masks, of which only the components that are meant are left."""
+        """The network's masks, of which only the prompted components are left."""
         held = window.holds(positions_of(points))
         here = [point for point, within in zip(points, held, strict=True) if within]
         prompt = WindowPrompt(
@@ -141,32 +141,32 @@ class WindowSession:
         ]
 
     def _fitted(
-        self, mask: WindowMask, points: Sequence[Point], before: Before | None, nearer: bool
+        self, mask: WindowMask, points: Sequence[Point], before: Before | None, finer: bool
     ) -> WindowMask:
         """The mask in a window that suits it.
 
         Args:
-            nearer: whether a nearer look may be taken.
+            finer: whether a finer window may be taken.
         """
         seen = {mask.window}
         for _ in range(MOST_CHANGES):
-            window = self._better_window(mask, points, nearer)
+            window = self._better_window(mask, points, finer)
             if window is None or window in seen:
                 break
             seen.add(window)
             self._show(mask)
-            goes_nearer = window.spacing < mask.window.spacing
-            # From farther away, what was cut off at a face is no hint.
-            known = partial(mask_map, mask) if goes_nearer else before
+            gets_finer = window.spacing < mask.window.spacing
+            # In a coarser window, what was cut off at a face is no hint.
+            known = partial(mask_map, mask) if gets_finer else before
             other = self._predict_in(window, points, known)[0]
             if other.box is None:
                 break
             mask = other
-            nearer = nearer and goes_nearer
+            finer = finer and gets_finer
         return mask
 
     def _better_window(
-        self, mask: WindowMask, points: Sequence[Point], nearer: bool
+        self, mask: WindowMask, points: Sequence[Point], finer: bool
     ) -> Window | None:
         """A window that suits a mask better than its own; None if there is none."""
         if mask.box is None or self._limit is not None:
@@ -176,7 +176,7 @@ class WindowSession:
         if mask.faces:
             steps = 2.0 if extent > LARGE * mask.window.side.max() else 1.01
             wanted = max(now, min(allowed_spacing(now * steps), self._frame.coarsest))
-        elif nearer and extent < SMALL * MOST * now:
+        elif finer and extent < SMALL * MOST * now:
             wanted = allowed_spacing(max(extent / FILLED / MOST, self._frame.finest))
             if wanted >= now:
                 return None

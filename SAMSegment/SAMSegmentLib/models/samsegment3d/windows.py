@@ -1,4 +1,4 @@
-"""Where SAMSegment 3D looks at a volume: windows as fine as the object needs."""
+"""The windows of SAMSegment 3D: as fine as the object needs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .network import MULTIPLE
 #: Voxels along a side of a window, within what training showed the network (48 to 96); fewer, down
 #: to LEAST, where the volume ends before.
 MOST, LEAST = 80, 32
-#: In which a click is looked at first, if the volume is no smaller.
+#: The spacing of a click's first window, if the volume is no smaller.
 FIRST_MM = 1.0
 #: But no finer than this share of the volume's smallest voxel edge.
 FIRST_SHARE = 0.75
 #: The coarsest in which an object is followed.
 COARSEST_MM = 4.0
-#: The finest in which it is looked at again, likewise: the rest is interpolation.
+#: The finest in which it is predicted again, likewise: the rest is interpolation.
 FINEST_SHARE = 0.5
 #: An ROI's window is so many times as large, to show what lies around.
 ROOM = 1.25
@@ -36,8 +36,8 @@ class WindowFrame(VolumeFrame):
     """The windows of a volume, and the spacings that make sense in it.
 
     Attributes:
-        finest: the finest spacing worth looking at, mm.
-        first: the spacing in which a click is looked at first: FIRST_MM, or what the volume has
+        finest: the finest spacing that makes sense, mm.
+        first: the spacing of a click's first window: FIRST_MM, or what the volume has
             where that is coarser; finer if all of the volume is seen then.
         coarsest: the coarsest in which an object is followed.
     """
@@ -45,7 +45,7 @@ class WindowFrame(VolumeFrame):
     def __init__(self, geometry: Geometry) -> None:
         super().__init__(geometry)
         axis = geometry.slice_axis
-        # What is said of a single slice's thickness tells nothing of what is to be seen in it.
+        # A single slice's thickness has nothing to do with how fine it is.
         edges = geometry.spacing if axis is None else np.delete(geometry.spacing, 2 - axis)
         edge = float(edges.min())
         self.finest = allowed_spacing(FINEST_SHARE * edge)
@@ -58,7 +58,7 @@ class WindowFrame(VolumeFrame):
         """The window around a position, RAS mm; moved into the volume if that is large enough.
 
         Args:
-            spacing: mm; None: that in which a click is looked at first.
+            spacing: mm; None: that of a click's first window.
         """
         spacing = self.first if spacing is None else spacing
         extent = self.high - self.low

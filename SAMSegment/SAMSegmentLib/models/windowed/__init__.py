@@ -1,1 +1,1 @@
-"""3D networks that look at a volume through a window."""
+"""3D networks that see a volume window by window."""

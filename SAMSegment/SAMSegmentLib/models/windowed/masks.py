@@ -1,4 +1,4 @@
-"""Masks in windows: what a network says there, on the volume's grid, and in another window."""
+"""Masks that networks predict in windows: on the volume's grid, and in another window."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Ends = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class WindowMask:
-    """What the network says of a window.
+    """What a network predicts in a window.
 
     Attributes:
         logits: float32, by x, y, z; at the window's resolution, or a whole number of times coarser.

@@ -1,4 +1,4 @@
-"""What an engine and a 3D network that looks through windows are to each other."""
+"""What a 3D network has to offer to segment a volume window by window, and its engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Prompt = TypeVar("Prompt", contravariant=True)
 
 
 class WindowModel(Protocol[Prompt]):
-    """A 3D network that looks at a volume through windows, on one device.
+    """A 3D network that sees a volume window by window, on one device.
 
     Its sizes, spacings, normalisation and form of prompts are its own: nobody else knows them.
 
@@ -34,7 +34,7 @@ class WindowModel(Protocol[Prompt]):
     further: str
 
     def first_window(self, geometry: Geometry, ras: np.ndarray) -> Window:
-        """The window of a volume in which it first looks at a position, RAS mm."""
+        """The window of a volume that is encoded first for a click at a position, RAS mm."""
 
     def intensities(
         self, image: Image, intensity_range: tuple[float, float] | None

@@ -1,4 +1,4 @@
-"""Windows: cuboids of cubic voxels along the patient's axes, through which a 3D network looks."""
+"""Windows: cuboids of cubic voxels along the patient's axes, as 3D networks get them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class VolumeFrame:
     """A volume's axes x, y, z: those of its grid that run closest to R, A and S.
 
     So a network sees volumes as canonical ones (RAS+), not turned. The axes of a sheared grid are
-    made perpendicular, so that windows are cuboids. Where windows may lie is the model's to say.
+    made perpendicular, so that windows are cuboids. Each model decides where its windows lie.
 
     Attributes:
         axes: 3x3, unit vectors of x, y and z in RAS, as columns.
@@ -192,7 +192,7 @@ def intensities_in(image: Image, window: Window) -> tuple[np.ndarray, np.ndarray
     voxels, grid = _repeated(image.voxels, image.geometry, image.geometry.slice_axis)
     values = sample_linear(voxels, grid, window.geometry, _OUTSIDE)
     if not np.isfinite(values).all():
-        _ = image.value_range  # says what is wrong
+        _ = image.value_range  # raises the error
     return values, values == _OUTSIDE
 
 

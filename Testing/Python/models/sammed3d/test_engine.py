@@ -1,6 +1,6 @@
 """SAM-Med3D from prompts to a mask on the volume's grid, with a network that knows what is bright.
 
-With the real network and random weights: test_sammed3d_network.py.
+With the real network and random weights: test_engine_network.py.
 """
 
 import numpy as np
@@ -161,7 +161,7 @@ def test_a_tube_of_half_a_metre_is_found_whole(engine, network):
     assert prediction.cost.encoded == network.encoded
 
 
-def test_what_is_larger_than_all_cubes_together_is_told(engine, network):
+def test_what_is_larger_than_all_cubes_together_gives_a_warning(engine, network):
     # A plate so wide that it cannot be followed to its ends.
     geometry = grid((10, 100, 100), (9, 9, 9))
     truth = ball(geometry, middle_of(geometry), 10_000)
@@ -175,7 +175,7 @@ def test_what_is_larger_than_all_cubes_together_is_told(engine, network):
 # --- clicks ---------------------------------------------------------------------------------------
 
 
-def test_each_click_is_told_alone_with_the_mask_before_and_encodes_nothing(
+def test_each_click_goes_in_alone_with_the_mask_before_and_encodes_nothing(
     engine, network, two_balls
 ):
     clicks = (ON_BALL, ON_OTHER, Point(ON_BALL.ras, False))
@@ -261,7 +261,7 @@ def test_clicks_farther_apart_than_any_cube_are_both_answered(engine, network):
     assert not predict(engine, ct_of(truths[0], geometry), clicks[0]).mask()[truths[1]].any()
 
 
-def test_a_negative_click_outside_all_that_was_looked_at_changes_nothing(engine, network):
+def test_a_negative_click_outside_all_cubes_changes_nothing(engine, network):
     geometry = grid((20, 20, 200), (3, 5, 5))
     truth = ball(geometry, middle_of(geometry), 25)
     image, click = ct_of(truth, geometry), Point(tuple(middle_of(geometry)))
@@ -278,13 +278,13 @@ def test_a_negative_point_before_the_first_positive_one_corrects_that(engine, tw
 
 
 @pytest.mark.parametrize("points", [(), (Point(ON_BALL.ras, False),)])
-def test_without_anything_positive_the_user_is_told_what_to_add(engine, network, two_balls, points):
+def test_without_anything_positive_the_error_names_what_to_add(engine, network, two_balls, points):
     with pytest.raises(InputError, match="needs a positive point on the object or an ROI"):
         predict(engine, two_balls, *points)
     assert network.encoded == 0
 
 
-def test_clicks_on_the_faces_and_corners_of_a_volume_are_told_each(engine, network):
+def test_clicks_on_the_faces_and_corners_of_a_volume_all_go_in(engine, network):
     geometry = grid((40, 70, 70), (4, 4, 4))  # larger than a cube but for one axis
     image = ct_of(ball(geometry, middle_of(geometry), 60), geometry)
     corners = [Point(tuple(corner)) for corner in geometry.corners()]
@@ -350,7 +350,7 @@ def test_weights_that_take_boxes_get_the_roi_as_one_too():
     assert np.allclose((box[1] - box[0]) * 1.5, (60, 50, 40))
     cube = engine._latest[1].own[0].window
     assert np.allclose(cube.geometry.to_ras(box.mean(0)[::-1]), CENTER)
-    # Further clicks are told without it, as in training.
+    # Further clicks are given without it, as in training.
     predict(engine, ct_of(BALL), ON_BALL, roi=roi)
     assert network.asked[-1][2] is None
 
@@ -462,8 +462,8 @@ def test_voxels_of_other_segments_are_left_out(engine, two_balls):
     assert not prediction.mask()[occupied].any()
     assert dice(prediction.mask(), BALL & ~occupied) > 0.9
     assert prediction.warnings == ()
-    told = predict(engine, two_balls, near_center(5, 0, 0), voxels=voxels)
-    assert any("another segment" in warning for warning in told.warnings)
+    given = predict(engine, two_balls, near_center(5, 0, 0), voxels=voxels)
+    assert any("another segment" in warning for warning in given.warnings)
 
 
 # --- while it works -------------------------------------------------------------------------------
@@ -522,13 +522,13 @@ def test_an_answer_outlives_the_flag_of_the_request_for_which_it_was_made(engine
     assert predict(engine, two_balls, ON_BALL, ON_OTHER).mask()[at(ON_OTHER)]
 
 
-def test_progress_is_told_in_steps_that_never_exceed_their_number(engine):
-    told = []
-    watch = Watch(progress=lambda *what: told.append(what))
+def test_progress_is_reported_in_steps_that_never_exceed_their_number(engine):
+    steps = []
+    watch = Watch(progress=lambda *what: steps.append(what))
     predict(engine, ct_of(TUBE, LONG), ON_TUBE, watch=watch)
-    assert len(told) > 30 and all(0 <= done <= total for done, total, _ in told)
-    assert told[-1] == (1, 1, "Done")
-    messages = list(dict.fromkeys(message for *_, message in told))
+    assert len(steps) > 30 and all(0 <= done <= total for done, total, _ in steps)
+    assert steps[-1] == (1, 1, "Done")
+    messages = list(dict.fromkeys(message for *_, message in steps))
     parts = [f"Following the object, part {n}" for n in range(2, len(messages))]
     assert parts and messages == ["Looking at the volume", *parts, "Done"]
 
@@ -571,7 +571,7 @@ def test_a_click_finds_ready_what_was_prepared(engine, network, two_balls):
     assert len(prediction.cost.pictures) == 1
 
 
-def test_nothing_is_prepared_beside_the_volume_nor_where_the_answer_looks(engine, network):
+def test_nothing_is_prepared_beside_the_volume_nor_in_the_answers_windows(engine, network):
     longer = grid((20, 20, 300), (3, 5, 5))
     middle = middle_of(longer)
     tube = ellipsoid(longer, middle, (300, 25, 25))

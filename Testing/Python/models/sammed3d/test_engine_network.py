@@ -102,7 +102,7 @@ def test_in_fewer_bits_the_answer_is_nearly_the_same(weights, engine, scan, numb
 
 
 @pytest.mark.slow
-def test_a_real_ct_is_looked_at_once_and_clicks_can_be_taken_back(engine):
+def test_a_real_ct_is_encoded_once_and_clicks_can_be_taken_back(engine):
     case = chest_ct()
     roi = case.roi(RIGHT_LUNG)
     first = predict(engine, case.image, roi=roi)

@@ -67,8 +67,8 @@ def test_a_tube_of_half_a_metre_is_found_whole_wherever_it_is_clicked(axis, from
     direction, middle = np.eye(3)[axis], middle_of(geometry)
     truth = Truth(tube(middle, direction, 500))
     first = truth.first(geometry, middle + direction * 500 * (from_end - 0.5))
-    new, goes_on = followed([first], truth)
-    assert not goes_on
+    new, is_cut_off = followed([first], truth)
+    assert not is_cut_off
     assert dice(mask_of([first, *new], geometry), truth.inside(voxel_positions(geometry))) > 0.95
     assert len(new) <= 6
 
@@ -84,8 +84,8 @@ def test_a_tube_is_followed_in_oblique_and_tilted_volumes(axes, tilt, along):
     middle, direction = middle_of(geometry), axes[:, 0]
     truth = Truth(tube(middle, direction, 500))
     first = truth.first(geometry, middle + along * direction)
-    new, goes_on = followed([first], truth)
-    assert not goes_on
+    new, is_cut_off = followed([first], truth)
+    assert not is_cut_off
     assert dice(mask_of([first, *new], geometry), truth.inside(voxel_positions(geometry))) > 0.95
 
 
@@ -130,8 +130,8 @@ def test_nothing_grows_beyond_the_ends_of_the_volume():
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     wide = grid((20, 20, 40), (8, 8, 8))  # 320 mm from left to right
     first = truth.first(wide, middle_of(wide))
-    new, goes_on = followed([first], truth)
-    assert not goes_on
+    new, is_cut_off = followed([first], truth)
+    assert not is_cut_off
     masks = [first, *new]
     assert mask_of(masks, wide).all()
     frame = first.window.frame
@@ -147,32 +147,32 @@ def test_an_object_as_long_as_the_volume_reaches_both_of_its_ends(extent):
     truth = Truth(tube(middle_of(geometry), (1, 0, 0), 2 * extent, 40))
     for share in (0.05, 0.4, 0.52, 0.9):
         first = truth.first(geometry, geometry.to_ras((share * extent, 4.5, 4.5)))
-        new, goes_on = followed([first], truth)
+        new, is_cut_off = followed([first], truth)
         line = mask_of([first, *new], geometry)[5, 5]
-        assert not goes_on and np.count_nonzero(~line) <= 1
+        assert not is_cut_off and np.count_nonzero(~line) <= 1
 
 
-def test_nothing_is_looked_for_beyond_an_roi():
+def test_no_cube_is_added_beyond_an_roi():
     middle = middle_of(LONG)
     truth = Truth(tube(middle, (1, 0, 0), 500))
     first = truth.first(LONG, middle)
     within = Roi.from_box(middle, (150, 100, 100))
     assert followed([first], truth, within) == ([], False)
     one_sided = Roi.from_box(np.add(middle, (60, 0, 0)), (250, 100, 100))
-    new, goes_on = followed([first], truth, one_sided)
-    assert not goes_on and len(new) == 1
+    new, is_cut_off = followed([first], truth, one_sided)
+    assert not is_cut_off and len(new) == 1
     assert new[0].window.start[0] > first.window.start[0]
     turned = Roi.from_box(middle, (300, 60, 60), [[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])
     assert turned.corners()[:, 0].max() > middle[0] + CUBE_MM / 2
     assert len(followed([first], truth, turned)[0]) == 2
 
 
-def test_what_is_too_large_is_given_up_after_so_many_cubes_and_told():
+def test_what_is_too_large_ends_after_so_many_cubes_and_counts_as_cut_off():
     huge = grid((90, 90, 90), (8, 8, 8))
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     first = truth.first(huge, middle_of(huge))
-    new, goes_on = followed([first], truth)
-    assert goes_on and len(new) + 1 == MOST_CUBES
+    new, is_cut_off = followed([first], truth)
+    assert is_cut_off and len(new) + 1 == MOST_CUBES
     # Evenly to all sides, not as a snake.
     starts = np.array([mask.window.start for mask in new]) - first.window.start
     assert {tuple(np.sign(start).astype(int)) for start in starts} >= {
@@ -190,8 +190,8 @@ def test_where_the_network_sees_nothing_more_it_ends():
         asked.append(cube)
         return WindowMask(cube, np.full((32,) * 3, -6, np.float32))
 
-    new, goes_on = followed([first], nothing)
-    assert not goes_on and len(new) == len(asked) == 2
+    new, is_cut_off = followed([first], nothing)
+    assert not is_cut_off and len(new) == len(asked) == 2
 
 
 def test_what_is_raised_while_asking_comes_out():

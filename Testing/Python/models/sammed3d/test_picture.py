@@ -187,7 +187,7 @@ def picture_of(voxels, spacing=(4, 4, 4), modality="CT", ras=None):
 
 
 @pytest.mark.parametrize("value", [0, -1000, 300, 4000])
-def test_a_cube_of_one_intensity_is_refused_and_the_user_is_told_what_to_do(value):
+def test_a_cube_of_one_intensity_is_refused_with_what_to_do(value):
     voxels = np.full((100, 40, 40), value)
     voxels[95] = -500  # far away, there is something
     with pytest.raises(InputError, match=r"same intensity.*wider intensity range"):

@@ -44,7 +44,7 @@ def at(x, y=0.0, z=0.0, positive=True):
     return Point(tuple(MIDDLE + np.array([x, y, z], dtype=float)), positive)
 
 
-def test_the_first_click_is_told_alone_with_an_empty_mask():
+def test_the_first_click_goes_in_alone_with_an_empty_mask():
     session, network = session_with()
     answer = session.at_point(at(10, -20, 30))
     ((cube, prompt, previous),) = network.asked
@@ -54,7 +54,7 @@ def test_the_first_click_is_told_alone_with_an_empty_mask():
     assert np.array_equal(answer.masks[0].logits, network.said[0])
 
 
-def test_each_further_click_is_told_alone_with_the_logits_before():
+def test_each_further_click_goes_in_alone_with_the_logits_before():
     session, network = session_with()
     answer = session.at_point(at(0))
     for number, click in enumerate([at(20), at(-30, 10, positive=False), at(5, 5, 5)], 1):
@@ -104,7 +104,7 @@ def test_a_click_in_a_new_cube_gets_what_is_known_of_it():
     assert np.array_equal(previous[::8, ::8, ::8].ravel() != 0, seen)
 
 
-def test_a_click_where_cubes_of_clicks_overlap_is_told_in_both():
+def test_a_click_where_cubes_of_clicks_overlap_goes_into_both():
     session, network = session_with()
     answer = session.corrected(session.at_point(at(-60)), at(60))
     if len(answer.own) == 1:
@@ -121,7 +121,7 @@ def test_a_click_where_cubes_of_clicks_overlap_is_told_in_both():
     assert all(prompt.voxel == tuple(cube.voxels(shared.ras)) for cube, prompt, _ in network.asked)
 
 
-def test_a_negative_click_outside_all_that_was_looked_at_changes_nothing():
+def test_a_negative_click_outside_all_cubes_changes_nothing():
     session, network = session_with()
     answer = session.at_point(at(0))
     assert session.corrected(answer, at(300, positive=False)) is answer
@@ -158,7 +158,7 @@ def test_a_click_in_an_added_cube_makes_it_the_users_with_the_mask_that_it_had(p
     assert again.own[0] is answer.own[0]
 
 
-def test_an_roi_is_told_as_a_click_in_its_middle_and_as_a_box_to_weights_that_take_one():
+def test_an_roi_goes_in_as_a_click_in_its_middle_and_as_a_box_to_weights_that_take_one():
     session, network = session_with()
     roi = Roi.from_box(MIDDLE + np.array([3, 5, 7]), (60, 40, 90))
     for with_box in (False, True):
@@ -179,7 +179,7 @@ def test_a_box_larger_than_a_cube_is_cut_to_it():
     assert prompt.box[0] == 0 and prompt.box[3] == 127
 
 
-def test_content_is_told_as_a_mask_without_a_click():
+def test_content_goes_in_as_a_mask_without_a_click():
     content = ball(GEOMETRY, MIDDLE, 50)
     session, network = session_with(Patch(content, (0, 0, 0)).cropped())
     answer = session.of_content()
@@ -194,7 +194,7 @@ def test_content_is_told_as_a_mask_without_a_click():
 @pytest.mark.parametrize(
     "pieces", [[-300, 300], [0, 250], [-340, -120, 0, 120, 340]], ids=["two", "uneven", "many"]
 )
-def test_content_larger_than_a_cube_is_told_to_as_many_as_hold_it_all(pieces):
+def test_content_larger_than_a_cube_goes_into_as_many_as_hold_it_all(pieces):
     content = np.any([ball(GEOMETRY, at(x).ras, 20) for x in pieces], axis=0)
     session, network = session_with(Patch(content, (0, 0, 0)).cropped())
     session.of_content()

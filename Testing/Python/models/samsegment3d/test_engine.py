@@ -1,6 +1,6 @@
 """SAMSegment 3D from prompts to a mask on the volume's grid, with a network that knows the truth.
 
-With the real network and random weights: test_samsegment3d_network.py.
+With the real network and random weights: test_model.py.
 """
 
 import numpy as np
@@ -74,7 +74,7 @@ def test_an_object_of_any_size_is_found_in_an_oblique_flipped_anisotropic_volume
     assert prediction.warnings == ()
 
 
-def test_what_goes_on_beyond_the_coarsest_window_is_told_unless_an_roi_says_where_it_ends():
+def test_what_continues_beyond_the_coarsest_window_gives_a_warning_unless_an_roi_ends_it():
     huge = grid((40, 120, 120), (4, 4, 12))
     assert (huge.spacing * huge.shape[::-1] > COARSEST_MM * MOST).all()
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
@@ -139,13 +139,13 @@ def test_no_click_is_ignored_though_the_network_does(positive):
     assert more[at(click)] == positive and more[at(near(0, 0, 45))] and more[at(ON_BALL)]
 
 
-def test_what_a_click_changed_is_told_with_the_next():
+def test_what_a_click_changed_goes_in_with_the_next():
     truth = Truth(ball_at(CENTER, 30), deaf=True)
     engine = TrueEngine(truth)
     predict(engine, IMAGE, ON_BALL, near(50, 0, 0), near(0, 0, 45))
-    window, told = truth.asked[-1]
+    window, given = truth.asked[-1]
     there = tuple(n // 2 for n in tuple(window.voxels(np.add(CENTER, (50, 0, 0)))))
-    assert told.before[there] > 0
+    assert given.before[there] > 0
 
 
 def test_two_clicks_in_one_voxel_that_say_the_opposite_are_refused(engine):
@@ -154,7 +154,7 @@ def test_two_clicks_in_one_voxel_that_say_the_opposite_are_refused(engine):
 
 
 @pytest.mark.parametrize("points", [(), (Point(ON_BALL.ras, False),)])
-def test_without_anything_positive_the_user_is_told_what_to_add(engine, points):
+def test_without_anything_positive_the_error_names_what_to_add(engine, points):
     with pytest.raises(InputError, match="needs a positive point on the object or an ROI"):
         predict(engine, IMAGE, *points)
     assert engine.encoded_windows == []
@@ -183,9 +183,9 @@ def test_another_reading_is_the_alternative_of_that_number_and_is_what_clicks_co
     larger = 1 + int(np.argmax([other.mask().sum() for other in first.alternatives]))
     predict(engine, IMAGE, ON_BALL, near(3, 0, 0), candidate=larger)
     assert engine.truth.asked[-1] is not before
-    window, told = engine.truth.asked[-1]
-    told_mm3 = 8 * (told.before > 0).sum() * window.spacing**3
-    assert told_mm3 > 1.4 * first.mask().sum() * GEOMETRY.voxel_volume
+    window, given = engine.truth.asked[-1]
+    given_mm3 = 8 * (given.before > 0).sum() * window.spacing**3
+    assert given_mm3 > 1.4 * first.mask().sum() * GEOMETRY.voxel_volume
 
 
 def test_of_what_a_click_may_mean_that_comes_first_whose_border_is_to_be_seen(engine, truth):
@@ -208,8 +208,8 @@ def test_an_roi_alone_is_enough_and_a_limit_to_the_voxel(engine, truth, angles):
     within = roi.contains_voxels(GEOMETRY)
     assert not mask[~within].any()
     assert dice(mask, BALL & within) > 0.97
-    ((_, told),) = truth.asked
-    assert told.points == () and told.before is None and told.roi is not None
+    ((_, given),) = truth.asked
+    assert given.points == () and given.before is None and given.roi is not None
 
 
 def test_a_positive_point_outside_the_roi_lifts_the_limit_and_taken_back_restores_it(engine):
@@ -255,21 +255,21 @@ def test_content_that_is_refined_becomes_the_object_that_it_means(engine, truth)
     voxels = VoxelPrompts(Patch(rough, (0, 0, 0)), refine=True)
     refined = predict(engine, IMAGE, voxels=voxels)
     assert dice(refined.mask(), BALL) > 0.95
-    ((_, told),) = truth.asked
-    assert told.points == () and told.before.max() > 0.9
+    ((_, given),) = truth.asked
+    assert given.points == () and given.before.max() > 0.9
     more = predict(engine, IMAGE, ON_OTHER, voxels=voxels)
     assert dice(more.mask(), BALL | OTHER) > 0.9
 
 
-def test_voxels_of_other_segments_are_left_out_and_a_click_on_them_is_told(engine):
+def test_voxels_of_other_segments_are_left_out_and_a_click_on_them_gives_a_warning(engine):
     occupied = voxel_positions(GEOMETRY)[..., 0] > CENTER[0]
     voxels = VoxelPrompts(occupied=Patch(occupied, (0, 0, 0)))
     prediction = predict(engine, IMAGE, near(-5), voxels=voxels)
     assert dice(prediction.mask(), BALL & ~occupied) > 0.95
     assert not any(other.mask()[occupied].any() for other in prediction.alternatives)
     assert prediction.warnings == ()
-    told = predict(engine, IMAGE, near(5), voxels=voxels)
-    assert any("another segment" in warning for warning in told.warnings)
+    given = predict(engine, IMAGE, near(5), voxels=voxels)
+    assert any("another segment" in warning for warning in given.warnings)
 
 
 # --- while it works -------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def test_a_click_that_is_cancelled_leaves_the_earlier_answers(engine):
     assert np.array_equal(predict(engine, IMAGE, ON_BALL).logits, before.logits)
 
 
-def test_the_first_look_is_shown_before_the_second():
+def test_the_first_window_is_shown_before_the_second():
     seen = []
     click, truth = Point(tuple(middle_of(LARGE))), Truth(ball_at(middle_of(LARGE), 140))
     watch = Watch(preview=lambda make: seen.append(make().mask()))
@@ -323,9 +323,9 @@ def test_the_first_look_is_shown_before_the_second():
 
 
 def test_progress_never_exceeds_its_end(engine):
-    told = []
-    predict(engine, IMAGE, ON_BALL, watch=Watch(progress=lambda *what: told.append(what)))
-    assert told[-1] == (1, 1, "Done") and all(done <= total for done, total, _ in told)
+    steps = []
+    predict(engine, IMAGE, ON_BALL, watch=Watch(progress=lambda *what: steps.append(what)))
+    assert steps[-1] == (1, 1, "Done") and all(done <= total for done, total, _ in steps)
 
 
 def test_a_click_finds_ready_what_was_prepared(engine, truth):

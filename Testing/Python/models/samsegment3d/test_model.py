@@ -78,7 +78,7 @@ def test_the_weights_of_another_network_are_refused(network, tmp_path):
             load_network(path, CPU, torch.float32)
 
 
-def test_prompts_give_a_mask_that_heeds_each_click(engine, image):
+def test_prompts_give_a_mask_in_which_each_click_holds(engine, image):
     clicks = CLICK, Point(tuple(np.add(CLICK.ras, (20, 0, 0))), False)
     for count in (1, 2):
         mask = predict(engine, image, *clicks[:count]).mask()

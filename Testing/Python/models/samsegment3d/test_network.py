@@ -30,7 +30,7 @@ def network():
     return SAMSegment3D(**SMALL).eval()
 
 
-def told(clicks, signs, shape=(16, 16, 16), roi=0.0, before=0.0):
+def prompts_of(clicks, signs, shape=(16, 16, 16), roi=0.0, before=0.0):
     half = (len(clicks), 1, *(n // 2 for n in shape))
     return PromptTensors(
         torch.tensor(clicks, dtype=torch.float32),
@@ -50,7 +50,9 @@ def test_unfolding_undoes_folding(d, h, w, seed):
 @pytest.mark.parametrize("shape", [(32, 48, 64), (16, 16, 16)])
 def test_masks_are_as_large_as_the_window(network, shape):
     picture = torch.rand(1, 2, *shape) * 2 - 1
-    masks, quality = network.decode(network.encode(picture), told([[(3, 9, 7)]], [[1]], shape))
+    masks, quality = network.decode(
+        network.encode(picture), prompts_of([[(3, 9, 7)]], [[1]], shape)
+    )
     assert unfolded(masks).shape == (1, MASKS, *shape)
     assert quality.shape == (1, MASKS)
     assert masks.dtype == quality.dtype == torch.float32
@@ -59,23 +61,25 @@ def test_masks_are_as_large_as_the_window(network, shape):
 def test_the_encoder_sees_no_prompts_and_is_asked_once(network):
     picture = torch.rand(1, 2, 32, 32, 32) * 2 - 1
     features = network.encode(picture)
-    one, _ = network.decode(features, told([[(3, 9, 7)]], [[1]], (32,) * 3))
-    other, _ = network.decode(features, told([[(20, 9, 7)]], [[1]], (32,) * 3))
+    one, _ = network.decode(features, prompts_of([[(3, 9, 7)]], [[1]], (32,) * 3))
+    other, _ = network.decode(features, prompts_of([[(20, 9, 7)]], [[1]], (32,) * 3))
     assert not torch.allclose(one, other)
 
 
 def test_windows_in_one_batch_do_not_know_of_each_other(network):
     pictures = torch.rand(2, 2, 32, 32, 32) * 2 - 1
     clicks, signs = [[(3, 9, 7), (30, 1, 5)], [(11, 12, 13), (0, 0, 0)]], [[1, -1], [1, 0]]
-    both, _ = network.decode(network.encode(pictures), told(clicks, signs, (32,) * 3))
+    both, _ = network.decode(network.encode(pictures), prompts_of(clicks, signs, (32,) * 3))
     for n in range(2):
         features = network.encode(pictures[n : n + 1])
-        alone, _ = network.decode(features, told(clicks[n : n + 1], signs[n : n + 1], (32,) * 3))
+        alone, _ = network.decode(
+            features, prompts_of(clicks[n : n + 1], signs[n : n + 1], (32,) * 3)
+        )
         assert torch.allclose(alone[0], both[n], atol=1e-4)
 
 
 def test_a_click_is_highest_where_it_is():
-    maps = prompt_maps(told([[(5, 12, 3), (14, 2, 9)]], [[1, -1]]))[0]
+    maps = prompt_maps(prompts_of([[(5, 12, 3), (14, 2, 9)]], [[1, -1]]))[0]
     for number, click in ((POSITIVE, (5, 12, 3)), (NEGATIVE, (14, 2, 9))):
         for wider in (0, 1):
             peak = torch.unravel_index(maps[number + wider].argmax(), (8, 8, 8))
@@ -85,17 +89,17 @@ def test_a_click_is_highest_where_it_is():
     assert torch.allclose(maps[NEWEST], -maps[NEGATIVE])
 
 
-def test_no_click_no_roi_and_no_mask_are_told_apart_from_theirs():
-    nothing = prompt_maps(told([[(5, 5, 5)]], [[0]]))
+def test_no_click_no_roi_and_no_mask_differ_from_theirs():
+    nothing = prompt_maps(prompts_of([[(5, 5, 5)]], [[0]]))
     assert not nothing.any()
-    something = prompt_maps(told([[(5, 5, 5)]], [[0]], roi=-1.0, before=-0.5))[0]
+    something = prompt_maps(prompts_of([[(5, 5, 5)]], [[0]], roi=-1.0, before=-0.5))[0]
     assert (something[ROI] == -1).all() and (something[BEFORE] == -0.5).all()
     assert (something[PRESENT] == 1).all()
 
 
-def test_places_like_the_one_clicked_on_are_told():
+def test_places_like_the_one_clicked_on_are_marked():
     vectors = unit_vectors(torch.randn(1, 2 * HEAD, 4, 4, 4))
-    alike = likeness_to_clicks(vectors, told([[(5, 2, 7), (1, 1, 1)]], [[1, -1]]), 4)
+    alike = likeness_to_clicks(vectors, prompts_of([[(5, 2, 7), (1, 1, 1)]], [[1, -1]]), 4)
     assert alike.shape == (1, 4, 4, 4, 4)
     # Heads of the positive click, then of the negative one.
     assert torch.allclose(alike[0, :2, 1, 0, 1], torch.ones(2), atol=1e-3)
@@ -106,15 +110,15 @@ def test_places_like_the_one_clicked_on_are_told():
 def test_of_several_clicks_the_most_alike_counts():
     vectors = unit_vectors(torch.randn(1, HEAD, 4, 4, 4))
     clicks = [(1, 1, 1), (13, 13, 13)]
-    both = likeness_to_clicks(vectors, told([clicks], [[1, 1]]), 4)
-    each = [likeness_to_clicks(vectors, told([[click]], [[1]]), 4) for click in clicks]
+    both = likeness_to_clicks(vectors, prompts_of([clicks], [[1, 1]]), 4)
+    each = [likeness_to_clicks(vectors, prompts_of([[click]], [[1]]), 4) for click in clicks]
     assert torch.allclose(both[:, :1], torch.maximum(each[0], each[1])[:, :1])
     assert (both[:, 1:] == -1).all()
 
 
 def test_a_click_on_the_edge_is_within():
     vectors = unit_vectors(torch.randn(1, HEAD, 4, 4, 4))
-    alike = likeness_to_clicks(vectors, told([[(15.9, -0.4, 15)]], [[1]]), 4)
+    alike = likeness_to_clicks(vectors, prompts_of([[(15.9, -0.4, 15)]], [[1]]), 4)
     assert alike[0, 0, 3, 0, 3] == pytest.approx(1, abs=1e-3)
 
 
@@ -138,7 +142,7 @@ def test_half_precision_weights_give_the_same_masks(network):
     picture = torch.rand(1, 2, 32, 32, 32) * 2 - 1
     half = SAMSegment3D(**SMALL)
     half.load_state_dict({name: value.half() for name, value in network.state_dict().items()})
-    prompts = told([[(3, 9, 7)]], [[1]], (32,) * 3)
+    prompts = prompts_of([[(3, 9, 7)]], [[1]], (32,) * 3)
     with torch.no_grad():
         one, _ = network.decode(network.encode(picture), prompts)
         other, _ = half.decode(half.encode(picture), prompts)
@@ -147,7 +151,7 @@ def test_half_precision_weights_give_the_same_masks(network):
 
 def test_it_can_be_trained(network):
     picture = torch.rand(1, 2, 32, 32, 32) * 2 - 1
-    prompts = told([[(3, 9, 7), (20, 20, 20)]], [[1, -1]], (32,) * 3)
+    prompts = prompts_of([[(3, 9, 7), (20, 20, 20)]], [[1, -1]], (32,) * 3)
     masks, quality = network.decode(network.encode(picture), prompts)
     (masks.square().mean() + quality.square().mean()).backward()
     missing = [name for name, p in network.named_parameters() if p.grad is None]

@@ -59,7 +59,7 @@ def test_a_click_just_beside_a_component_means_it_and_those_that_touch_at_a_corn
     assert prompted_components(mask, [window.geometry.to_ras(np.array((21, 21, 21)))]) is mask
 
 
-def test_of_an_roi_the_largest_component_in_it_is_meant_and_of_a_mask_before_all_that_touch_it():
+def test_of_an_roi_the_largest_component_in_it_is_kept_and_of_a_mask_before_all_that_touch_it():
     window = window_in(LARGE)
     centers = [MIDDLE, np.add(MIDDLE, (30, 0, 0))]
     mask = balls(window, *centers)
@@ -75,10 +75,10 @@ def test_of_an_roi_the_largest_component_in_it_is_meant_and_of_a_mask_before_all
 def test_the_map_of_a_mask_is_twice_its_probability_less_one():
     window = window_in(LARGE)
     mask = balls(window, MIDDLE)
-    told = mask_map(mask, window)
-    assert told.shape == tuple(n // 2 for n in window.shape) and told.dtype == np.float32
+    given = mask_map(mask, window)
+    assert given.shape == tuple(n // 2 for n in window.shape) and given.dtype == np.float32
     expected = halved(2 * expit(mask.logits) - 1)
-    assert np.allclose(told, expected, atol=1e-5)
+    assert np.allclose(given, expected, atol=1e-5)
     # In another window it is at the same place, and beyond its own, background.
     other = window_in(LARGE, 1.5, np.add(MIDDLE, (30, 0, 0)))
     again = mask_map(mask, other)
@@ -92,10 +92,10 @@ def test_the_map_of_content_says_how_much_of_each_voxel_it_fills():
     inside = ball(LARGE, MIDDLE, 20)
     mask = Patch(inside, (0, 0, 0))
     window = window_in(LARGE, 1.5)
-    told = content_map(mask, LARGE, window)
-    share = (told + 1) / 2
+    given = content_map(mask, LARGE, window)
+    share = (given + 1) / 2
     assert share.sum() * 27 == pytest.approx(inside.sum() * LARGE.voxel_volume, rel=0.01)
-    assert told.min() == -1 and told.max() == 1
+    assert given.min() == -1 and given.max() == 1
 
 
 def test_halving_averages_eight_voxels():
@@ -105,12 +105,12 @@ def test_halving_averages_eight_voxels():
 
 
 @pytest.mark.parametrize(
-    ("size", "told"), [((60, 40, 30), (50, 30, 20)), ((12, 8, 40), (6, 4, 30))]
+    ("size", "given"), [((60, 40, 30), (50, 30, 20)), ((12, 8, 40), (6, 4, 30))]
 )
-def test_the_map_of_an_roi_is_the_object_that_it_encloses_with_a_margin(size, told):
+def test_the_map_of_an_roi_is_the_object_that_it_encloses_with_a_margin(size, given):
     window = window_in(LARGE, 0.5)
     half_voxel = 8 * window.spacing**3
     inside = roi_map(Roi.from_box(MIDDLE, size), window) > 0
-    assert inside.sum() * half_voxel == pytest.approx(np.prod(told), rel=0.2)
+    assert inside.sum() * half_voxel == pytest.approx(np.prod(given), rel=0.2)
     at = np.argwhere(inside).mean(0)
     assert window.coarser(2).to_ras(at[::-1]) == pytest.approx(MIDDLE, abs=1)

@@ -82,22 +82,22 @@ def test_a_ball_of_any_size_is_found_whole_from_a_click_anywhere_in_it(
 
 
 @pytest.mark.parametrize("diameter", [6, 9, 12, 16, 24])
-def test_a_small_object_is_looked_at_again_in_a_window_of_which_it_fills_half(diameter):
+def test_a_small_object_is_predicted_again_in_a_window_of_which_it_fills_half(diameter):
     geometry = grid((600, 400, 400), (0.5, 0.5, 0.5))
     center = middle_of(geometry)
     truth = Truth(ball_at(center, diameter / 2))
     mask = clicked(truth, geometry, Point(tuple(center)))
-    (first, _), (second, told) = truth.asked
+    (first, _), (second, given) = truth.asked
     assert first.spacing == first.frame.first and second is mask.window
     finest = second.frame.finest
     assert second.spacing == max(finest, allowed_spacing(diameter / FILLED / MOST))
     # As nearly half as the ladder of spacings allows.
     filled = mask.extent.max() / second.side.max()
     assert filled < 1.1 * FILLED and (filled > FILLED / 1.6 or second.spacing == finest)
-    assert told.before is not None and told.before.max() > 0.9
+    assert given.before is not None and given.before.max() > 0.9
 
 
-def test_nothing_is_looked_at_finer_than_half_the_volumes_voxels():
+def test_no_window_is_finer_than_half_the_volumes_voxels():
     geometry = grid((100, 200, 200), (1.2, 1.2, 3))
     truth = Truth(ball_at(middle_of(geometry), 4))
     clicked(truth, geometry, Point(tuple(middle_of(geometry))))
@@ -108,13 +108,13 @@ def test_nothing_is_looked_at_finer_than_half_the_volumes_voxels():
     assert [window.spacing for window, _ in truth.asked] == [3.0, 1.5]
 
 
-def test_an_object_of_middle_size_is_looked_at_once():
+def test_an_object_of_middle_size_is_predicted_once():
     truth = Truth(ball_at(MIDDLE, 50))
     clicked(truth, LARGE, Point(tuple(MIDDLE)))
     assert len(truth.asked) == 1
 
 
-def test_from_farther_away_nothing_is_told_of_a_mask_that_was_cut_off():
+def test_a_coarser_window_gets_nothing_of_a_mask_that_was_cut_off():
     truth = Truth(ball_at(MIDDLE, 110))
     mask = clicked(truth, LARGE, Point(tuple(MIDDLE)))
     assert [window.spacing for window, _ in truth.asked] == [1.5, 3.0]
@@ -122,7 +122,7 @@ def test_from_farther_away_nothing_is_told_of_a_mask_that_was_cut_off():
     assert not mask.faces
 
 
-def test_what_is_larger_than_the_coarsest_window_is_told():
+def test_what_is_larger_than_the_coarsest_window_reaches_its_faces():
     huge = grid((400, 400, 400), (2, 2, 2))
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     mask = clicked(truth, huge, Point(tuple(middle_of(huge))))
@@ -158,10 +158,10 @@ def test_all_clicks_go_in_in_their_order_with_the_mask_before():
         Point(tuple(np.add(other, (1, 2, 3))), False),
     )
     mask = clicked(truth, LARGE, *points)
-    assert [len(told.points) for _, told in truth.asked] == [1, 2, 3]
+    assert [len(given.points) for _, given in truth.asked] == [1, 2, 3]
     assert truth.asked[-1][1].points == points
-    assert [told.before is None for _, told in truth.asked] == [True, False, False]
-    assert [told.wanted for _, told in truth.asked] == [3, 1, 1]
+    assert [given.before is None for _, given in truth.asked] == [True, False, False]
+    assert [given.wanted for _, given in truth.asked] == [3, 1, 1]
     assert (
         mask.logits[tuple(mask.window.voxels(other))]
         < 0
@@ -203,7 +203,7 @@ def test_an_rois_window_holds_it_with_room_and_is_as_fine_as_that_allows(turn, s
     roi = Roi.from_box(middle_of(geometry) + np.array(off), size)
     truth = Truth(lambda ras: np.ones(ras.shape[:-1], bool))
     WindowSession(geometry, truth, limit=roi).first(Prompts(roi))
-    ((window, told),) = truth.asked
+    ((window, given),) = truth.asked
     inside = geometry.contains(roi.corners())
     assert all(window.holds(corner) for corner in roi.corners()[inside])
     low, high = (
@@ -215,17 +215,17 @@ def test_an_rois_window_holds_it_with_room_and_is_as_fine_as_that_allows(turn, s
     # No next finer spacing of the ladder would do.
     finest = window.frame.finest
     assert window.spacing == finest or 1.5001 * ROOM * extent > MOST * window.spacing
-    assert told.points == () and told.wanted == 1 and set(np.unique(told.roi)) <= {-1.0, 1.0}
+    assert given.points == () and given.wanted == 1 and set(np.unique(given.roi)) <= {-1.0, 1.0}
 
 
-def test_of_an_roi_the_largest_piece_within_is_meant():
+def test_of_an_roi_the_largest_component_within_is_kept():
     big, small = ball_at(MIDDLE, 20), ball_at(np.add(MIDDLE, (40, 0, 0)), 8)
     outside = ball_at(np.subtract(MIDDLE, (60, 0, 0)), 28)
     truth = Truth(lambda ras: big(ras) | small(ras) | outside(ras))
     roi = Roi.from_box(np.add(MIDDLE, (10, 0, 0)), (90, 50, 50))
 
-    def all_of_it(window, told):
-        return truth(window, type(told)((Point(tuple(MIDDLE)),), told.roi))
+    def all_of_it(window, given):
+        return truth(window, type(given)((Point(tuple(MIDDLE)),), given.roi))
 
     mask = WindowSession(LARGE, all_of_it, limit=roi).first(Prompts(roi))[0]
     assert mask.logits[tuple(mask.window.voxels(MIDDLE))] > 0
@@ -240,14 +240,14 @@ def test_content_is_the_mask_before_in_the_window_around_it():
     truth = Truth(ball_at(MIDDLE, 30))
     session = WindowSession(LARGE, truth, content=field, keeps=True)
     mask = session.first(Prompts())[0]
-    ((window, told),) = truth.asked
-    assert told.points == () and window.spacing == allowed_spacing(40 * 2 / FILLED / MOST)
+    ((window, given),) = truth.asked
+    assert given.points == () and window.spacing == allowed_spacing(40 * 2 / FILLED / MOST)
     voxel_ml = 8 * window.spacing**3
-    assert (told.before + 1).sum() / 2 * voxel_ml == pytest.approx(content.sum() * 8, rel=0.02)
+    assert (given.before + 1).sum() / 2 * voxel_ml == pytest.approx(content.sum() * 8, rel=0.02)
     assert agreement(mask, LARGE, ball_at(MIDDLE, 30), (MIDDLE, 50)) > 0.95
 
 
-def test_what_there_is_so_far_is_shown_before_looking_again():
+def test_what_there_is_so_far_is_shown_before_the_next_window():
     shown = []
     truth = Truth(ball_at(MIDDLE, 110))
     clicked(truth, LARGE, Point(tuple(MIDDLE)), show=shown.append)
@@ -261,7 +261,7 @@ def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing
     click = Point(tuple(middle_of(geometry) + np.array(off) * 70 * spacing))
     asked = []
 
-    def anything(window, told):
+    def anything(window, given):
         asked.append(window)
         logits = np.full(window.shape, -5, np.float32)
         low = [random.randint(0, n - 1) for n in window.shape]
@@ -282,7 +282,7 @@ def test_whatever_the_network_says_the_click_is_seen_and_it_ends(random, spacing
 def test_a_mask_that_leaves_the_click_out_is_not_the_answer_if_another_holds_it():
     inside, beside = ball_at(MIDDLE, 30), ball_at(np.add(MIDDLE, (60, 0, 0)), 20)
 
-    def best_is_beside(window, told):
+    def best_is_beside(window, given):
         found = (there(voxel_positions(window.geometry)) for there in (beside, inside))
         return [WindowMask(window, np.where(mask, 5, -5).astype(np.float32)) for mask in found]
 
@@ -300,7 +300,7 @@ def test_of_the_masks_of_a_click_the_best_comes_first_but_one_that_leaves_it_out
             return 9.0
         return 2.0 if mask.extent.max() < 90 else 1.0
 
-    def offered(window, told):
+    def offered(window, given):
         found = (there(voxel_positions(window.geometry)) for there in (beside, *balls))
         return [WindowMask(window, np.where(mask, 5, -5).astype(np.float32)) for mask in found]
 
@@ -328,7 +328,7 @@ def test_a_positive_click_at_the_very_edge_of_the_window_moves_it_a_negative_one
 def test_a_click_that_adds_takes_nothing_away_and_the_other_way_round(positive):
     masks = []
 
-    def anything(window, told):
+    def anything(window, given):
         logits = np.random.default_rng(len(masks)).normal(0, 4, window.shape).astype(np.float32)
         logits[:, :, ::2] = 5  # all of it is one piece ...
         inside = np.pad(logits[4:-4, 4:-4, 4:-4], 4, constant_values=-5)  # and ends in the window

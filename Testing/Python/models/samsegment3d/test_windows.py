@@ -40,14 +40,14 @@ def ends_of(window):
 
 
 @given(st.floats(1e-4, 1e3))
-def test_the_ladder_goes_on_in_both_directions_in_steps_of_four_thirds_and_three_halves(mm):
+def test_allowed_spacings_continue_in_both_directions_in_steps_of_four_thirds_and_three_halves(mm):
     found = allowed_spacing(mm)
     assert mm <= found * (1 + 1e-5) and found < 1.5001 * mm
     assert found / 2 ** np.floor(np.log2(found)) in (1.0, 1.5)
     assert allowed_spacing(found) == found
 
 
-def test_the_ladder_between_half_a_millimetre_and_four():
+def test_the_allowed_spacings_between_half_a_millimetre_and_four():
     steps = [allowed_spacing(mm) for mm in np.linspace(0.5, 4, 500)]
     assert sorted(set(steps)) == [0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0]
 
@@ -117,7 +117,7 @@ def test_near_clicks_share_a_window(geometry, share, toward, spacing):
     near = ras + spacing * (np.array(toward) - 0.5)
     starts = [frame.around(place, spacing).start for place in (ras, near)]
     steps = np.abs(np.subtract(*starts)) / spacing
-    # The same, or the next on the lattice.
+    # The same, or the next step.
     assert (steps < START_STEP + 0.01).all()
 
 
@@ -145,7 +145,7 @@ def test_however_voxels_are_stored_the_window_is_the_same(degrees, share, storag
         (40.0, 4000, 32.0, 24.0),  # not the unit that was meant
     ],
 )
-def test_the_first_look_is_at_a_millimetre_or_as_fine_as_the_volume_is_and_fits(
+def test_the_first_window_has_a_millimetre_or_as_fine_as_the_volume_is_and_fits(
     voxel, extent, first, finest
 ):
     frame = WindowFrame(grid((int(extent / voxel),) * 3, (voxel,) * 3))
@@ -153,7 +153,7 @@ def test_the_first_look_is_at_a_millimetre_or_as_fine_as_the_volume_is_and_fits(
 
 
 @given(any_volume)
-def test_there_is_always_a_nearer_look_than_the_first_and_none_finer_than_half_a_voxel(geometry):
+def test_there_is_always_a_finer_window_than_the_first_and_none_finer_than_half_a_voxel(geometry):
     frame = WindowFrame(geometry)
     assert geometry.spacing.min() / 2 <= frame.finest * (1 + 1e-5)
     assert frame.finest < frame.first <= frame.coarsest
@@ -189,7 +189,7 @@ def test_faces_at_which_the_volume_ends_need_no_margin():
     assert window.holds((end - 5, 300, 300)) and window.continues(0, 1)
 
 
-def test_windows_are_told_apart_by_their_corner_their_spacing_and_their_shape():
+def test_windows_differ_by_their_corner_their_spacing_and_their_shape():
     frame = WindowFrame(grid((64, 64, 64), (8, 8, 8), (0.0, 0.0, 0.0)))
     window = frame.around((250, 250, 250), 1.5)
     assert window == frame.around((250.1, 250, 250), 1.5)
