@@ -65,6 +65,9 @@ class SegmentEditorEffect(AbstractScriptedSegmentEditorEffect):
     def activate(self):
         if self._session is None:
             return
+        from .logic import SAMSegmentLogic
+
+        self._panel.set_models(SAMSegmentLogic.models())
         self._panel.set_scene(slicer.mrmlScene)
         self._session.activate()
         self._shortcuts.install(self._window())

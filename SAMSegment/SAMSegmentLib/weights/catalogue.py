@@ -198,10 +198,10 @@ def model_entry(name: str) -> ModelEntry:
     Raises:
         InputError: if there is none.
     """
-    entries, wrong = catalogue(), problems()
+    entries = catalogue()
     if arguments.text(name, "model") in entries:
         return entries[name]
     near = difflib.get_close_matches(name, entries, n=1)
     guess = f"Did you mean {near[0]}? " if near else ""
-    reasons = "".join(f" {one}" for one in wrong if ascii(name) in one)
+    reasons = "".join(f" {one}" for one in problems() if ascii(name) in one)
     raise InputError(f"There is no model {name!r}. {guess}There are {', '.join(entries)}.{reasons}")

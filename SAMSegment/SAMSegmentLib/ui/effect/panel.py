@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -71,7 +71,7 @@ class Panel:
     """
 
     def __init__(
-        self, commands: Commands, models: Sequence[ModelEntry], store: ModelStore | None = None
+        self, commands: Commands, models: Iterable[ModelEntry], store: ModelStore | None = None
     ) -> None:
         self._commands = commands
         self._store = store or shared_model_store()
@@ -79,7 +79,7 @@ class Panel:
         self._connections = Connections()
         self.widget = slicer.util.loadUI(str(UI_FILE))
         self.ui = slicer.util.childWidgetVariables(self.widget)
-        self._models = {model.name: model for model in models}
+        self._models: dict[str, ModelEntry] = {}
         self._chosen = ""
         self._node_ids = ("", "")
         self._nodes_soon = Delay(0, self._show_nodes)
@@ -89,7 +89,8 @@ class Panel:
         self._prompt_tips = {
             name: getattr(self.ui, name).property("toolTip") for name in PROMPT_WIDGETS
         }
-        self._fill_selectors()
+        self._fill_start_selector()
+        self.set_models(models)
         self._devices = DeviceSelector(self.ui.deviceSelector, commands.set_device)
         self._set_icons()
         self._connect()
@@ -161,6 +162,19 @@ class Panel:
         for selector in self._node_selectors():
             selector.setMRMLScene(scene)
 
+    def set_models(self, models: Iterable[ModelEntry]) -> None:
+        """Which models there are to choose from: the user's own may come, change and go."""
+        found, selector = {model.name: model for model in models}, self.ui.modelSelector
+        if found == self._models:
+            return
+        self._models = found
+        was_blocked = selector.blockSignals(True)
+        selector.clear()
+        for model in found.values():
+            selector.addItem(model.title, model.name)
+        _select_data(selector, self._chosen)
+        selector.blockSignals(was_blocked)
+
     def selected_key(self) -> str | None:
         """The key of the row that is selected in the list of prompts."""
         row = self._selected_row()
@@ -170,16 +184,13 @@ class Panel:
         index, rows = self.ui.promptList.property("currentRow"), self._state.rows
         return rows[index] if 0 <= index < len(rows) else None
 
-    def _fill_selectors(self) -> None:
-        ui = self.ui
-        for model in self._models.values():
-            ui.modelSelector.addItem(model.title, model.name)
+    def _fill_start_selector(self) -> None:
         for text, value in (
             (_("prompts alone"), "prompts"),
             (_("segment as it is"), "content"),
             (_("segment, refined"), "refine"),
         ):
-            ui.startSelector.addItem(text, value)
+            self.ui.startSelector.addItem(text, value)
 
     def _show_structures(self, chosen: tuple[str, ...] | None) -> None:
         """The structures of an automatic model; `chosen` are checked, of None all."""

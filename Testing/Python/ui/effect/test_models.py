@@ -3,10 +3,12 @@
 import dataclasses
 import hashlib
 import os
+import shutil
 
 import pytest
 
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
+from TestSupport.own_model import put_own_model
 from TestSupport.phantoms import ball, dice
 from TestSupport.shared_worker import shared_worker
 
@@ -250,6 +252,22 @@ def test_slicer_reads_no_large_file_itself(user, install, monkeypatch):
     user.apply()
     diagnostics(user.session._service.client)
     assert set(read) == {"litemedsam.safetensors", "samsegment3d.safetensors"}
+
+
+def test_a_model_of_the_users_own_is_there_when_the_effect_is_entered_again(user, folder):
+    put_own_model(folder, "mine", title="Mine", architecture="quick")
+    user.choose_effect("Paint")
+    user.choose_effect()
+    try:
+        choose(user, "mine")
+        assert user.ui.modelSelector.currentText == "Mine" and not user.ui.offerFrame.isVisible()
+        user.propose()
+        assert dice(user.preview_mask(), TRUTH) > 0.9
+    finally:
+        shutil.rmtree(folder / "mine")
+    user.choose_effect("Paint")
+    user.choose_effect()
+    assert user.ui.modelSelector.findData("mine") == -1
 
 
 # A model that takes no line
