@@ -229,8 +229,8 @@ class SAMSegmentLogic:
             segmentEditorNode=segmentEditorNode,
             provenance=Provenance(None, volumeNode, entry.name, __version__, entry.sha256),
         )
-        told = [warning for proposal in proposals for warning in proposal.warnings]
-        for warning in dict.fromkeys((*told, *result.warnings)):
+        warnings = [warning for proposal in proposals for warning in proposal.warnings]
+        for warning in dict.fromkeys((*warnings, *result.warnings)):
             logging.warning("SAMSegment: %s", warning)
         return list(result.segment_ids)
 

@@ -5,9 +5,8 @@ Such work is a generator: it yields after each piece, and returns its result.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
@@ -23,43 +22,6 @@ def finish(steps: Steps[Result]) -> Result:
             next(steps)
         except StopIteration as end:
             return end.value
-
-
-class Job(Generic[Result]):
-    """Steps that somebody drives from a timer.
-
-    Attributes:
-        done: whether all is done.
-        result: what the steps returned; None before they are done.
-    """
-
-    def __init__(self, steps: Steps[Result]) -> None:
-        self._steps = steps
-        self.done = False
-        self.result: Result | None = None
-
-    def advance(self, seconds: float = 0.004) -> bool:
-        """Works for about that long, at least one step; whether it is done.
-
-        Raises whatever a step raises; then it is done without a result.
-        """
-        end = time.perf_counter() + seconds
-        while not self.done:
-            try:
-                next(self._steps)
-            except StopIteration as stop:
-                self.done, self.result = True, stop.value
-            except BaseException:
-                self.done = True
-                raise
-            if time.perf_counter() >= end:
-                break
-        return self.done
-
-    def give_up(self) -> None:
-        """Ends it without a result."""
-        self._steps.close()
-        self.done = True
 
 
 def slabs(shape: tuple[int, int, int], voxels: int = VOXELS_PER_STEP) -> list[slice]:

@@ -1,13 +1,11 @@
 """Long work in short pieces."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from SAMSegmentLib.scene.steps import Job, finish, slabs
+from SAMSegmentLib.scene.steps import finish, slabs
 
 pytestmark = pytest.mark.mrml
 
@@ -23,41 +21,6 @@ def test_finish_does_all_of_it():
     log = []
     assert finish(counting(3, log)) == "result"
     assert log == [0, 1, 2]
-
-
-def test_a_job_does_at_least_one_step_a_turn():
-    log = []
-    job = Job(counting(3, log))
-    turns = list(itertools.takewhile(lambda _: not job.advance(0), itertools.count()))
-    assert (len(turns), log, job.result) == (3, [0, 1, 2], "result")
-
-
-def test_a_job_that_is_done_stays_so():
-    job = Job(counting(1, []))
-    assert job.advance(10)
-    assert job.advance(10)
-    assert job.result == "result"
-
-
-def test_a_job_that_was_given_up_does_no_more():
-    log = []
-    job = Job(counting(3, log))
-    job.advance(0)
-    job.give_up()
-    assert job.advance(10)
-    assert (log, job.result) == ([0], None)
-
-
-def test_an_error_ends_the_job():
-    def failing():
-        yield
-        raise ValueError("no")
-
-    job = Job(failing())
-    job.advance(0)
-    with pytest.raises(ValueError, match="no"):
-        job.advance(0)
-    assert job.done
 
 
 @given(st.tuples(*[st.integers(0, 30)] * 3), st.integers(1, 2000))
