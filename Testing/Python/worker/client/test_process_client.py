@@ -372,5 +372,5 @@ class TestLookingAhead:
             pump.client.prepare_click(pump.image(), (10.0, 20.0, 5.0))
             pump.ready()
             pump.wait(lambda: pump.client._expected is None)
-        time.sleep(0.2)
+        time.sleep(1.5)  # the model is loaded before
         assert pump.told()["prepared"] == [[10.0, 20.0, 5.0]]
