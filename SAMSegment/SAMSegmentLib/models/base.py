@@ -39,7 +39,6 @@ class Capabilities:
         prompts: the kinds of prompt that it takes: "roi", "points", "line"; none if automatic.
         task: "interactive": it answers prompts; "automatic": it segments a volume by itself.
         candidates: whether an answer may have other masks that the same prompts may mean.
-        names: whether its masks have names of structures.
         single_slices: whether it takes images of one slice, such as X-rays, too.
         parameters: what a model's entry may choose: by name, the values that it may give, each
             with what the engine's own argument of that name then is.
@@ -48,7 +47,6 @@ class Capabilities:
     prompts: frozenset[str]
     task: str = "interactive"
     candidates: bool = False
-    names: bool = False
     single_slices: bool = False
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

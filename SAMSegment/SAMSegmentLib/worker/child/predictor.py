@@ -196,7 +196,8 @@ class Predictor:
 
     def _engine(self, model: ModelEntry) -> Engine:
         weights = prepared(model)
-        key = ((model.architecture, *sorted(model.parameters.items())), weights)
+        parameters = tuple(sorted(model.parameters.items()))
+        key = ((model.architecture, parameters, model.structures), weights)
         if key not in self._engines:
             # Of a file that was converted or removed since, nobody will ask again.
             self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}
