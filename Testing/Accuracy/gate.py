@@ -52,7 +52,7 @@ class Scene:
 
 def chest() -> Scene:
     """The chest CT: slices of 10 mm, so only these are looked at."""
-    whole, start, stop = chest_ct(), (12, 20, 8), (28, 110, 118)
+    whole, start, stop = chest_ct(), (14, 20, 8), (26, 110, 118)
     box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
     voxels = np.ascontiguousarray(whole.image.voxels[box])
     image = Image(voxels, whole.image.geometry.crop(start, voxels.shape), "CT")
