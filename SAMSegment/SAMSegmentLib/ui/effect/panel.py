@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
@@ -18,12 +18,13 @@ from ..models.model_offer import ModelOffer
 from ..models.model_store import shared_model_store
 from .icons import REDO, UNDO, icon
 from .panel_state import NEGATIVE, POSITIVE, ROI, PanelState
-from .parameters import ALL_STRUCTURES, structures_text
+from .parameters import ALL_STRUCTURES, LINE_NODE, ROI_NODE, structures_text
 
 if TYPE_CHECKING:
     from ...weights.catalogue import ModelEntry
     from ..models.model_store import ModelStore
     from .parameters import Parameters
+    from .session_commands import SessionCommands
 
 UI_FILE = Path(__file__).parents[3] / "Resources" / "UI" / "SegmentEditorEffect.ui"
 PROGRESS_STEPS = 1000
@@ -40,25 +41,6 @@ PROMPT_WIDGETS = (
 )
 
 
-class Commands(Protocol):
-    """What the panel's widgets do. Prompts are named by the keys of their rows."""
-
-    def place(self, kind: str | None) -> None: ...
-    def show_prompt(self, key: str) -> None: ...
-    def flip(self, key: str) -> None: ...
-    def delete(self, key: str) -> None: ...
-    def clear(self) -> None: ...
-    def undo(self) -> None: ...
-    def redo(self) -> None: ...
-    def next_candidate(self) -> None: ...
-    def propose(self) -> None: ...
-    def cancel(self) -> None: ...
-    def apply(self) -> None: ...
-    def set_parameter(self, name: str, value: object) -> None: ...
-    def set_device(self, name: str) -> None: ...
-    def models_changed(self, names: tuple[str, ...]) -> None: ...
-
-
 class Panel:
     """The panel of one effect.
 
@@ -66,12 +48,16 @@ class Panel:
         widget: the QWidget that goes into the Segment Editor's options frame.
 
     Args:
+        commands: what the widgets do; prompts are named by the keys of their rows.
         models: the ModelEntrys to choose from.
         store: their ModelStore; Slicer's own if left out.
     """
 
     def __init__(
-        self, commands: Commands, models: Iterable[ModelEntry], store: ModelStore | None = None
+        self,
+        commands: SessionCommands,
+        models: Iterable[ModelEntry],
+        store: ModelStore | None = None,
     ) -> None:
         self._commands = commands
         self._store = store or shared_model_store()
@@ -268,9 +254,8 @@ class Panel:
 
     def _connect(self) -> None:
         ui, commands, connect = self.ui, self._commands, self._connections.connect
-        connect(ui.positiveButton.clicked, self._on_positive)
-        connect(ui.negativeButton.clicked, self._on_negative)
-        connect(ui.roiButton.clicked, self._on_roi)
+        for button, kind in self._place_buttons():
+            connect(button.clicked, self._placing(kind))
         connect(ui.promptList.itemSelectionChanged, self._on_row_selected)
         for button, action in (
             (ui.flipButton, self.flip_selected),
@@ -286,18 +271,20 @@ class Panel:
             (ui.applyButton, commands.apply),
         ):
             connect(button.clicked, _without_argument(action))
-        connect(ui.thresholdSlider.valueChanged, self._on_threshold)
-        connect(ui.opacitySlider.valueChanged, self._on_opacity)
-        connect(ui.keepOutBox.toggled, self._on_keep_out)
-        connect(ui.fillHolesBox.toggled, self._on_fill_holes)
-        connect(ui.startSelector.currentIndexChanged, self._on_start)
-        connect(ui.modelSelector.currentIndexChanged, self._on_model)
+        for signal, name, convert in (
+            (ui.thresholdSlider.valueChanged, "Threshold", _rounded),
+            (ui.opacitySlider.valueChanged, "PreviewOpacity", _rounded),
+            (ui.keepOutBox.toggled, "KeepOut", int),
+            (ui.fillHolesBox.toggled, "FillHoles", int),
+            (ui.startSelector.currentIndexChanged, "StartFrom", ui.startSelector.itemData),
+            (ui.modelSelector.currentIndexChanged, "Model", ui.modelSelector.itemData),
+        ):
+            connect(signal, self._setting(name, convert))
         connect(ui.structureList.itemChanged, self._on_structures)
         # Selectors turn to another node by themselves: to the next when theirs is removed, to none
         # when a scene is read (qMRMLSceneModel::updateScene). That is nobody's choice.
-        connect(ui.roiSelector.nodeActivated, self._on_roi_node)
-        connect(ui.lineSelector.nodeActivated, self._on_line_node)
-        for selector in self._node_selectors():
+        for selector, name in zip(self._node_selectors(), (ROI_NODE, LINE_NODE), strict=True):
+            connect(selector.nodeActivated, self._setting(name, lambda node: node))
             connect(selector.currentNodeChanged, self._on_node_shown)
             connect(selector.nodeAboutToBeRemoved, self._on_node_shown)
 
@@ -313,44 +300,17 @@ class Panel:
         if key is not None:
             self._commands.delete(key)
 
-    def _on_positive(self, checked=False) -> None:
-        self._commands.place(POSITIVE if checked else None)
+    def _placing(self, kind: str) -> Callable[[bool], None]:
+        return lambda checked=False: self._commands.place(kind if checked else None)
 
-    def _on_negative(self, checked=False) -> None:
-        self._commands.place(NEGATIVE if checked else None)
-
-    def _on_roi(self, checked=False) -> None:
-        self._commands.place(ROI if checked else None)
+    def _setting(self, name: str, convert: Callable) -> Callable[[object], None]:
+        return lambda value: self._commands.set_parameter(name, convert(value))
 
     def _on_row_selected(self) -> None:
         self._enable_edit_buttons()
         key = self.selected_key()
         if key is not None:
             self._commands.show_prompt(key)
-
-    def _on_threshold(self, value) -> None:
-        self._commands.set_parameter("Threshold", round(value, 4))
-
-    def _on_opacity(self, value) -> None:
-        self._commands.set_parameter("PreviewOpacity", round(value, 4))
-
-    def _on_keep_out(self, checked) -> None:
-        self._commands.set_parameter("KeepOut", int(bool(checked)))
-
-    def _on_fill_holes(self, checked) -> None:
-        self._commands.set_parameter("FillHoles", int(bool(checked)))
-
-    def _on_start(self, index) -> None:
-        self._commands.set_parameter("StartFrom", self.ui.startSelector.itemData(index))
-
-    def _on_model(self, index) -> None:
-        self._commands.set_parameter("Model", self.ui.modelSelector.itemData(index))
-
-    def _on_roi_node(self, node) -> None:
-        self._commands.set_parameter("ROI", node)
-
-    def _on_line_node(self, node) -> None:
-        self._commands.set_parameter("Line", node)
 
     def _on_node_shown(self, node=None) -> None:
         self._nodes_soon.start()  # not now: the selector is still at it
@@ -392,6 +352,10 @@ class Panel:
             known = state.progress >= 0
             bar.setMaximum(PROGRESS_STEPS if known else 0)
             bar.setValue(int(PROGRESS_STEPS * max(state.progress, 0)))
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
 
 
 def _without_argument(action):

@@ -42,7 +42,7 @@ MOUSE_REST_MS = 250
 
 
 class Session(SessionCommands):
-    """What the effect does while it is active. The panel's `Commands`.
+    """What the effect does while it is active, see also SessionCommands.
 
     Args:
         scripted_effect: Slicer's adaptor of the effect.

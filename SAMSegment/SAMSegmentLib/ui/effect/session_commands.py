@@ -16,7 +16,7 @@ from .status_texts import applied_status, why_no_other_mask, why_no_prompts
 
 
 class SessionCommands:
-    """The part of a session that the panel calls; see panel.Commands.
+    """The part of a session that the panel calls. Prompts are named by the keys of their rows.
 
     The session has the effect, the prompts, the requester, the view and the writer; and while it is
     active, a target and parameters.
