@@ -10,6 +10,7 @@ import torch
 from SAMSegmentLib.core.errors import InputError, SAMSegmentError
 from SAMSegmentLib.models.registry import architectures, engine_of
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
+from TestSupport import messages
 from TestSupport.catalogue_models import model_run_by
 from TestSupport.quick_engine import QuickEngine
 
@@ -98,3 +99,9 @@ def test_an_entry_cannot_promise_what_its_architecture_cannot_do():
     entry = dataclasses.replace(model_entry("sam-med3d-turbo"), single_slices=True)
     with pytest.raises(InputError, match="says that it takes single slices"):
         engine_of(entry)
+
+
+def test_an_entry_and_its_architecture_have_the_same_task():
+    organs = dataclasses.replace(messages.AUTOMATIC, architecture="samsegment3d", parameters={})
+    with pytest.raises(InputError, match="says that it is automatic, but its architecture"):
+        engine_of(organs)

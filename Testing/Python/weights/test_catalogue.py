@@ -21,6 +21,7 @@ from SAMSegmentLib.weights.catalogue import (
     included_models,
     model_entry,
 )
+from TestSupport import messages
 
 ROI = Roi.from_box((0, 0, 0), (10, 10, 10))
 POINT = Point((1, 2, 3))
@@ -327,3 +328,31 @@ def test_what_a_segment_holds_is_prompt_enough_unless_it_holds_nothing():
     ):
         with pytest.raises(InputError, match="none was given"):
             entry.check_prompts(Prompts(), nothing)
+
+
+class TestStructures:
+    """What an automatic model finds; `messages.AUTOMATIC` knows the liver and air."""
+
+    def test_they_come_in_the_models_order_all_or_some(self):
+        assert [label.name for label in messages.AUTOMATIC.labels()] == ["liver", "air"]
+        assert [label.name for label in messages.AUTOMATIC.labels(["air", "liver"])] == [
+            "liver",
+            "air",
+        ]
+        assert [label.name for label in messages.AUTOMATIC.labels(["air"])] == ["air"]
+
+    def test_what_it_does_not_find_is_refused_with_what_it_does(self):
+        with pytest.raises(InputError, match=r"no structure 'Liver'\. Did you mean liver"):
+            messages.AUTOMATIC.labels(["Liver"])
+        with pytest.raises(InputError, match=r"'bone'\. It has liver, air\."):
+            messages.AUTOMATIC.labels(["bone"])
+
+    def test_a_model_that_follows_prompts_has_none(self):
+        assert model_entry("litemedsam").labels() == ()
+        with pytest.raises(InputError, match="knows no structures"):
+            model_entry("litemedsam").labels(["liver"])
+
+    def test_an_automatic_model_takes_no_prompts(self):
+        messages.AUTOMATIC.check_prompts(Prompts())
+        with pytest.raises(InputError, match="takes no prompts: remove the points"):
+            messages.AUTOMATIC.check_prompts(Prompts(points=(Point((0, 0, 0)),)))

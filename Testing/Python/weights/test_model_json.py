@@ -75,6 +75,12 @@ def test_a_structures_codes_become_an_entry_of_slicers_terminology():
     )
 
 
+def test_a_structure_is_a_label_of_masks():
+    label = Structure("air", color=(255, 0, 51)).label
+    assert (label.name, label.terminology, label.color) == ("air", "", (1.0, 0.0, 0.2))
+    assert Structure("air").label.color is None
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -110,6 +116,7 @@ def test_a_structures_codes_become_an_entry_of_slicers_terminology():
         ({"task": "interactive"}, "task is interactive needs prompts"),
         ({"prompts": ["roi"]}, "task is automatic has no prompts"),
         ({"structures": []}, "task is automatic needs structures"),
+        ({"structures": [LIVER, LIVER]}, "there are two structures 'liver'"),
         ({"structures": [{**LIVER, "color": [0, 0, 256]}]}, r"color\[2\] is not from 0 to 255"),
         ({"structures": [{**LIVER, "type": ["SCT", "1~2", "x"]}]}, r"type\[1\] does not look"),
         ({"structures": [{"name": "a", "type": LIVER["type"]}]}, "needs category and type"),
