@@ -4,7 +4,7 @@
 - `writer`: the one way a mask gets into a segment; `grid`, `masking` and `modification` are its
   steps (with `core.placement`), `undo` and `editors` take it back
 - `provenance`: how a segment was made, kept in its `tags`; `prompt_store`: its prompts, as they
-  stand; `prompt_frame`: whether they still lie where they belong
+  are now; `prompt_frame`: whether they still lie where they belong
 - `prompt_nodes` (with `point_lists` and `shapes`): the markups that prompts are placed in
 - `placing`: Slicer's place mode
 - `preview` (with `surface`): the proposal as the user sees it

@@ -1,4 +1,4 @@
-"""The call that writes, and what it says when it fails."""
+"""The call that writes, and its error messages."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Modification:
     """`ModifySegmentByLabelmap` in a logic of its own, with nothing added to the scene.
 
     The segment editor node that the logic needs is never put into a scene: so it can leave
-    nothing behind, no observer hears of it, and Slicer does not move the segmentation in the
-    subject hierarchy. Editable areas are applied before (`masking`), so it says "everywhere".
+    nothing behind, no observer is called, and Slicer does not move the segmentation in the subject
+    hierarchy. Editable areas are applied before (`masking`), so its mask mode is "everywhere".
 
     Attributes:
         messages: errors and warnings that the logic and the segmentation gave.

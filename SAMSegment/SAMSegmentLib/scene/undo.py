@@ -3,7 +3,8 @@
 Every Segment Editor has an undo history of its own, and so has a script that writes without one.
 None knows the states of the others, and the undo of one would wipe what another wrote. So before
 each write the state is saved in every editor that shows the segmentation; only where there is
-none, in a history of ours. And our undo is refused once anybody else has changed the segmentation.
+none, in a history kept here. And undo is refused here once anybody else has changed the
+segmentation.
 
 Prompts are not undone with the mask if the user has edited them since: they are kept as they are.
 """
@@ -51,7 +52,7 @@ class Step:
 
 
 class SegmentationUndo:
-    """Undo and redo of our writes, see the module's description."""
+    """Undo and redo of what `writer` wrote, see the module's description."""
 
     def __init__(self, open_editors: OpenEditors) -> None:
         self._open_editors = open_editors

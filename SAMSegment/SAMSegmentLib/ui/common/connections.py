@@ -1,4 +1,4 @@
-"""Qt signals that are taken back together: a connected method keeps its object alive."""
+"""Connections of Qt signals that end together: a connected method keeps its object alive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Connections:
         self._made.append((signal, slot))
 
     def disconnect(self) -> None:
-        """Takes all connections back; those of widgets that are gone are gone already."""
+        """Ends all connections; those of deleted widgets have ended already."""
         for signal, slot in reversed(self._made):
             with suppress(RuntimeError, ValueError, AttributeError):
                 signal.disconnect(slot)

@@ -1,4 +1,4 @@
-"""Doing something a little later, once, however often it is asked for."""
+"""Calling a function a little later, once, however often that is requested."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import qt
 
 
 class Delay:
-    """Calls a function when it has not been asked for during some time.
+    """Calls a function once no more requests have come for some time.
 
     Args:
-        milliseconds: 0 means: when Slicer has finished the event that it is at.
+        milliseconds: 0 means: when Slicer has finished the current event.
     """
 
     def __init__(self, milliseconds: int, action: Callable[[], None]) -> None:
@@ -23,15 +23,15 @@ class Delay:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it was asked for, and is still to come."""
+        """Whether the call is still to come."""
         return self._timer.isActive()
 
     def start(self) -> None:
-        """Asks for it; the time begins anew."""
+        """Requests the call; the time begins anew."""
         self._timer.start()
 
     def stop(self) -> None:
-        """It is not wanted any more."""
+        """Takes the request back."""
         self._timer.stop()
 
     def release(self) -> None:

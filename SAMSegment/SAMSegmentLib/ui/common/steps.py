@@ -82,7 +82,7 @@ class Steps:
             self._fail(error)
 
     def _forget(self, name: str, generator: Generator) -> None:
-        # A step may have put other work in its own place.
+        # A step may have replaced its own work by other work.
         if self._work.get(name, (None,))[0] is generator:
             del self._work[name]
 

@@ -41,7 +41,7 @@ class PanelState:
         progress: 0 to 1; -1 if it is not known; None if nothing runs.
         placing: POSITIVE, NEGATIVE, ROI, or None.
         no_prompts: why the model takes no prompts; "" if it does.
-        can_propose: whether an automatic model can be asked.
+        can_propose: whether a proposal of an automatic model can be requested.
         no_other_mask: why no other mask of the prompts can be shown; "" if one can.
         damaged_model: name of the model whose weights could not be used; "" if they can.
     """

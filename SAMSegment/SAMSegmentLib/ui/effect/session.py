@@ -274,7 +274,7 @@ class Session(SessionCommands):
             self._requester.cancel()
             self._requester.show_status("")
             return
-        if self._is_automatic:  # It is asked only when the user says so.
+        if self._is_automatic:  # Its proposal is requested by a button alone.
             self._requester.discard()
             return
         prompts = self._prompts.prompts

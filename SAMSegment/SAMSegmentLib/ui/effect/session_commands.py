@@ -165,7 +165,7 @@ class SessionCommands:
         self.refresh()
 
     def _refuse_prompts(self) -> bool:
-        """Whether the model takes no prompts, which is said then."""
+        """Whether the model takes no prompts; then the status line says so."""
         reason = why_no_prompts(self._parameters.model)
         if reason:
             self._requester.show_status(reason)

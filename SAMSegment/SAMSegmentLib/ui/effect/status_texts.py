@@ -1,4 +1,4 @@
-"""What the panel says: of the model, of a proposal, of other masks, and of the prompts."""
+"""Texts of the panel: about the model, a proposal, other masks, and the prompts."""
 
 from __future__ import annotations
 
