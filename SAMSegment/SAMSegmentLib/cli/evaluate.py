@@ -76,6 +76,11 @@ def evaluate(options: argparse.Namespace) -> int:
         InputError: if the files, labels or options cannot be used.
     """
     entry = model_entry(options.model)
+    if entry.is_automatic:
+        raise InputError(
+            f"{entry.title} takes no prompts, and a simulated user only scores models that do: "
+            "choose another model."
+        )
     protocols = _protocols(options.protocol, options.clicks, entry)
     if options.seed < 0:
         raise InputError(f"The seed {options.seed} is negative: give 0 or a larger number.")

@@ -16,6 +16,7 @@ from SAMSegmentLib.core.answer import Answer, Cost
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.weights.catalogue import model_entry
+from TestSupport.messages import AUTOMATIC
 from TestSupport.phantoms import ball, ct_with_ball, grid
 
 GEOMETRY = grid((8, 64, 64))
@@ -144,6 +145,12 @@ def test_a_model_without_points_is_scored_on_its_roi_alone(files, fake, monkeypa
     assert main(["evaluate", *files, "--label", "2"]) == 0
     table = capsys.readouterr().out
     assert "Label 2" in table and "roi" in table and "click" not in table
+
+
+def test_a_model_without_prompts_is_not_scored(files, fake, monkeypatch, capsys):
+    monkeypatch.setattr(command, "model_entry", lambda _: AUTOMATIC)
+    assert main(["evaluate", *files]) == 2
+    assert "Organs takes no prompts" in one_line(capsys)
 
 
 def test_warnings_about_the_data_go_to_stderr(files, fake, tmp_path, capsys):
