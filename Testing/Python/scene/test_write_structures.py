@@ -194,7 +194,7 @@ def test_where_nothing_may_be_edited_nothing_is_written(builder):
     assert user.state == {}
 
 
-def test_what_is_not_there_makes_no_segment_and_is_told(user):
+def test_what_is_not_there_makes_no_segment_and_is_reported(user):
     result = write(user, answer_on(user.volume, (PLACES[0], None, None)))
     assert [entry[0] for entry in user.state.values()] == ["Liver"]
     assert result.warnings == ("Nothing was found of: Spleen, Kidney.",)

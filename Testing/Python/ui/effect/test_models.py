@@ -63,16 +63,16 @@ def install(model):
 
 
 @pytest.fixture
-def told(user, monkeypatch):
-    """What the worker was told: names of models by kind of message."""
-    told = []
+def messages(user, monkeypatch):
+    """The messages to the worker: their kinds, and the names of models."""
+    messages = []
     client = user.session._service.client
 
     def note(name, model_of):
         method = getattr(client, name)
 
         def noted(argument, *more):
-            told.append((name, model_of(argument)))
+            messages.append((name, model_of(argument)))
             return method(argument, *more)
 
         monkeypatch.setattr(client, name, noted)
@@ -80,7 +80,7 @@ def told(user, monkeypatch):
     note("load", lambda model: model.name)
     note("ask", lambda request: request.model.name)
     note("prepare_click", lambda image: None)
-    return told
+    return messages
 
 
 def choose(user, name) -> None:
@@ -141,7 +141,9 @@ def test_the_selector_says_which_models_are_not_installed(user, install):
     assert titles(user)[f"{NAME}-int8"] == "SAM-Med3D int8"
 
 
-def test_choosing_one_says_at_once_how_to_get_it_and_asks_nothing_of_the_worker(user, model, told):
+def test_choosing_one_says_at_once_how_to_get_it_and_asks_nothing_of_the_worker(
+    user, model, messages
+):
     assert not user.ui.offerFrame.isVisible()
     choose(user, NAME)
     assert user.status == missing(model) and is_meant(user, "warning")
@@ -151,9 +153,9 @@ def test_choosing_one_says_at_once_how_to_get_it_and_asks_nothing_of_the_worker(
     assert user.ui.offerDownloadButton.text == "Download"
     user.session.mouse_moved(BALL, (0.0, 0.0, 1.0))
     user.application.wait(seconds=0.3)
-    assert told == []
+    assert messages == []
     choose(user, "litemedsam")
-    assert user.status == "" and told == [("load", "litemedsam")]
+    assert user.status == "" and messages == [("load", "litemedsam")]
     assert not user.ui.offerFrame.isVisible()
 
 
@@ -165,24 +167,28 @@ def test_a_scene_that_comes_with_one_says_so_when_the_effect_is_chosen(user, mod
     assert user.ui.offerFrame.isVisible()
 
 
-def test_prompts_and_proposal_are_kept_and_the_proposal_stays_that_of_its_model(user, model, told):
+def test_prompts_and_proposal_are_kept_and_the_proposal_stays_that_of_its_model(
+    user, model, messages
+):
     mask = user.propose()
-    del told[:]
+    del messages[:]
     choose(user, NAME)
     user.wait(lambda: user.status == missing(model))
-    assert is_meant(user, "warning") and not user.is_busy and told == []
+    assert is_meant(user, "warning") and not user.is_busy and messages == []
     assert len(user.rows) == 1 and (user.preview_mask() == mask).all()
     user.apply()
     assert (user.mask() == mask).all()
     assert made_by(user) == "litemedsam"
 
 
-def test_prompts_that_are_placed_meanwhile_are_kept_for_a_model_that_is_there(user, model, told):
+def test_prompts_that_are_placed_meanwhile_are_kept_for_a_model_that_is_there(
+    user, model, messages
+):
     choose(user, NAME)
     user.place(BALL)
     user.wait(lambda: len(user.rows) == 1)
     user.application.process_events()
-    assert user.status == missing(model) and is_meant(user, "warning") and told == []
+    assert user.status == missing(model) and is_meant(user, "warning") and messages == []
     assert user.preview_mask() is None and not user.ui.applyButton.isEnabled()
     choose(user, "litemedsam")
     assert dice(user.proposal(), TRUTH) > 0.95
@@ -211,28 +217,28 @@ def test_once_the_file_is_there_the_next_prompt_is_answered(user, install):
 # Installed
 
 
-def test_one_that_is_installed_is_loaded_when_it_is_chosen(user, told, install):
+def test_one_that_is_installed_is_loaded_when_it_is_chosen(user, messages, install):
     install()
     choose(user, NAME)
-    assert told == [("load", NAME)]
+    assert messages == [("load", NAME)]
     assert user.status == ""
     assert dice(user.propose(), TRUTH) > 0.95
 
 
-def test_a_damaged_file_is_told_once_when_it_is_needed_and_nothing_is_lost(
-    user, install, told, caplog, folder
+def test_a_damaged_file_is_reported_once_when_it_is_needed_and_nothing_is_lost(
+    user, install, messages, caplog, folder
 ):
     mask = user.propose()
     install(b"weights, cut off")
-    del told[:]
+    del messages[:]
     choose(user, NAME)
     user.wait(lambda: "SHA-256" in user.status)
-    assert told == [("load", NAME), ("ask", NAME)]
+    assert messages == [("load", NAME), ("ask", NAME)]
     assert is_error(user) and str(folder) in user.status
     assert user.ui.offerMessage.text == "The file is damaged, or another model's."
     assert user.ui.offerDownloadButton.text == "Download again"
     user.application.wait(seconds=0.3)
-    # The worker has met it twice, when it loaded and when it was asked; the user hears it once.
+    # The worker has met it twice, when it loaded and when it was asked; the user reads it once.
     assert len([r for r in caplog.records if "SHA-256" in r.getMessage()]) == 1
     assert len(user.rows) == 1 and (user.preview_mask() == mask).all()
     install()

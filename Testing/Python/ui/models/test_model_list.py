@@ -135,7 +135,7 @@ def test_a_model_of_the_users_own_is_listed_like_any_other(panel, folder):
     assert shown(panel) == {"Verify"} and not panel.ui.modelMessage.text
 
 
-def test_what_is_wrong_with_a_folder_of_the_users_is_told_below(panel, folder):
+def test_what_is_wrong_with_a_folder_of_the_users_is_reported_below(panel, folder):
     before = listed(panel)
     put_own_model(folder, sha256="0")
     panel.exit()
@@ -212,8 +212,8 @@ def test_a_download_is_followed_and_another_one_waits(application, panel, jobs, 
     select(panel, NAME)
     press(panel, "modelDownloadButton")
     jobs.play(application, Transfer("Downloading from huggingface.co", 120e6, 402e6, 8.1e6, 35))
-    told = "Downloading from huggingface.co: 120 of 402 MB, 8.1 MB/s, 35 s left"
-    assert panel.ui.modelProgressLabel.text == told
+    text = "Downloading from huggingface.co: 120 of 402 MB, 8.1 MB/s, 35 s left"
+    assert panel.ui.modelProgressLabel.text == text
     assert panel.ui.modelProgressBar.value == 298 and panel.ui.modelProgressBar.maximum == 1000
     assert shown(panel) == {"Cancel"}
     assert listed(panel)["SAM-Med3D int8"][0] == "being installed"
@@ -255,7 +255,7 @@ def test_half_a_download_can_be_carried_on_or_removed(application, panel, jobs):
 @pytest.mark.parametrize(
     "reason", ["huggingface.co: the connection was refused.", "The disk is full: make room."]
 )
-def test_a_failure_is_told_in_place_and_can_be_tried_again(application, panel, jobs, reason):
+def test_a_failure_is_reported_in_place_and_can_be_tried_again(application, panel, jobs, reason):
     select(panel, NAME)
     press(panel, "modelDownloadButton")
     jobs.play(application, JobFailed(InstallError(reason)))
@@ -267,7 +267,7 @@ def test_a_failure_is_told_in_place_and_can_be_tried_again(application, panel, j
     assert panel.ui.modelMessage.text == reason
 
 
-def test_damage_that_is_found_is_told_and_can_be_mended(application, panel, jobs):
+def test_damage_that_is_found_is_reported_and_can_be_mended(application, panel, jobs):
     put(model_entry(NAME))
     panel.refresh()
     select(panel, NAME)

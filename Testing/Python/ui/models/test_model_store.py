@@ -18,7 +18,7 @@ BOTH = (TURBO.name, INT8.name)
 
 
 class User:
-    """A store, and what it tells.
+    """A store, and the changes that it reports.
 
     Attributes:
         changes: names of models whose files changed, one tuple for each time.
@@ -98,7 +98,7 @@ def test_notes_of_an_installation_reach_the_user(user):
     assert user.said() == ("They will be converted later.", "hint")
 
 
-def test_a_failure_is_told_until_the_next_try(user, caplog):
+def test_a_failure_is_reported_until_the_next_try(user, caplog):
     user.store.install(TURBO.name)
     user.happens(JobFailed(InstallError("There is no network.")))
     assert user.store.running_job is None and "no network" in caplog.text
@@ -116,7 +116,7 @@ def test_one_thing_at_a_time(user, tmp_path):
     assert len(user.jobs.all) == 1 and user.worker_ends == 0 and OTHER.path.exists()
 
 
-def test_a_file_that_is_not_there_is_told_without_any_work(user, tmp_path):
+def test_a_file_that_is_not_there_is_reported_without_any_work(user, tmp_path):
     user.store.install(TURBO.name, str(tmp_path / "nothing"))
     assert user.jobs.all == [] and "does not exist" in user.said()[0]
     assert user.said()[1] == "error"
@@ -157,7 +157,7 @@ def test_damage_is_remembered_for_the_file_in_which_it_was_found(user):
     assert user.kind() == "installed" and user.said()[1] == "good"
 
 
-def test_damage_that_the_worker_finds_is_remembered_and_told_once(user):
+def test_damage_that_the_worker_finds_is_remembered_and_reported_once(user):
     user.put()
     user.store.mark_damaged(TURBO)
     user.store.mark_damaged(TURBO)
@@ -177,7 +177,7 @@ def test_removing_ends_the_worker_first_and_tells_all_who_share_the_file(user):
     assert user.said() == ("Removed.", "hint") and user.changes[-1] == BOTH
 
 
-def test_what_cannot_be_removed_is_told(user, monkeypatch):
+def test_what_cannot_be_removed_is_reported(user, monkeypatch):
     user.put()
 
     def refuse(entry):
@@ -202,7 +202,7 @@ def test_another_folder_holds_other_models(user, monkeypatch, tmp_path):
     assert TURBO.path.parent == tmp_path / "there" and len(user.changes) == 1
 
 
-def test_who_does_not_listen_any_more_is_not_told(user):
+def test_a_listener_that_was_removed_is_not_notified(user):
     user.store.drop(user)
     user.store.install(TURBO.name)
     assert user.changes == []

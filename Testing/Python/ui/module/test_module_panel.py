@@ -120,7 +120,7 @@ def test_the_test_can_be_stopped_and_repeated(application, panel):
     assert "works" in panel.ui.setupMessage.text
 
 
-def test_a_worker_that_cannot_start_is_told(application, make_panel):
+def test_a_worker_that_cannot_start_is_reported(application, make_panel):
     from SAMSegmentLib.ui.common.worker_service import WorkerService
     from SAMSegmentLib.worker.client.process_client import WorkerClient
 
@@ -132,7 +132,7 @@ def test_a_worker_that_cannot_start_is_told(application, make_panel):
     service.close()
 
 
-def test_damaged_weights_are_told_before_anything_is_started(make_panel, monkeypatch, tmp_path):
+def test_damaged_weights_are_reported_before_anything_is_started(make_panel, monkeypatch, tmp_path):
     from SAMSegmentLib.ui.common.worker_service import WorkerService
 
     started = []
@@ -145,7 +145,7 @@ def test_damaged_weights_are_told_before_anything_is_started(make_panel, monkeyp
     service.close()
 
 
-def test_a_model_that_is_not_installed_is_told_before_anything_is_started(
+def test_a_model_that_is_not_installed_is_reported_before_anything_is_started(
     application, monkeypatch, tmp_path
 ):
     from SAMSegmentLib.ui.common.worker_service import WorkerService

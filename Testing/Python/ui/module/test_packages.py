@@ -35,8 +35,8 @@ def without(application, monkeypatch):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """`asked(True)`: the user agrees to what Slicer asks; the list of questions."""
+def answer(monkeypatch):
+    """`answer(True)`: the user agrees to what Slicer asks; the list of questions."""
     import slicer.packaging
 
     questions = []
@@ -97,9 +97,9 @@ def test_without_pytorch_and_its_extension_the_user_learns_how_to_get_it(make_pa
     assert "Extensions Manager" in panel.ui.setupMessage.text
 
 
-def test_one_question_and_everything_is_installed(make_panel, without, extension, pip, asked):
+def test_one_question_and_everything_is_installed(make_panel, without, extension, pip, answer):
     without("torch", "safetensors", "filelock")
-    questions = asked(True)
+    questions = answer(True)
     service = FakeWorkerService()
     panel = make_panel(service)
     assert panel.ui.missingLabel.text == "torch>=2.4, filelock>=4.2, safetensors>=0.4"
@@ -113,16 +113,16 @@ def test_one_question_and_everything_is_installed(make_panel, without, extension
     assert service.stopped  # a running worker does not see the new packages
 
 
-def test_small_packages_need_no_pytorch_extension(make_panel, without, pip, asked):
+def test_small_packages_need_no_pytorch_extension(make_panel, without, pip, answer):
     without("safetensors")
-    questions = asked(True)
+    questions = answer(True)
     make_panel(FakeWorkerService()).ui.installButton.click()
     assert pip == ["safetensors>=0.4"] and "GB" not in questions[0]
 
 
-def test_who_declines_keeps_everything_as_it_was(make_panel, without, extension, pip, asked):
+def test_who_declines_keeps_everything_as_it_was(make_panel, without, extension, pip, answer):
     without("torch", "safetensors")
-    asked(False)
+    answer(False)
     service = FakeWorkerService()
     panel = make_panel(service)
     panel.ui.installButton.click()
@@ -130,22 +130,22 @@ def test_who_declines_keeps_everything_as_it_was(make_panel, without, extension,
     assert panel.ui.setupMessage.text == "" and panel.ui.installButton.isVisible()
 
 
-def test_an_installation_that_fails_is_told(make_panel, without, asked, caplog):
+def test_an_installation_that_fails_is_reported(make_panel, without, answer, caplog):
     without("safetensors")
-    asked(True)
+    answer(True)
     panel = make_panel(FakeWorkerService())
     panel.ui.installButton.click()  # pip is not run in tests: it raises
     assert "could not be installed: pip is not run here" in panel.ui.setupMessage.text
     assert "could not be installed" in caplog.text
 
 
-def test_a_package_that_is_still_missing_afterwards_is_told(
-    make_panel, without, asked, monkeypatch
+def test_a_package_that_is_still_missing_afterwards_is_reported(
+    make_panel, without, answer, monkeypatch
 ):
     import slicer.packaging
 
     without("safetensors")
-    asked(True)
+    answer(True)
     monkeypatch.setattr(slicer.packaging, "pip_install", lambda requirements, **options: None)
     panel = make_panel(FakeWorkerService())
     panel.ui.installButton.click()
@@ -154,14 +154,14 @@ def test_a_package_that_is_still_missing_afterwards_is_told(
 
 @pytest.mark.parametrize("agrees", [True, False])
 def test_a_restart_is_offered_only_if_a_package_in_use_was_replaced(
-    make_panel, without, pip, asked, monkeypatch, agrees
+    make_panel, without, pip, answer, monkeypatch, agrees
 ):
     import slicer.packaging
 
     from SAMSegmentLib.ui.module import packages
 
     without("safetensors")
-    asked(True)
+    answer(True)
     offers, restarts, version_of = [], [], packages.version_of
     monkeypatch.setattr(
         slicer.util, "confirmYesNoDisplay", lambda text, *_: offers.append(text) or agrees
