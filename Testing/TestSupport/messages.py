@@ -38,8 +38,6 @@ from SAMSegmentLib.worker.protocol.messages import (
     PrepareFailed,
     SentImage,
     SentPatch,
-    SentProposal,
-    SentProposals,
     StartFailed,
     Stopped,
 )
@@ -49,6 +47,7 @@ from SAMSegmentLib.worker.protocol.model_messages import (
     ModelFailed,
     VerifyModel,
 )
+from SAMSegmentLib.worker.protocol.sent_proposals import SentProposal, SentProposals
 from SAMSegmentLib.worker.protocol.shared_array import BlockHandle
 
 MODEL = model_entry("litemedsam")

@@ -20,17 +20,14 @@ from ..protocol.messages import (
     ArrayAllocated,
     SentImage,
     SentPatch,
-    SentProposal,
-    SentProposals,
 )
+from ..protocol.sent_proposals import SentProposals
 from ..protocol.shared_array import SharedBlock, nbytes_of
 
 NO_MEMORY_FOR_ARRAY = (
     "There is not enough memory to hand the volume to the model. Nothing was changed. Close other "
     "programs or volumes, or crop the volume."
 )
-# Less than this goes through the channel as it is.
-SMALL_BYTES = 2**15
 
 
 class SharedArrays:
@@ -59,7 +56,9 @@ class SharedArrays:
             return
         with self._lock:
             self._arrays[request.array] = block.array(request.shape, request.dtype)
-        transfer = self._in_transit_as(block)
+        transfer = next(self._transfers)
+        # Kept until the client has it: on some systems it would be gone.
+        self._in_transit[transfer] = block
         self._send(ArrayAllocated(request.array, transfer, block.handle), block.descriptor)
 
     @property
@@ -118,43 +117,8 @@ class SharedArrays:
         Raises:
             MemoryError: if there is not enough memory to share them.
         """
-        arrays = [proposal.levels.values for proposal in proposals]
-        nbytes = sum(array.nbytes for array in arrays)
-        levels, block = b"".join(array.tobytes() for array in arrays), None
-        if nbytes > SMALL_BYTES:
-            levels, block = None, SharedBlock.create(nbytes)
-            end = 0
-            for array in arrays:
-                begin, end = end, end + array.nbytes
-                place = block.array((nbytes,), np.int8)[begin:end]
-                np.copyto(place.reshape(array.shape), array)
-        transfer = self._in_transit_as(block)
-        self._send(
-            SentProposals(
-                number,
-                final,
-                transfer,
-                levels,
-                None if block is None else block.handle,
-                proposals[0].geometry,
-                tuple(
-                    SentProposal(
-                        each.levels.values.shape,
-                        each.levels.start,
-                        each.label,
-                        each.cut,
-                        each.warnings,
-                        each.candidates,
-                    )
-                    for each in proposals
-                ),
-            ),
-            None if block is None else block.descriptor,
-        )
-        return transfer
-
-    def _in_transit_as(self, block: SharedBlock | None) -> int:
-        """A number for the transfer; the block is kept until the client has it."""
         transfer = next(self._transfers)
+        message, block = SentProposals.pack(number, final, transfer, proposals)
         self._in_transit[transfer] = block
+        self._send(message, None if block is None else block.descriptor)
         return transfer

@@ -12,12 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ...core.errors import InputError, OutOfMemoryError, SAMSegmentError
 from ...core.image import Image
-from ...core.patch import Patch
-from ...core.proposal import Proposal
 from ...weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from ..protocol.channel import ClosedError
 from ..protocol.error_messages import error_of
@@ -44,11 +40,10 @@ from ..protocol.messages import (
     PredictionFailed,
     PrepareClick,
     PrepareFailed,
-    SentProposals,
     StartFailed,
     Stopped,
 )
-from ..protocol.shared_array import nbytes_of, open_block
+from ..protocol.sent_proposals import SentProposals
 from .array_uploads import ArrayUploads
 from .child_link import ChildLink
 
@@ -404,7 +399,7 @@ class WorkerClient:
             self._stopping.pop(message.number, None)
             self._crashes.clear()
         try:
-            proposals = _proposals(message, descriptor)
+            proposals = message.unpack(descriptor)
             if self._is_pending(message.number):
                 if message.geometry != self._pending.request.grid:
                     raise ClosedError("An answer came on another grid than was asked for.")
@@ -418,23 +413,3 @@ class WorkerClient:
 
     def _is_pending(self, number: int) -> bool:
         return self._pending is not None and self._pending.number == number
-
-
-def _proposals(message: SentProposals, descriptor: int | None) -> tuple[Proposal, ...]:
-    """The proposals; their levels stay in shared memory, which lives as long as any of them.
-
-    Raises:
-        OSError: if that memory is gone.
-    """
-    if message.handle is not None:
-        levels = open_block(message.handle, descriptor, (message.nbytes,), np.int8)
-    else:
-        levels = np.frombuffer(bytearray(message.levels), np.int8)
-    proposals, end = [], 0
-    for sent in message.proposals:
-        begin, end = end, end + nbytes_of(sent.shape, np.int8)
-        patch = Patch(levels[begin:end].reshape(sent.shape), sent.start)
-        proposals.append(
-            Proposal(patch, message.geometry, sent.label, sent.cut, sent.warnings, sent.candidates)
-        )
-    return tuple(proposals)

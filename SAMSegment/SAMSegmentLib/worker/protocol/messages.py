@@ -14,12 +14,12 @@ import numpy as np
 
 from ...core.geometry import Geometry
 from ...core.image import Image
-from ...core.label import Label
 from ...weights.catalogue import ModelEntry
 from .encoding import MessageLists
 from .error_messages import SentError
 from .events import PredictionRequest, Progress, Ready
-from .shared_array import BlockHandle, nbytes_of
+from .sent_proposals import SentProposals
+from .shared_array import BlockHandle
 
 #: What voxels may be: real numbers, by numpy's short names. An "object" would be an address.
 DTYPES = frozenset(np.dtype(code).str for code in "?bBhHiIlLqQefdg")
@@ -163,58 +163,6 @@ class PrepareFailed:
     """Work ahead of need failed; only for diagnostics."""
 
     error: SentError
-
-
-@dataclass(frozen=True)
-class SentProposal:
-    """A Proposal without its levels and its grid."""
-
-    shape: tuple[int, int, int]
-    start: tuple[int, int, int]
-    label: Label | None
-    cut: float
-    warnings: tuple[str, ...]
-    candidates: int
-
-    def __post_init__(self) -> None:
-        if self.candidates < 1:
-            raise ValueError("a proposal is one of fewer candidates than one")
-
-
-@dataclass(frozen=True, eq=False)
-class SentProposals:
-    """Proposals on one grid: an object, or several structures.
-
-    Attributes:
-        final: whether they are the answer; else a look at what is there so far.
-        levels: the bytes of their levels, one after another; None if they lie in shared memory.
-        handle: of that memory.
-    """
-
-    number: int
-    final: bool
-    transfer: int
-    levels: bytes | None
-    handle: BlockHandle | None
-    geometry: Geometry
-    proposals: tuple[SentProposal, ...]
-
-    def __post_init__(self) -> None:
-        for proposal in self.proposals:
-            stop = np.add(proposal.start, proposal.shape)
-            if min(*proposal.start, *proposal.shape) < 0 or (stop > self.geometry.shape).any():
-                raise ValueError("a proposal does not lie on its grid")
-        if not self.proposals:
-            raise ValueError("there is no proposal")
-        if (self.levels is None) == (self.handle is None):
-            raise ValueError("proposals are at one place")
-        if self.levels is not None and len(self.levels) != self.nbytes:
-            raise ValueError("proposals have another size than their bytes")
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all levels."""
-        return sum(nbytes_of(proposal.shape, np.int8) for proposal in self.proposals)
 
 
 #: What may come over the channel between a WorkerClient and its child, and nothing else.

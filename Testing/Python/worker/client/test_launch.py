@@ -102,12 +102,12 @@ class TestTheDoor:
         assert len(heard) == NONCE_BYTES
         assert child.connection is None
 
-    def test_opens_for_the_child_at_once_though_strangers_stand_in_it(self, door):
+    def test_opens_for_the_child_at_once_though_others_have_connected(self, door):
         child, address = door
-        with contextlib.ExitStack() as strangers:
+        with contextlib.ExitStack() as others:
             for _ in range(3 * MOST_PENDING):
-                strangers.enter_context(self.knock(address))
-                strangers.enter_context(self.knock(address)).sendall(b"x" * 3)
+                others.enter_context(self.knock(address))
+                others.enter_context(self.knock(address)).sendall(b"x" * 3)
                 child.connect(0.0)
             assert len(child._pending) <= MOST_PENDING
             with self.knock(address) as ours:
@@ -124,14 +124,14 @@ class TestTheDoor:
 
     def test_is_shut_to_all_others_once_the_child_is_in(self, door):
         child, address = door
-        with self.knock(address) as stranger, self.knock(address) as ours:
+        with self.knock(address) as other, self.knock(address) as ours:
             knows = threading.Thread(target=child_handshake, args=(ours, child._key, 1234))
             knows.start()
             self.until(lambda: child.connect(0.0))
             knows.join()
-            stranger.settimeout(30)
+            other.settimeout(30)
             with contextlib.suppress(ConnectionError):
-                while stranger.recv(100):
+                while other.recv(100):
                     pass
             with pytest.raises(OSError):
                 self.knock(address).close()
@@ -139,12 +139,12 @@ class TestTheDoor:
 
     def test_sends_away_who_does_not_prove_in_time_to_be_the_child(self, door):
         child, address = door
-        with self.knock(address) as stranger:
+        with self.knock(address) as other:
             self.until(lambda: child.connect(0.0) or child._pending)
             child.connect(HANDSHAKE_S)
             assert child._pending == []
-            stranger.settimeout(30)
-            assert len(stranger.recv(1000)) == NONCE_BYTES and stranger.recv(1) == b""
+            other.settimeout(30)
+            assert len(other.recv(1000)) == NONCE_BYTES and other.recv(1) == b""
 
     @pytest.mark.parametrize("pid", [0, 1, 2**31, 2**63])
     def test_takes_no_process_id_that_must_not_be_killed(self, door, pid):

@@ -1,4 +1,4 @@
-"""Two ends of a channel that know each other, and strangers that get nothing."""
+"""Two ends of a channel that know each other, and other processes that get nothing."""
 
 import contextlib
 import os
@@ -254,7 +254,7 @@ class TestTheHandshake:
         handshake = ClientHandshake(ours, KEY)
         theirs.recv(NONCE_BYTES)
         theirs.sendall(b"x" * REPLY_BYTES)
-        with pytest.raises(OSError, match="stranger"):
+        with pytest.raises(OSError, match="Another process"):
             handshake.advance()
 
     def test_of_a_child_refuses_a_client_without_the_key(self):
