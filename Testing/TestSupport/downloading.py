@@ -56,13 +56,13 @@ class Fetch:
 
     Attributes:
         partial: where the bytes go.
-        told: what was reported.
+        reported: what was reported.
     """
 
     def __init__(self, folder: Path, content: bytes = CONTENT) -> None:
         self.partial = folder / "weights.pth.part"
         self.content = content
-        self.told: list[Transfer] = []
+        self.reported: list[Transfer] = []
 
     def run(
         self,
@@ -77,7 +77,7 @@ class Fetch:
             self.partial,
             len(self.content) if size is None else size,
             sha256_of(self.content),
-            report or self.told.append,
+            report or self.reported.append,
             policy,
         )
         assert self.partial.read_bytes() == self.content

@@ -37,15 +37,15 @@ def with_little_patience(setattr_=setattr) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Installs URL FILE SIZE SHA256; prints how it ended as JSON, and what was told as errors."""
+    """Installs URL FILE SIZE SHA256; prints how it ended as JSON, what was reported to stderr."""
     url, file, size, sha256 = arguments
     entry = entry_of(b"", url, file=file, size=int(size), sha256=sha256)
     with_little_patience()
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def tell(transfer: Transfer) -> None:
-        if transfer.message not in told:
-            told.add(transfer.message)
+        if transfer.message not in reported:
+            reported.add(transfer.message)
             print(transfer.message, file=sys.stderr, flush=True)
 
     error = ""

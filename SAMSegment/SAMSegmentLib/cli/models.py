@@ -49,7 +49,7 @@ def add_models(commands) -> None:
     installing = inner.add_parser(
         "install",
         help="download a model's weights, or copy them from a file",
-        description="Downloads a model's weights from the places that the catalogue names. A "
+        description="Downloads a model's weights from the addresses that the catalogue has. A "
         "download that was broken off is carried on.",
     )
     installing.set_defaults(run=install_model)
@@ -133,7 +133,7 @@ def verify_models(options: argparse.Namespace) -> int:
     """
     if options.name is not None:
         entry = model_entry(options.name)
-        _tell_right([entry], _run(VerifyModel(entry)))
+        _print_verified([entry], _run(VerifyModel(entry)))
         return DONE
     status = DONE
     for entries in _by_file(entry for entry in catalogue().values() if entry.is_installed):
@@ -145,7 +145,7 @@ def verify_models(options: argparse.Namespace) -> int:
             print_to_stderr(f"{_names(entries)}: {error}")
             status = FAILURE
         else:
-            _tell_right(entries, done)
+            _print_verified(entries, done)
     return status
 
 
@@ -190,7 +190,7 @@ def models_folder_command(options: argparse.Namespace) -> int:
     return DONE
 
 
-# ---- What is said ------------------------------------------------------------------------------
+# ---- Texts ------------------------------------------------------------------------------------
 
 
 def _announcement(entry: ModelEntry, order: InstallModel) -> str:
@@ -244,7 +244,7 @@ def _facts(entry: ModelEntry) -> dict:
     }
 
 
-def _tell_right(entries: list[ModelEntry], done: ModelDone) -> None:
+def _print_verified(entries: list[ModelEntry], done: ModelDone) -> None:
     proof = AS_PUBLISHED if done.as_published else AS_CONVERTED.format(file=entries[0].file)
     print_note(f"{_names(entries)}: {proof} ({done.path}, SHA-256 {done.sha256})")
     for note in done.notes:
@@ -255,7 +255,7 @@ def _names(entries: list[ModelEntry]) -> str:
     return ", ".join(entry.name for entry in entries)
 
 
-# ---- What is done ------------------------------------------------------------------------------
+# ---- Work -------------------------------------------------------------------------------------
 
 
 class TransferLine(StatusLine):

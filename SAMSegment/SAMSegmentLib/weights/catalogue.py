@@ -2,7 +2,7 @@
 
 Each is a folder with model.json (see `model_json`) and a card: of Resources/Models, and in the same
 form of the user's models folder, for what the user has trained or brought. What is wrong with one
-of the user's is told in a sentence (`problems`), and takes nothing from the others.
+of the user's is said in a sentence (`problems`); the others are not affected.
 """
 
 from __future__ import annotations

@@ -302,7 +302,7 @@ def _network_errors(first: str, address: str) -> Iterator[None]:
     """Sorts what can go wrong in a network by whether it is worth trying again.
 
     Raises:
-        ServerError, RetryableError: in words of our own: those of requests may hold a password.
+        ServerError, RetryableError: in this module's words: those of requests may hold a password.
     """
     from http.client import HTTPException
 

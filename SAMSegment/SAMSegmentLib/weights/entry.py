@@ -47,12 +47,12 @@ class ModelEntry:
         size: bytes of the weights file; if it is downloaded, what its source states, rounded.
         sha256: of the weights file.
         origin: INCLUDED, PUBLISHED or OWN.
-        parameter_count: trained values; 0 if that is not said.
+        parameter_count: trained values; 0 if unknown.
         restriction: what the weights' licence forbids, for a user; "" if nothing unusual.
         source: where the weights come from; if they are downloaded, a page about them.
         downloads: addresses of the file itself, to try in turn; none if it lies beside model.json.
         converted_sha256: of what conversion to safetensors makes of the file, which is the same
-            everywhere; "" if nobody has told it yet.
+            everywhere; "" if it is not known yet.
         trained: whether SAMSegment trained it on its user's own segments.
         order: its place in lists.
     """

@@ -58,7 +58,7 @@ class Structure:
     Attributes:
         name: of the segment.
         category, type, modifier: codes of DICOM's terminology: coding scheme, code and meaning,
-            such as ("SCT", "10200004", "Liver"); None: not said.
+            such as ("SCT", "10200004", "Liver"); None if not given.
         color: red, green and blue, 0 to 255; None: Slicer's own choice.
     """
 
@@ -227,7 +227,7 @@ def _seconds(value: Any, place: str) -> float:
 _LINE, _HASH, _NAME = _text(), _text(64, _SHA256), _text(64, MODEL_NAME)
 _CODE = _list(_text(64, _WORD), 3, 3)
 _FIELDS: dict[str, _Check] = {
-    "$schema": lambda value, place: _text(10**6, r"[\s\S]*", 0)(value, place),
+    "$schema": _text(10**6, r"[\s\S]*", 0),
     "version": _one_of(1),
     "name": _NAME,
     "title": _LINE,

@@ -38,7 +38,7 @@ Report = Callable[[Transfer], None]
 
 
 def no_report(_: Transfer) -> None:
-    """For work that nobody watches."""
+    """Does nothing, for work whose progress is not shown."""
 
 
 def megabytes(count: float) -> str:
@@ -53,7 +53,7 @@ def in_megabytes(count: float, of: float) -> str:
 
 @dataclass(frozen=True)
 class TransferTexts:
-    """How the state of a transfer is told to people; Slicer's panels have translations of them."""
+    """The wording of a transfer's state; Slicer's panels have translations of it."""
 
     amount: str = "{done} of {total} MB"
     size: str = "{count} MB"

@@ -114,7 +114,7 @@ class WeightsFiles:
         There need be no file yet.
         """
         if self.may_be_converted:
-            for _ in range(2):  # another process may convert it between two looks
+            for _ in range(2):  # another process may convert it between the two checks
                 if is_plain_file(self.converted) and self.read_receipt() is not None:
                     return self.converted
                 if is_plain_file(self.original):
@@ -188,7 +188,7 @@ class WeightsFiles:
     def locked(self, title: str, report: Report = no_report, wait: bool = True) -> Iterator[None]:
         """Holds the lock of these files; makes their folder, if it is not there.
 
-        The system lets go of it when a program ends, however it does.
+        The system releases it when a program ends, however it does.
 
         Args:
             title: of the model, for messages.

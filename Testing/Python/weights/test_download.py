@@ -118,7 +118,7 @@ def test_an_unusual_but_whole_answer_is_enough(fetch, way):
     assert server.offsets == [None]
 
 
-# What does not pass, and how the user is told of it.
+# What does not pass, and what the user reads about it.
 FINAL = {
     "not there": (status(404), "does not have the file (HTTP status 404)"),
     "gone": (status(410), "does not have the file (HTTP status 410)"),

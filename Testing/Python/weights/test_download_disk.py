@@ -32,8 +32,8 @@ def fetch(tmp_path, monkeypatch):
 def child(fetch, server, *limit: object) -> list[str]:
     """The command that downloads in a process of its own; prints how it ended."""
     size, sha256 = str(len(fetch.content)), sha256_of(fetch.content)
-    told = [server.url, str(fetch.partial), size, sha256, *map(str, limit)]
-    return [sys.executable, "-m", "TestSupport.downloading", *told]
+    reported = [server.url, str(fetch.partial), size, sha256, *map(str, limit)]
+    return [sys.executable, "-m", "TestSupport.downloading", *reported]
 
 
 def endings(command: list[str]) -> list[dict]:

@@ -163,7 +163,7 @@ class TestRequests:
             assert "authorization" not in store.requests[0].headers
         assert "secret" not in str(raised.value)
         assert "ann" not in str(raised.value)
-        assert not any("secret" in transfer.message for transfer in fetch.told)
+        assert not any("secret" in transfer.message for transfer in fetch.reported)
 
     def test_the_passwords_that_the_user_keeps_for_other_programs_are_not_sent(
         self, fetch, kept_passwords

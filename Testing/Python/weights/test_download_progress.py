@@ -1,4 +1,4 @@
-"""Who waits for a download is told how far it is, how fast, and how long it still takes."""
+"""Reports of a download say how far it is, how fast, and how long it still takes."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ class TestADownload:
         monkeypatch.setattr(progress_module, "INTERVAL_S", 0.0)
         with WeightsServer(CONTENT, [cut_after(5000), status(503)]) as server:
             fetch.run(server.url)
-        messages = [transfer.message for transfer in fetch.told]
+        messages = [transfer.message for transfer in fetch.reported]
         changes = [b for a, b in zip(["", *messages], messages, strict=False) if a != b]
         downloading = f"Downloading from {server.host}"
         waiting = f"Waiting for {server.host}"
@@ -53,17 +53,17 @@ class TestADownload:
         with WeightsServer(CONTENT, [cut_after(5000)]) as server:
             fetch.run(server.url)
         for message in (f"Downloading from {server.host}", "Checking"):
-            done = [transfer.done for transfer in fetch.told if transfer.message == message]
+            done = [transfer.done for transfer in fetch.reported if transfer.message == message]
             assert done == sorted(done)
             assert done[-1] == SIZE
-        assert {transfer.total for transfer in fetch.told} == {SIZE}
+        assert {transfer.total for transfer in fetch.reported} == {SIZE}
 
     def test_tells_the_true_size_once_the_server_has_said_it(self, fetch, monkeypatch):
         monkeypatch.setattr(progress_module, "INTERVAL_S", 0.0)
         with WeightsServer(CONTENT) as server:
             fetch.run(server.url, size=290_000)
-        assert fetch.told[0].total == 290_000
-        assert {transfer.total for transfer in fetch.told[1:]} == {SIZE}
+        assert fetch.reported[0].total == 290_000
+        assert {transfer.total for transfer in fetch.reported[1:]} == {SIZE}
 
     def test_asks_for_no_more_than_a_mebibyte_at_a_time(self, tmp_path, monkeypatch):
         plain_network(monkeypatch)
@@ -86,7 +86,7 @@ class TestADownload:
         policy = replace(QUICK, longest_wait_s=0.4, pauses_s=(0.3,))
         with WeightsServer(CONTENT, [status(503, f"Retry-After: {asked}")]) as server:
             fetch.run(server.url, policy=policy)
-        waits = [t.seconds_left for t in fetch.told if t.message.startswith("Waiting")]
+        waits = [t.seconds_left for t in fetch.reported if t.message.startswith("Waiting")]
         assert waits[:1] == ([] if waited is None else [waited])
 
 
@@ -118,8 +118,8 @@ class TestASpeed:
         received = 0
         for tenth in range(200):
             received += 1000 if tenth < 100 else 10
-            told = speed.update(tenth / 10, received)
-        assert told == pytest.approx(100)
+            reported = speed.update(tenth / 10, received)
+        assert reported == pytest.approx(100)
 
     def test_is_nothing_when_nothing_has_come_for_a_while(self):
         speed = Speed()
@@ -131,47 +131,47 @@ class TestASpeed:
 
 class TestTelling:
     def test_does_not_count_what_was_there_before(self, clock):
-        told = []
-        telling = ProgressReporter(told.append, clock)
+        reported = []
+        telling = ProgressReporter(reported.append, clock)
         telling.begin("Downloading", 900_000, 1_000_000)
         clock.now += 2
         telling.step(20_000, 920_000, 1_000_000)
-        assert told[-1].bytes_per_s == 10_000
-        assert told[-1].seconds_left == 8
+        assert reported[-1].bytes_per_s == 10_000
+        assert reported[-1].seconds_left == 8
 
     def test_tells_ten_times_a_second(self, clock):
-        told = []
-        telling = ProgressReporter(told.append, clock)
+        reported = []
+        telling = ProgressReporter(reported.append, clock)
         telling.begin("Copying", 0, 1000)
         for n in range(1000):
             clock.now += 0.001
             telling.step(1, n + 1, 1000)
-        assert 9 <= len(told) <= 11
+        assert 9 <= len(reported) <= 11
 
     def test_begins_its_speed_anew_with_each_part_of_the_work(self, clock):
-        told = []
-        telling = ProgressReporter(told.append, clock)
+        reported = []
+        telling = ProgressReporter(reported.append, clock)
         telling.begin("Downloading", 0, 1000)
         clock.now += 1
         telling.begin("Checking", 0, 1000)
-        assert told[-1].bytes_per_s is None
+        assert reported[-1].bytes_per_s is None
         clock.now += 1
         telling.step(500, 500, 1000)
-        assert told[-1].bytes_per_s == 500
+        assert reported[-1].bytes_per_s == 500
 
     def test_counts_a_wait_down(self, clock):
-        told = []
-        telling = ProgressReporter(told.append, clock)
+        reported = []
+        telling = ProgressReporter(reported.append, clock)
         telling.wait("Waiting", 2.0, 10, 1000)
         assert clock.now == pytest.approx(102.0)
-        left = [transfer.seconds_left for transfer in told]
+        left = [transfer.seconds_left for transfer in reported]
         assert left == sorted(left, reverse=True)
         assert len(left) == pytest.approx(20, abs=2)
 
     def test_knows_no_time_left_when_nothing_comes(self, clock):
-        told = []
-        telling = ProgressReporter(told.append, clock)
+        reported = []
+        telling = ProgressReporter(reported.append, clock)
         telling.begin("Downloading", 0, 1000)
         clock.now += 1
         telling.step(0, 0, 1000)
-        assert (told[-1].bytes_per_s, told[-1].seconds_left) == (0, None)
+        assert (reported[-1].bytes_per_s, reported[-1].seconds_left) == (0, None)

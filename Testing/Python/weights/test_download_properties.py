@@ -86,7 +86,7 @@ def downloaded(beginning, *servers):
         fetch = Fetch(Path(folder), CONTENT)
         if beginning:
             fetch.partial.write_bytes(beginning)
-        started = [running.enter_context(WeightsServer(CONTENT, *told)) for told in servers]
+        started = [running.enter_context(WeightsServer(CONTENT, *reported)) for reported in servers]
         try:
             fetch.run(*(server.url for server in started))
             event("done")

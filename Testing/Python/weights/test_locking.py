@@ -24,7 +24,7 @@ with ENTRY.files.locked(ENTRY.title):
 
 @pytest.fixture
 def other_program(folder):
-    """Another process that holds the lock until it is told to let go."""
+    """Another process that holds the lock until it gets a line."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -37,17 +37,17 @@ def other_program(folder):
 
 
 def test_who_comes_second_waits_and_is_told_why(other_program):
-    told = []
+    reported = []
 
     def report(look):
-        told.append(look.message)
-        if len(told) == 2:
+        reported.append(look.message)
+        if len(reported) == 2:
             other_program.stdin.write("\n")
             other_program.stdin.flush()
 
     with ENTRY.files.locked(ENTRY.title, report):
         pass
-    assert set(told) == {WAITING} and len(told) >= 2
+    assert set(reported) == {WAITING} and len(reported) >= 2
 
 
 def test_waiting_can_be_given_up(other_program):

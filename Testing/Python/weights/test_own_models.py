@@ -21,7 +21,7 @@ def put(folder):
 
 
 def only_problem() -> str:
-    """What is told of the one folder that is wrong; all other models are there."""
+    """What is reported of the one folder that is wrong; all other models are there."""
     assert list(catalogue()) == KNOWN
     (problem,) = problems()
     assert len(problem.splitlines()) == 1 and problem.endswith(".")
@@ -89,7 +89,7 @@ def test_weights_that_the_first_version_installed_are_found(folder):
     assert model_entry("sam-med3d-turbo-int8").verified_path() == entry.path
 
 
-# What is wrong with a folder is told, and takes nothing from the others.
+# What is wrong with a folder is reported, and takes nothing from the others.
 
 
 @pytest.mark.parametrize(

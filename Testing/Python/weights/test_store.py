@@ -158,11 +158,11 @@ def test_a_name_that_leads_out_of_the_folder_is_refused_whatever_made_it(folder,
 def test_a_file_is_copied_checked_and_left_where_it_was(folder, stick):
     source = stick / "renamed by somebody.pth"
     source.write_bytes(CONTENT)
-    told = []
-    assert install(ENTRY, source, told.append) == folder / ENTRY.file
+    reported = []
+    assert install(ENTRY, source, reported.append) == folder / ENTRY.file
     assert ENTRY.verified_path().read_bytes() == source.read_bytes() == CONTENT
     assert names(folder) == [ENTRY.file]
-    assert {"Checking", "Copying"} <= {look.message for look in told}
+    assert {"Checking", "Copying"} <= {look.message for look in reported}
 
 
 def test_a_folder_is_searched_for_the_file_under_any_name(folder, stick):
@@ -313,8 +313,8 @@ def test_verifying_reads_all_and_tells_what_is_wrong(folder, fetched):
     with pytest.raises(WeightsError, match="not installed"):
         verify(ENTRY)
     install(ENTRY)
-    told = []
-    assert verify(ENTRY, told.append) == ENTRY.path and told
+    reported = []
+    assert verify(ENTRY, reported.append) == ENTRY.path and reported
     ENTRY.path.write_bytes(CONTENT[:-1] + b"x")
     with pytest.raises(WeightsError, match="damaged"):
         verify(ENTRY)
@@ -430,8 +430,8 @@ def test_two_programs_at_once_end_well(folder, stick):
     (stick / LARGE.file).write_bytes(CONTENT * 1000)
     command = [sys.executable, "-c", COPY.format(pause=0.01), str(stick)]
     programs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [program.communicate(timeout=60)[0] for program in programs]
+    reported = [program.communicate(timeout=60)[0] for program in programs]
     assert [program.returncode for program in programs] == [0, 0]
     assert LARGE.verified_path() and names(folder) == [LARGE.file]
     # The second found the work done.
-    assert sum("Copying" in words for words in told) == 1
+    assert sum("Copying" in words for words in reported) == 1

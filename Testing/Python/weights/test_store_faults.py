@@ -43,13 +43,13 @@ def folder(tmp_path, monkeypatch):
 def child(server, entry=None) -> list[str]:
     """The command that installs in a process of its own; prints how it ended."""
     entry = entry or entry_of(CONTENT, server.url)
-    told = [server.url, entry.file, str(entry.size), entry.sha256]
-    return [sys.executable, "-m", "TestSupport.installing", *told]
+    arguments = [server.url, entry.file, str(entry.size), entry.sha256]
+    return [sys.executable, "-m", "TestSupport.installing", *arguments]
 
 
-def start(command: list[str], told: Path | None = None) -> subprocess.Popen:
-    """Starts a program; what it tells on its way goes to a file."""
-    with open(told or os.devnull, "wb") as file:
+def start(command: list[str], stderr: Path | None = None) -> subprocess.Popen:
+    """Starts a program; what it reports on its way goes to a file."""
+    with open(stderr or os.devnull, "wb") as file:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, text=True)
 
 
@@ -189,16 +189,16 @@ class TestAKilledProgram:
             entry = entry_of(CONTENT, server.url)
             first = start(child(server))
             wait_for(lambda: entry.files.partial_bytes == 100_000)
-            told = []
+            reported = []
 
             def kill_the_first(transfer):
-                told.append(transfer.message)
+                reported.append(transfer.message)
                 if first.poll() is None:
                     first.send_signal(signal.SIGKILL)
                     first.communicate(timeout=10)
 
             install(entry, report=kill_the_first)
-        assert told[0] == WAITING
+        assert reported[0] == WAITING
         assert server.offsets == [None, 100_000]
         assert verify(entry).read_bytes() == CONTENT
 
@@ -270,8 +270,8 @@ class TestADisk:
         with WeightsServer(CONTENT) as server:
             command = [*own_disks, script, "sh", str(folder), *child(server)]
             ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        told = json.loads(ended.stdout)
-        assert "Read-only file system" in told["error"]
-        assert str(folder) in told["error"]
-        assert not told["is_installed"]
+        reported = json.loads(ended.stdout)
+        assert "Read-only file system" in reported["error"]
+        assert str(folder) in reported["error"]
+        assert not reported["is_installed"]
         assert server.requests == []

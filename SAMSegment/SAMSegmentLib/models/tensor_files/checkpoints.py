@@ -53,7 +53,7 @@ _NAMED = 3
 
 
 class _Note:
-    """Stands for a value of a training script's notes, which nobody here looks at."""
+    """Stands for a value of a training script's notes, which is never used."""
 
     def __new__(cls, *_: object) -> _Note:
         return super().__new__(cls)
@@ -90,7 +90,7 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         check_safetensors(path)
         return {name: _aligned(value) for name, value in load_file(path).items()}
-    # A MemoryError, too: what it means is told apart there.
+    # A MemoryError, too: `_why_unread` tells running out of memory from a damaged file.
     except (
         UnreadableError,
         SafetensorError,

@@ -4,7 +4,7 @@ torch.load(weights_only=True) runs no code that a file names, but it believes th
 tensor may say that it is larger than any memory, or lie beside its bytes, and containers can be
 nested until the process dies. Here, every step is taken on stand-ins first. Only what checkpoints
 of networks are made of may happen: plain containers and values, dense tensors that lie within
-their record, and notes of training scripts, which nobody looks at.
+their record, and notes of training scripts, which are never used.
 """
 
 from __future__ import annotations
@@ -292,11 +292,11 @@ class _Walk:
         self._hooks.append(hooks)
 
     def _storage(self, _: object) -> None:
-        (said,) = self._pop(1)
-        if type(said) is not tuple or len(said) != 5 or said[0] != "storage":
+        (reference,) = self._pop(1)
+        if type(reference) is not tuple or len(reference) != 5 or reference[0] != "storage":
             raise UnreadableError(_DAMAGED)
-        _, kind, key, place, count = said
-        if type(kind) is not _Global or type(key) is not str or type(place) is not str:
+        _, kind, key, device, count = reference
+        if type(kind) is not _Global or type(key) is not str or type(device) is not str:
             raise UnreadableError(_DAMAGED)
         item_bytes = ITEM_BYTES.get(kind.name)
         if item_bytes is None:

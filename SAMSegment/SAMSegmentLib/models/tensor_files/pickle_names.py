@@ -1,4 +1,4 @@
-"""What a checkpoint's pickle may name, and what it is told if it names something else."""
+"""What a checkpoint's pickle may name, and why it is refused if it names something else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ITEM_BYTES = {
     "torch.ByteStorage": 1,
     "torch.BoolStorage": 1,
 }
-#: Classes of training scripts' notes, whose content nobody looks at.
+#: Classes of training scripts' notes, whose content is never used.
 NOTES = (
     "argparse.Namespace",
     "numpy.dtype",

@@ -1,6 +1,6 @@
 """Safetensors files: their header is checked before the library for them sees it; and a writer.
 
-The library finds lies about places, but believes that a header is worth the memory that it takes:
+The library detects wrong offsets, but spends on a header whatever memory it asks for:
 one of a hundred megabytes with a million empty tensors takes gigabytes. Names and kinds that no
 network here has are refused as well. Written are files tensor by tensor: the library (0.8) makes a
 file of another name beside the one that is asked for, which a killed process leaves behind, and
@@ -64,7 +64,7 @@ def check_safetensors(path: Path) -> None:
     notes = tensors.pop(_NOTES, {})
     if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
         raise UnreadableError(_DAMAGED)
-    places = sorted(_place(name, said) for name, said in tensors.items())
+    places = sorted(_extent(name, entry) for name, entry in tensors.items())
     _check_cover(places, size - _LENGTH.size - length)
 
 
@@ -104,12 +104,12 @@ def _no_constant(text: str) -> object:
     raise ValueError(f"{text} is not JSON")
 
 
-def _place(name: str, said: object) -> tuple[int, int]:
+def _extent(name: str, entry: object) -> tuple[int, int]:
     """Where a tensor begins and ends, after the header."""
     check_name(name)
-    if not isinstance(said, dict) or set(said) != {"dtype", "shape", "data_offsets"}:
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise UnreadableError(_DAMAGED)
-    kind, sides, place = said["dtype"], said["shape"], said["data_offsets"]
+    kind, sides, place = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(kind, str) or kind not in ITEM_BYTES:
         raise UnreadableError(f"its header names numbers of a kind not known here ({shown(kind)})")
     if not isinstance(sides, list) or not isinstance(place, list) or len(place) != 2:

@@ -1,4 +1,4 @@
-"""How it stands with the weights of a model on this computer, as one value."""
+"""The state of a model's weights on this computer, as one value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INCLUDED, OWN, INSTALLED, PARTLY, MISSING, DAMAGED, GONE = (
 
 @dataclass(frozen=True)
 class ModelState:
-    """One look at the files of a model.
+    """What the files of a model are at one moment.
 
     Attributes:
         kind: INCLUDED, OWN, INSTALLED, PARTLY, MISSING, DAMAGED or GONE.
@@ -46,7 +46,7 @@ class ModelState:
 
 
 def state_of(entry: ModelEntry) -> ModelState:
-    """Looks at the files of a model, not into them."""
+    """The state of a model's files; their content is not read."""
     if not entry.is_installable:
         if entry.is_installed:
             return ModelState(INCLUDED if entry.embedded else OWN)

@@ -67,7 +67,7 @@ class ModelStore:
     """What is installed, which work runs, and how it ended.
 
     Args:
-        end_worker: lets go of all weights that are loaded.
+        end_worker: ends the process that has loaded weights.
         make_job: as ModelJob.
     """
 
@@ -103,7 +103,7 @@ class ModelStore:
         return self._messages.get(weights_key(entry))
 
     def state(self, entry: ModelEntry) -> ModelState:
-        """How it stands with a model; looks at its files."""
+        """The state of a model's files now."""
         state = state_of(entry)
         known = self._damaged.get(weights_key(entry))
         if state.is_usable and known is not None and known == _fingerprint(entry):
@@ -121,7 +121,7 @@ class ModelStore:
             self._listeners.remove(listener)
 
     def install(self, name: str, source: str | None = None) -> None:
-        """Begins to install a model, from the catalogue's places, or from a file or folder.
+        """Begins to install a model, from the catalogue's addresses, or from a file or folder.
 
         Nothing happens while there is other work under way.
         """
