@@ -4,12 +4,12 @@
 PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 	if $$python -c "" >/dev/null 2>&1; then echo $$python; break; fi; done)
 
-COMMANDS := setup test test-preview lint format demo pictures bench accuracy accuracy-gate recorded-masks parity properties fuzz pack train models-table translations clean
+COMMANDS := setup test test-fast test-preview lint format demo pictures bench accuracy accuracy-gate recorded-masks parity properties fuzz pack train models-table translations clean
 
 .PHONY: help $(COMMANDS)
 
 help:
-	@echo "make setup | test | test-preview | demo | pictures | bench | accuracy | accuracy-gate | recorded-masks | parity | properties | fuzz | pack | train | lint | format | models-table | translations | clean"
+	@echo "make setup | test | test-fast | test-preview | demo | pictures | bench | accuracy | accuracy-gate | recorded-masks | parity | properties | fuzz | pack | train | lint | format | models-table | translations | clean"
 
 $(COMMANDS):
 ifeq ($(PYTHON),)

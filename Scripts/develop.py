@@ -276,6 +276,16 @@ def test(pytest_arguments) -> int:
     return run_parts([*lint_parts(), suite_part, preview_part(pytest_arguments)])
 
 
+def test_fast(pytest_arguments) -> int:
+    """What can be checked in two minutes: no window, no worker's process, no whole model."""
+
+    def suite():
+        return tests("-m", "not slow and not whole", *pytest_arguments)
+
+    set_up()
+    return run_parts([*lint_parts(), ("tests of the parts", suite)])
+
+
 def properties(pytest_arguments) -> int:
     """Every property on thousands of new examples; see Testing/TestSupport/properties.py."""
     return tests("-m", "hypothesis", "--hypothesis-profile=thorough", *pytest_arguments)
@@ -294,6 +304,7 @@ def clean() -> int:
 COMMANDS = {
     "setup": ("make .venv and install the pinned packages", lambda rest: set_up() or 0),
     "test": ("style, layers, all tests but the slow ones, on both lines of Slicer", test),
+    "test-fast": ("style, layers, and the tests of parts: under two minutes", test_fast),
     "test-preview": (
         "only the tests that touch MRML, on the newer line of Slicer",
         test_preview,

@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from SlicerHost.fixtures import application, builder, scene  # noqa: F401
 from TestSupport import properties
 
@@ -22,6 +24,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# Tests here run whole pipelines, processes or windows; `make test-fast` leaves them out.
+WHOLE = (
+    *("Python/accuracy", "Python/cli", "Python/training", "Python/ui", "Python/worker/client"),
+    *(f"Python/models/{name}" for name in ("litemedsam", "sammed3d", "samsegment3d")),
+    "Python/test_wheel.py",
+)
+
 # Programs that tests start find what the tests find.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [
@@ -29,3 +38,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
         os.environ.get("PYTHONPATH", ""),
     ]
 )
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of whole pipelines."""
+    folders = [REPOSITORY / "Testing" / name for name in WHOLE]
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in folders):
+            item.add_marker("whole")
