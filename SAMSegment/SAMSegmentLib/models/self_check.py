@@ -8,7 +8,7 @@ better than an error in the middle of the work, or a wrong mask.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -50,24 +50,17 @@ def check_device(
         raise RuntimeError("a network gives wrong numbers there")
 
 
-def made_of_seed(make: Callable[[], _Network], device: torch.device) -> _Network:
-    """A network for inference, with the same random weights each time."""
-    with torch.device("meta"):
-        network = make()
+def made_of_seed(network: _Network, device: torch.device) -> _Network:
+    """A network, made on the CPU, for inference: with the same random weights each time."""
     generator = torch.Generator().manual_seed(_SEED)
-    state = network.state_dict()
-    for name, like in state.items():
-        value = torch.empty(like.shape, dtype=like.dtype)
-        if not like.is_floating_point():  # counters of training
-            state[name] = value.zero_()
+    for name, value in network.state_dict().items():
+        if not value.is_floating_point():  # counters of training
             continue
         # By the number of inputs, so that numbers neither vanish nor grow from layer to layer.
         inputs = value[0].numel() if value.ndim > 1 else 1
         value.normal_(0, 1 / math.sqrt(max(inputs, 25)), generator=generator)
         if value.ndim == 1 and name.endswith(("weight", "running_var")):
             value.abs_().add_(0.5)
-        state[name] = value
-    network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False).to(device)
 
 

@@ -58,14 +58,8 @@ class LiteMedSAM(nn.Module):
         Raises:
             RuntimeError: a key is missing, unexpected or of another shape.
         """
-        # Values that the file's replace would cost a second.
-        with torch.device("meta"):
-            model = cls()
-        tensors = {
-            name: value.to(device, torch.float32 if value.is_floating_point() else None, copy=True)
-            for name, value in state_dict.items()
-        }
-        model.load_state_dict(tensors, strict=True, assign=True)
+        model = cls()
+        model.load_state_dict(state_dict, strict=True)
         model.eval().requires_grad_(False).to(device)
         return model.prepare_inference() if fast else model
 

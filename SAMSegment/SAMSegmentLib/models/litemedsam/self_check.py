@@ -13,7 +13,7 @@ SIDE = 64
 
 def self_check(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
     """See Engine."""
-    network = made_of_seed(LiteMedSAM, torch.device("cpu"))
+    network = made_of_seed(LiteMedSAM(), torch.device("cpu"))
     # As it runs on anything but a CPU, in float32 whatever other networks compute in.
     fold_batch_norms(network.image_encoder)
     network.to(device)

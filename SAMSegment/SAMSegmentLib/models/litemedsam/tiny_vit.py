@@ -204,8 +204,7 @@ def _initialise(module: nn.Module) -> None:
 
 def _offset_index(window: int) -> torch.Tensor:
     """Index |dy| * window + |dx| for each (query, key) pair of a window, (window^2, window^2)."""
-    # Not without values where a network is made without them.
-    steps = torch.arange(window, device="cpu")
+    steps = torch.arange(window)
     rows, columns = steps.repeat_interleave(window), steps.repeat(window)
     dy = (rows[:, None] - rows[None, :]).abs()
     dx = (columns[:, None] - columns[None, :]).abs()

@@ -30,11 +30,12 @@ class SAMMed3D(nn.Module):
 
     Args:
         takes_boxes: see PromptEncoder3D.
+        encoder: another than the published one, such as a narrow one.
     """
 
-    def __init__(self, takes_boxes: bool = False):
+    def __init__(self, takes_boxes: bool = False, encoder: SAMMed3DEncoder | None = None):
         super().__init__()
-        self.image_encoder = SAMMed3DEncoder()
+        self.image_encoder = SAMMed3DEncoder() if encoder is None else encoder
         self.prompt_encoder = PromptEncoder3D(takes_boxes)
         self.mask_decoder = MaskDecoder(EMBEDDING_CHANNELS, dimensions=3)
 

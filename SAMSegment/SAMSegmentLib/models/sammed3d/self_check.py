@@ -13,7 +13,8 @@ from .network import MASK_SIZE, SAMMed3D
 
 def self_check(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
     """See Engine."""
-    network = made_of_seed(_narrow, device)
+    encoder = SAMMed3DEncoder(width=96, heads=3, depth=2, global_blocks=(1,))
+    network = made_of_seed(SAMMed3D(takes_boxes=True, encoder=encoder), device)
     compute_in(network.image_encoder, dtype)
     picture = numbers(1, 1, IMAGE_SIZE, IMAGE_SIZE, IMAGE_SIZE).to(device)
     with computing_in(dtype, device):
@@ -27,9 +28,3 @@ def self_check(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, 
         network.decode(features, mask, point),
         network.decode(features, mask, None, box),
     )
-
-
-def _narrow() -> SAMMed3D:
-    network = SAMMed3D(takes_boxes=True)
-    network.image_encoder = SAMMed3DEncoder(width=96, heads=3, depth=2, global_blocks=(1,))
-    return network

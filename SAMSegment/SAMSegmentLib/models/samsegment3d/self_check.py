@@ -12,7 +12,7 @@ SHAPE = (16, 16, 32)
 
 def self_check(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
     """See Engine."""
-    network = made_of_seed(_narrow, device)
+    network = made_of_seed(_narrow(), device)
     network = network.to(dtype, memory_format=torch.channels_last_3d)
     features = network.encode(numbers(1, PICTURE_CHANNELS, *SHAPE).to(device, dtype))
     signs = torch.tensor([[1.0, -1.0, 1.0]]).to(device)
