@@ -66,9 +66,15 @@ def active(user) -> None:
 WHILE = pytest.mark.parametrize("meanwhile", [idle, active])
 
 
-@WHILE
-@pytest.mark.parametrize("harden", [False, True])
-@pytest.mark.parametrize("grid", [None, "oblique", "gantry tilt"])
+@pytest.mark.parametrize(
+    ("meanwhile", "harden", "grid"),
+    [
+        (idle, False, "gantry tilt"),
+        (idle, True, None),
+        (active, False, None),
+        (active, True, "oblique"),
+    ],
+)
 def test_moved_together_the_prompts_move_along(make_user, meanwhile, harden, grid):
     user = make_user(matrix=GRIDS.get(grid))
     before = applied(user)
@@ -98,7 +104,7 @@ def test_moved_one_after_the_other_they_are_back_in_the_end(user, meanwhile):
     corrected(user, before)
 
 
-def parted(user) -> str:
+def moved_apart(user) -> str:
     matrix = geometry_of(user.volume).ijk_to_ras @ affine(offset=(3, -2, 0))
     user.volume.SetIJKToRASMatrix(vtk_matrix(matrix))
     return "has moved since"
@@ -116,8 +122,8 @@ def old(user) -> str:
     return "earlier version"
 
 
-@pytest.mark.parametrize("happens", [parted, edited, old])
-def test_stale_prompts_stay_away_and_the_next_click_corrects_what_is_there(user, happens):
+@pytest.mark.parametrize("happens", [moved_apart, edited, old])
+def test_stale_prompts_are_left_out_and_the_next_click_corrects_what_is_there(user, happens):
     applied(user)
     says = happens(user)
     user.choose_effect("")

@@ -157,7 +157,7 @@ def test_damaged_prompts_are_told_and_do_no_harm(user):
         (FAILING, "model failed"),
     ],
 )
-def test_a_model_that_fails_is_told_and_the_next_click_works(user, modality, message):
+def test_a_model_that_fails_is_reported_and_the_next_click_works(user, modality, message):
     user.set_modality(modality)
     user.place(BALL)
     user.wait(lambda: user.is_busy)
@@ -203,12 +203,12 @@ def test_a_volume_whose_voxels_change_drops_the_proposal_and_says_so(user):
     assert dice(user.propose((33, 30, 20)), TRUTH) > 0.9
 
 
-def test_a_point_outside_the_volume_is_told(user):
+def test_a_point_outside_the_volume_is_reported(user):
     user.place((500, 0, 0))
     user.wait(lambda: "outside the volume" in user.status)
 
 
-def test_only_a_negative_point_is_told(user):
+def test_only_a_negative_point_is_reported(user):
     user.place(BALL, positive=False)
     user.wait(lambda: "positive point" in user.status)
 

@@ -155,7 +155,7 @@ def test_a_scene_saved_beside_another_effect_holds_nothing_of_ours(user, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["preview", "preview display", "+", "+ display"])
-def test_a_node_of_ours_that_is_deleted_meanwhile_is_made_again(user, name):
+def test_an_own_node_that_is_deleted_meanwhile_is_made_again(user, name):
     user.choose_effect("Paint")
     node = user.scene.GetFirstNodeByName(f"SAM Segment {name.split()[0]}")
     user.scene.RemoveNode(node.GetDisplayNode() if "display" in name else node)
