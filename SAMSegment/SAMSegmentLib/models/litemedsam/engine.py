@@ -16,7 +16,7 @@ from ...weights.files import file_sha256
 from ..embedding_cache import EmbeddingCache
 from ..slicewise.model import BOXES, Part, SlicePrompts, stretched
 from ..slicewise.slicewise_engine import SlicewiseEngine
-from ..tensor_files.checkpoints import load_safetensors
+from ..tensor_files.checkpoints import check_fits, load_tensors
 from .network import IMAGE_SIZE, PIXELS_PER_TOKEN, LiteMedSAM
 from .self_check import self_check
 
@@ -78,5 +78,20 @@ class LiteMedSAMEngine(SlicewiseEngine):
     empty_network = staticmethod(lambda tensors: LiteMedSAM())
 
     def __init__(self, weights: Path, device: torch.device, cache: EmbeddingCache) -> None:
-        network = LiteMedSAM.build(load_safetensors(weights), device)
+        network = load_network(weights, device)
         super().__init__(LiteMedSAMModel(network, device), file_sha256(weights), cache)
+
+
+def load_network(weights: Path, device: torch.device) -> LiteMedSAM:
+    """The network in a weights file.
+
+    Raises:
+        WeightsError: if the file is not one of this network.
+    """
+    tensors = load_tensors(weights)
+    try:
+        return LiteMedSAM.build(tensors, device)
+    except RuntimeError:
+        with torch.device("meta"):
+            check_fits(tensors, LiteMedSAM(), "LiteMedSAM")
+        raise

@@ -173,6 +173,20 @@ def check_network(
         )
 
 
+def check_fits(tensors: Mapping[str, torch.Tensor], network: torch.nn.Module, title: str) -> None:
+    """As `check_network`, for a network; its counters of batches are left out.
+
+    Raises:
+        WeightsError: if these are not its tensors.
+    """
+    # Only training reads the counters, and they are whole numbers.
+    expected = network.state_dict()
+    counters = {name for name, value in expected.items() if not value.is_floating_point()}
+    found = {name: value for name, value in tensors.items() if name not in counters}
+    wanted = {name: value.shape for name, value in expected.items() if name not in counters}
+    check_network(found, wanted, title)
+
+
 def is_checkpoint(path: Path) -> bool:
     """Whether a file may be a torch checkpoint, by its first bytes.
 

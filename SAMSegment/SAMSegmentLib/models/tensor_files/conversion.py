@@ -21,7 +21,7 @@ from ...weights.entry import ModelEntry
 from ...weights.files import replace
 from ...weights.weights_files import Receipt
 from ..registry import engine_of
-from .checkpoints import check_network, is_checkpoint, load_safetensors, load_tensors
+from .checkpoints import check_fits, is_checkpoint, load_safetensors, load_tensors
 from .safetensors_files import bits, write_safetensors
 
 # Beside the numbers: names and shapes, and what a file system needs for itself.
@@ -163,14 +163,8 @@ def check_structure(entry: ModelEntry, path: Path) -> None:
     engine, _ = engine_of(entry)
     with torch.device("meta"):
         network = engine.empty_network(tensors)
-    if network is None:
-        return
-    # Counters of batches, that only training reads, are whole numbers.
-    expected = network.state_dict()
-    counters = {name for name, value in expected.items() if not value.is_floating_point()}
-    found = {name: value for name, value in tensors.items() if name not in counters}
-    wanted = {name: value.shape for name, value in expected.items() if name not in counters}
-    check_network(found, wanted, entry.title)
+    if network is not None:
+        check_fits(tensors, network, entry.title)
 
 
 def _same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> bool:
