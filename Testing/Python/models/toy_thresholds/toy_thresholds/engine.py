@@ -32,9 +32,7 @@ class ToyThresholds(AutomaticEngine):
         structures: some of BODY and AIR.
     """
 
-    capabilities = Capabilities(
-        prompts=frozenset(), task="automatic", names=True, single_slices=True
-    )
+    capabilities = Capabilities(prompts=frozenset(), task="automatic", single_slices=True)
 
     @staticmethod
     def self_check(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
