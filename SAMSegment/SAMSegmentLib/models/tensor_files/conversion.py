@@ -20,8 +20,7 @@ from ...core.errors import InstallError, MissingPackageError, WeightsError
 from ...weights.entry import ModelEntry
 from ...weights.files import replace
 from ...weights.weights_files import Receipt
-from ..registry import engine_of
-from .checkpoints import check_fits, is_checkpoint, load_safetensors, load_tensors
+from .checkpoints import is_checkpoint, load_safetensors, load_tensors
 from .safetensors_files import bits, write_safetensors
 
 # Beside the numbers: names and shapes, and what a file system needs for itself.
@@ -150,21 +149,6 @@ def _write(tensors: dict[str, torch.Tensor], path: Path, source_sha256: str) -> 
     if not is_same:
         raise InstallError(f"{path} does not hold what was written into it: check the disk.")
     return Receipt(source_sha256, digest.hexdigest(), path.stat().st_size)
-
-
-def check_structure(entry: ModelEntry, path: Path) -> None:
-    """Finds out whether a file holds the tensors of a model's network, whatever their values.
-
-    Raises:
-        WeightsError: if it does not, or cannot be read.
-        InputError: if the entry names no architecture that is known here.
-    """
-    tensors = load_tensors(path)
-    engine, _ = engine_of(entry)
-    with torch.device("meta"):
-        network = engine.empty_network(tensors)
-    if network is not None:
-        check_fits(tensors, network, entry.title)
 
 
 def _same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> bool:

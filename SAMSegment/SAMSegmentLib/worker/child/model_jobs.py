@@ -142,12 +142,12 @@ def _check_converted(model: ModelEntry, path: Path) -> tuple[str, ...]:
     if model.files.is_published_hash(path):
         return ()
     try:
-        conversion = importlib.import_module("SAMSegmentLib.models.tensor_files.conversion")
+        check = importlib.import_module("SAMSegmentLib.models.structure_check")
     except ImportError as error:
         if error.name != "torch":
             raise
         return (NOT_COMPARED,)
-    conversion.check_structure(model, path)
+    check.check_structure(model, path)
     return ()
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from SAMSegmentLib.core.errors import WeightsError
 from SAMSegmentLib.models.registry import engine_of
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
-from SAMSegmentLib.models.tensor_files.conversion import check_structure
+from SAMSegmentLib.models.structure_check import check_structure
 from SAMSegmentLib.weights.catalogue import catalogue, model_entry
 from SAMSegmentLib.weights.files import file_sha256
 from SAMSegmentLib.weights.weights_files import Receipt
