@@ -16,6 +16,7 @@ from SAMSegmentLib import SAMSegmentLogic
 from SAMSegmentLib.__main__ import main
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.weights import catalogue
+from SAMSegmentLib.weights.files import file_sha256
 from SlicerHost.scene_builder import SceneBuilder
 from TestSupport.effect_user import EffectUser, register_effect
 from TestSupport.phantoms import ct_with_ball, dice, grid
@@ -37,7 +38,7 @@ def sam_med3d(tmp_path, monkeypatch):
     """A checkpoint of random weights in the user's models folder, as if it were the published."""
     torch.save({"model_state_dict": random_weights(1), "epoch": 3}, tmp_path / FILE)
     monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path))
-    sha256 = catalogue.file_sha256(tmp_path / FILE)
+    sha256 = file_sha256(tmp_path / FILE)
     entry = dataclasses.replace(catalogue.model_entry(SAM_MED3D), sha256=sha256)
     monkeypatch.setitem(catalogue.catalogue(), SAM_MED3D, entry)
     yield
