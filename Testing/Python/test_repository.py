@@ -1,5 +1,6 @@
 """What holds for the repository as a whole."""
 
+import ast
 import json
 import re
 import subprocess
@@ -114,6 +115,26 @@ def test_files_of_the_code_that_documents_name_exist():
 
 def test_readme_stays_short():
     assert len((ROOT / "README.md").read_text("utf-8").split()) < 900
+
+
+def public_functions(body, prefix=""):
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef) and (
+            node.name == "__init__" or not node.name.startswith("_")
+        ):
+            yield prefix + node.name, node.args
+
+
+def test_parameters_of_public_functions_are_typed():
+    untyped = []
+    for path in (ROOT / "SAMSegment").rglob("*.py"):
+        for name, given in public_functions(ast.parse(path.read_text("utf-8")).body):
+            for one in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+                if one.annotation is None and one.arg not in ("self", "cls"):
+                    untyped.append(f"{path.name}: {name}({one.arg})")
+    assert untyped == []
 
 
 def test_no_file_of_the_library_is_much_longer_than_400_lines():

@@ -33,7 +33,7 @@ AS_CONVERTED = (
 )
 
 
-def add_models(commands) -> None:
+def add_models(commands: argparse._SubParsersAction) -> None:
     """Adds the command and its own commands to argparse's subparsers."""
     command = commands.add_parser(
         "models",

@@ -17,6 +17,7 @@ Sources: Kirillov et al., Segment Anything, arXiv:2304.02643 (2023), for the div
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -61,7 +62,7 @@ class Features:
         """Memory that they take."""
         return sum(tensor.nbytes for tensor in self.tensors())
 
-    def map(self, function) -> Features:
+    def map(self, function: Callable[[Tensor], Tensor]) -> Features:
         """The same with each tensor replaced by what a function makes of it."""
         return Features(
             tuple(function(level) for level in self.levels),
@@ -149,7 +150,9 @@ class Encoder(nn.Module):
 class Bridge(nn.Module):
     """What the decoder needs of the encoder's features, computed once for all clicks."""
 
-    def __init__(self, widths, decoder_widths, heads) -> None:
+    def __init__(
+        self, widths: Sequence[int], decoder_widths: Sequence[int], heads: Sequence[int]
+    ) -> None:
         super().__init__()
         self.levels = nn.ModuleList(
             conv1(a, b) for a, b in zip(widths, decoder_widths, strict=True)

@@ -103,7 +103,7 @@ class SharedBlock:
             os.close(descriptor)
             raise
 
-    def array(self, shape: tuple[int, ...], dtype) -> np.ndarray:
+    def array(self, shape: tuple[int, ...], dtype: np.dtype | str) -> np.ndarray:
         """The memory's first bytes as an array, which keeps it mapped."""
         return np.ndarray(shape, dtype=dtype, buffer=self._memory)
 
@@ -115,7 +115,7 @@ class SharedBlock:
 
 
 def open_block(
-    handle: BlockHandle, descriptor: int | None, shape: tuple[int, ...], dtype
+    handle: BlockHandle, descriptor: int | None, shape: tuple[int, ...], dtype: np.dtype | str
 ) -> np.ndarray:
     """Shared memory of another process as an array; the descriptor is closed.
 
@@ -178,7 +178,7 @@ class ArrayCopy:
             self._unmapped = end
 
 
-def nbytes_of(shape: tuple[int, ...], dtype) -> int:
+def nbytes_of(shape: tuple[int, ...], dtype: np.dtype | str) -> int:
     """Bytes of an array."""
     return math.prod(shape) * np.dtype(dtype).itemsize
 
