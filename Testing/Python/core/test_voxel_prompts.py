@@ -10,7 +10,7 @@ from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
 
 masks = arrays(bool, array_shapes(min_dims=3, max_dims=3, max_side=4))
 starts = st.tuples(*[st.integers(0, 5)] * 3)
-patches = st.none() | st.builds(Patch, starts, masks)
+patches = st.none() | st.builds(Patch, masks, starts)
 voxel_prompts = st.builds(VoxelPrompts, patches, st.booleans(), patches)
 
 
@@ -21,7 +21,7 @@ def copied(patch):
 def same(one, other):
     if one is None or other is None:
         return one is other
-    return one.start == other.start and np.array_equal(one.mask, other.mask)
+    return one.start == other.start and np.array_equal(one.values, other.values)
 
 
 @given(voxel_prompts)

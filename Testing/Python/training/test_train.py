@@ -109,6 +109,7 @@ def test_only_the_latest_checkpoint_is_kept_in_small_pieces(config, tmp_path):
         State.new(large, CPU).resume(tmp_path, CPU)
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_same_weights(tmp_path):
     config = tmp_path / "two.toml"
     config.write_text(SMOKE.read_text().replace("steps = 150", "steps = 3"))

@@ -49,7 +49,7 @@ def test_the_committed_file_says_where_it_comes_from():
 
 
 def test_the_provenance_card_names_both_hashes():
-    card = convert_litemedsam.DEFAULT_OUTPUT.with_suffix(".md").read_text(encoding="utf-8")
+    card = convert_litemedsam.DEFAULT_OUTPUT.with_name("card.md").read_text(encoding="utf-8")
     assert convert_litemedsam.SOURCE_SHA256 in card
     assert _sha256(convert_litemedsam.DEFAULT_OUTPUT.read_bytes()) in card
 
