@@ -26,9 +26,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Tests here run whole pipelines, processes or windows; `make test-fast` leaves them out.
 WHOLE = (
-    *("Python/accuracy", "Python/cli", "Python/training", "Python/ui", "Python/worker/client"),
-    *(f"Python/models/{name}" for name in ("litemedsam", "sammed3d", "samsegment3d")),
-    "Python/test_wheel.py",
+    *(
+        "accuracy",
+        "cli",
+        "training",
+        "ui",
+        "worker/client",
+        "worker/child/test_leaving_a_device.py",
+    ),
+    *(f"models/{name}" for name in ("litemedsam", "sammed3d", "samsegment3d", "toy_thresholds")),
+    *(f"test_{name}.py" for name in ("api", "documents", "fuzz", "logic", "pictures", "wheel")),
 )
 
 # Programs that tests start find what the tests find.
@@ -43,7 +50,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests of whole pipelines."""
-    folders = [REPOSITORY / "Testing" / name for name in WHOLE]
+    places = [REPOSITORY / "Testing" / "Python" / name for name in WHOLE]
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in folders):
+        if any(item.path.is_relative_to(place) for place in places):
             item.add_marker("whole")
