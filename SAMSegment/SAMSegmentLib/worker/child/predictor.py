@@ -76,7 +76,7 @@ class Predictor:
             cache_bytes = share_of_memory(CACHE_SHARE, CACHE_BYTES)
         self.cache_bytes = cache_bytes
         self._cache = EmbeddingCache(cache_bytes)
-        self._engines: dict[tuple[Hashable, Path], Engine] = {}
+        self._engines: dict[tuple[Hashable, tuple[Path, str]], Engine] = {}
 
     def _choose_device(self) -> None:
         choice = find_device(self._wanted, self._failed)
@@ -197,10 +197,16 @@ class Predictor:
     def _engine(self, model: ModelEntry) -> Engine:
         weights = prepared(model)
         parameters = tuple(sorted(model.parameters.items()))
-        key = ((model.architecture, parameters, model.structures), weights)
+        # A user may train a model again, and put the new weights where the old ones were.
+        content = weights, model.sha256
+        key = ((model.architecture, parameters, model.structures), content)
         if key not in self._engines:
-            # Of a file that was converted or removed since, nobody will ask again.
-            self._engines = {old: one for old, one in self._engines.items() if old[1].exists()}
+            # Of a file that was converted, removed or replaced since, nobody will ask again.
+            self._engines = {
+                old: one
+                for old, one in self._engines.items()
+                if old[1] == content or (old[1][0] != weights and old[1][0].exists())
+            }
             engine, options = engine_of(model)
             self._check_device(engine)
             self._engines[key] = engine(weights, self.device, self._cache, **options)

@@ -1,9 +1,12 @@
 """The toy in Slicer's console: new segments with names and terminology, in one undo step."""
 
+import hashlib
+import json
 import threading
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from SAMSegmentLib import SAMSegmentLogic
 from SAMSegmentLib.core.errors import Cancelled, InputError, WriteError
@@ -167,3 +170,15 @@ def test_where_nothing_is_found_nothing_is_written(logic, builder):
     with pytest.raises(WriteError, match="none of these structures"):
         logic.segmentAll(patient.volume, patient.segmentation, NAME)
     assert segments_of(patient.segmentation) == {}
+
+
+def test_weights_that_were_put_in_place_of_others_are_the_ones_that_segment(logic, patient, model):
+    logic.segmentAll(patient.volume, patient.segmentation, NAME)
+    save_file({"body": np.array(100, np.float32), "air": np.array(-600, np.float32)}, model.path)
+    data = model.path.read_bytes()
+    path = model.weights_folder / "model.json"
+    entry = json.loads(path.read_text())
+    entry["sha256"] = hashlib.sha256(data).hexdigest()
+    path.write_text(json.dumps(entry))
+    (table,) = logic.segmentAll(patient.volume, patient.segmentation, NAME, [BODY])
+    assert np.array_equal(patient.mask(table), voxels() > 100)

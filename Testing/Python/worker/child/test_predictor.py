@@ -1,5 +1,7 @@
 """The side that holds torch: what it makes of errors that come out of an engine."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,7 +113,17 @@ def test_a_model_whose_file_is_gone_is_not_kept_beside_its_successor(monkeypatch
     predictor.load(MODEL)
     old.unlink()
     predictor.load(MODEL)
-    assert [path for _, path in predictor._engines] == [other, new]
+    assert [path for _, (path, _) in predictor._engines] == [other, new]
+
+
+def test_a_file_with_other_weights_is_loaded_anew(recording, monkeypatch, tmp_path):
+    predictor, _ = recording
+    monkeypatch.setattr(predictor_module, "prepared", lambda model: tmp_path)
+    for model in (MODEL, replace(MODEL, sha256="ab" * 32)):
+        predictor.load(model)
+        predictor.load(model)
+    assert Recording.made == 3
+    assert [content for _, content in predictor._engines][1:] == [(tmp_path, "ab" * 32)]
 
 
 def test_embeddings_take_an_eighth_of_a_small_memory(monkeypatch):
