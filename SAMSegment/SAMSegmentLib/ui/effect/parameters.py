@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...scene.masking import ANYWHERE, EditableArea, editable_area_of
-from ...weights.catalogue import DEFAULT_MODEL, catalogue
+from ...weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue
 
 if TYPE_CHECKING:
     import slicer
@@ -39,7 +39,7 @@ class Parameters:
     """The parameters as they are, usable whatever the node holds.
 
     Attributes:
-        model: name in the catalogue.
+        entry: of the model; kept, since one of the user's own may go from the catalogue.
         threshold: probability, LEAST_THRESHOLD to MOST_THRESHOLD.
         opacity: of the preview, 0 to 1.
         start_from: one of STARTS.
@@ -50,7 +50,7 @@ class Parameters:
         roi, line: nodes of the user's that serve as prompts, or None.
     """
 
-    model: str
+    entry: ModelEntry
     threshold: float
     opacity: float
     start_from: str
@@ -62,11 +62,16 @@ class Parameters:
     line: object = None
 
     @property
+    def model(self) -> str:
+        """The model's name in the catalogue."""
+        return self.entry.name
+
+    @property
     def request_key(self) -> tuple:
         """What makes another proposal of the same prompts."""
         area = self.area if self.keep_out else None
         choices = self.start_from, self.keep_out, area, self.fill_holes, self.structures
-        return self.model, *choices
+        return self.entry, *choices
 
 
 def set_defaults(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> None:
@@ -77,11 +82,11 @@ def set_defaults(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> 
 
 def parameters_of(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> Parameters:
     """The parameters in the effect's parameter node."""
-    model = scripted_effect.parameter("Model")
+    models = catalogue()
     start_from = scripted_effect.parameter("StartFrom")
     threshold = _number(scripted_effect, "Threshold")
     return Parameters(
-        model if model in catalogue() else DEFAULT_MODEL,
+        models.get(scripted_effect.parameter("Model")) or models[DEFAULT_MODEL],
         min(max(threshold, LEAST_THRESHOLD), MOST_THRESHOLD),
         min(max(_number(scripted_effect, "PreviewOpacity"), 0.0), 1.0),
         start_from if start_from in STARTS else FROM_PROMPTS,

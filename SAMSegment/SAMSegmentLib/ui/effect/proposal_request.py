@@ -25,7 +25,7 @@ from ...scene.proposal_limits import (
     without_segments_steps,
 )
 from ...scene.steps import Steps
-from ...weights.catalogue import ModelEntry, model_entry
+from ...weights.catalogue import ModelEntry
 from ...worker.protocol.events import PredictionRequest
 from .parameters import FROM_CONTENT, FROM_PROMPTS, REFINE, Parameters
 from .target import Placement, Target, placement_of
@@ -174,7 +174,7 @@ def request_of(target: Target, prompts: Prompts, parameters: Parameters) -> Prop
     Raises:
         InputError: if the target's volume or its segmentation cannot be used.
     """
-    content, model = None, model_entry(parameters.model)
+    content, model = None, parameters.entry
     if model.is_automatic:
         prompts = Prompts()
     elif parameters.start_from != FROM_PROMPTS:

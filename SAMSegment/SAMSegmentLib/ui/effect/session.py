@@ -18,7 +18,7 @@ from ...core.prompts import Prompts
 from ...scene.hierarchy import remove_orphans
 from ...scene.observers import Observers
 from ...scene.time_point import time_point_of
-from ...weights.catalogue import model_entry
+from ...weights.catalogue import ModelEntry
 from ..common.delay import Delay
 from ..common.status import WARNING
 from ..common.steps import Steps
@@ -100,7 +100,7 @@ class Session(SessionCommands):
         self._is_active = True
         self._inactive_observers.release()
         remove_orphans(slicer.mrmlScene)
-        self._service.acquire(self._requester, model_entry(parameters_of(self._effect).model))
+        self._service.acquire(self._requester, parameters_of(self._effect).entry)
         # Slicer tells effects when their parameters change, not when segment or volume do.
         node = self._effect.parameterSetNode()
         self._active_observers.add(node, [vtk.vtkCommand.ModifiedEvent], self._on_node_modified)
@@ -186,8 +186,8 @@ class Session(SessionCommands):
             self._requester.show_status(*idle_status(None, parameters))
             return
         before = before or parameters
-        if parameters.model != before.model:
-            self._service.acquire(self._requester, model_entry(parameters.model))
+        if parameters.entry != before.entry:
+            self._service.acquire(self._requester, parameters.entry)
         if self._is_automatic:
             if self._prompts.placing:
                 self._prompts.place(None)
@@ -257,7 +257,7 @@ class Session(SessionCommands):
     def _prepare_for_click(self) -> None:
         if not self.is_active or self._prompts.placing not in (POSITIVE, NEGATIVE):
             return
-        if self._target and _can_be_loaded(self._parameters.model):
+        if self._target and _can_be_loaded(self._parameters.entry):
             self._guarded(self._requester.prepare, self._target, self._mouse_position)
 
     # From prompts to a proposal
@@ -270,7 +270,7 @@ class Session(SessionCommands):
     def _request(self) -> None:
         if not self.is_active or self._target is None:
             return
-        if not _can_be_loaded(self._parameters.model):  # The panel says how to get the model.
+        if not _can_be_loaded(self._parameters.entry):  # The panel says how to get the model.
             self._requester.cancel()
             self._requester.show_status("")
             return
@@ -386,7 +386,7 @@ class Session(SessionCommands):
         status = requester.status, requester.status_kind
         if not requester.status:
             status = idle_status(target, parameters)
-        no_prompts = why_no_prompts(parameters.model) if parameters else ""
+        no_prompts = why_no_prompts(parameters.entry) if parameters else ""
         is_damaged = parameters is not None and isinstance(requester.error, WeightsError)
         return PanelState(
             rows=prompts.rows,
@@ -409,7 +409,7 @@ class Session(SessionCommands):
     @property
     def _is_automatic(self) -> bool:
         """Whether the chosen model finds its structures without prompts."""
-        return self._parameters is not None and model_entry(self._parameters.model).is_automatic
+        return self._parameters is not None and self._parameters.entry.is_automatic
 
     def _guarded(self, action, *arguments) -> None:
         try:
@@ -421,7 +421,6 @@ class Session(SessionCommands):
         self._requester.fail(error)
 
 
-def _can_be_loaded(model: str) -> bool:
+def _can_be_loaded(entry: ModelEntry) -> bool:
     """Whether to request a model's load: of one that is included, the worker says why not."""
-    entry = model_entry(model)
     return entry.embedded or entry.is_installed

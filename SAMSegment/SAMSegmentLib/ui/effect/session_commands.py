@@ -7,7 +7,6 @@ from slicer.i18n import tr as _
 
 from ...core.errors import SAMSegmentError
 from ...core.prompts import Prompts
-from ...weights.catalogue import model_entry
 from ..common import device_settings
 from ..common.status import ERROR, HINT
 from .parameters import FROM_PROMPTS, LINE_NODE, ROI_NODE
@@ -90,7 +89,7 @@ class SessionCommands:
         """Files of these models came or went, or were replaced; the worker may have been ended."""
         if not self.is_active or self._parameters is None or not names:
             return
-        model = model_entry(self._parameters.model)
+        model = self._parameters.entry
         self._service.acquire(self._requester, model)
         if model.name in names:
             self._start_request_soon()
@@ -166,7 +165,7 @@ class SessionCommands:
 
     def _refuse_prompts(self) -> bool:
         """Whether the model takes no prompts; then the status line says so."""
-        reason = why_no_prompts(self._parameters.model)
+        reason = why_no_prompts(self._parameters.entry)
         if reason:
             self._requester.show_status(reason)
         return bool(reason)

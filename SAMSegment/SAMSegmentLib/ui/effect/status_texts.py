@@ -13,7 +13,7 @@ from ...core.proposal import Proposal
 from ...scene.prompt_frame import PromptStatus
 from ...scene.time_point import TimePoint, time_point_of
 from ...scene.writer import WriteResult
-from ...weights.catalogue import model_entry
+from ...weights.catalogue import ModelEntry
 from ...worker.protocol.events import Progress
 from ..common.status import ERROR, GOOD, HINT, WARNING
 from .parameters import Parameters
@@ -34,13 +34,13 @@ def idle_status(target: Target | None, parameters: Parameters | None) -> Status:
         return _("Select a source volume and a segment."), HINT
     if parameters is None:
         return "", HINT
-    model = model_entry(parameters.model)
+    model = parameters.entry
     try:
         model.check_installed()
         if model.is_automatic:
             return _("Check the structures that you want, and press Propose."), HINT
     except WeightsError as error:
-        if model.embedded:
+        if not model.is_installable:
             return str(error), ERROR
         # Everything else is said where the model is chosen.
         text = _("{model} is not installed: download it above, or choose another model.")
@@ -107,7 +107,7 @@ def why_no_other_mask(requester: Requester) -> str:
     if shown is None or not shown.complete:
         return _("There is no proposal: place a point or draw an ROI first.")
     if shown.request.is_automatic:
-        return why_no_prompts(shown.request.model.name)
+        return why_no_prompts(shown.request.model)
     if shown.candidates > 1:
         return ""
     prompts = shown.request.prompts
@@ -120,17 +120,12 @@ def why_no_other_mask(requester: Requester) -> str:
     return _("The model has only one mask for these prompts.")
 
 
-def why_no_prompts(model: str) -> str:
-    """Why a model takes no prompts; "" if it takes some.
-
-    Args:
-        model: name in the catalogue.
-    """
-    entry = model_entry(model)
-    if not entry.is_automatic:
+def why_no_prompts(model: ModelEntry) -> str:
+    """Why a model takes no prompts; "" if it takes some."""
+    if not model.is_automatic:
         return ""
     text = _("{model} finds its structures by itself: choose another model to place prompts.")
-    return text.format(model=entry.title)
+    return text.format(model=model.title)
 
 
 def time_note(volume: slicer.vtkMRMLScalarVolumeNode, placed_at: TimePoint | None) -> str:

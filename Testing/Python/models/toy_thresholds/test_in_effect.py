@@ -1,5 +1,7 @@
 """The toy in the Segment Editor: check structures, see them, apply them, take them back."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -246,3 +248,22 @@ def test_however_the_volume_lies_they_lie_where_they_are(make_user, grid):
     user.apply()
     for name, mask in added(user).items():
         assert dice(mask > 0, truth()[name]) > 0.99
+
+
+def test_when_its_folder_goes_another_segment_can_be_chosen_and_the_effect_left(user, model):
+    propose(user)
+    shutil.rmtree(model.weights_folder)
+    other = user.segmentation.GetSegmentation().AddEmptySegment("", "Other")
+    user.choose_segment(other)
+    assert user.session._target.segment_id == other and preview(user) == []
+    user.choose_effect("")
+    assert not user.session.is_active
+
+
+def test_when_its_folder_goes_meanwhile_that_is_told(user, model):
+    user.button("proposeButton")
+    shutil.rmtree(model.weights_folder)
+    user.wait(lambda: not user.is_busy)
+    assert "put the file thresholds.safetensors into" in user.status and preview(user) == []
+    user.choose_effect("")
+    assert not user.session.is_active
