@@ -47,7 +47,10 @@ def problems() -> tuple[str, ...]:
 
 def _models() -> tuple[dict[str, ModelEntry], tuple[str, ...]]:
     folder = models_folder()
-    return _joined(_included(), str(folder), tuple(_stamps(folder)))
+    entries, wrong = _joined(_included(), str(folder), tuple(_stamps(folder)))
+    if wrong:  # which may be put right beside a model.json that stays as it is
+        _joined.cache_clear()
+    return entries, wrong
 
 
 def _stamps(folder: Path) -> Iterable[tuple[str, int, int]]:

@@ -136,6 +136,9 @@ def test_a_folder_that_is_a_link_is_told_and_left_out(put, folder, tmp_path):
     os.rename(put(), tmp_path / "mine")
     (folder / "mine").symlink_to(tmp_path / "mine")
     assert "it is a link to another place" in only_problem()
+    (folder / "mine").unlink()
+    os.rename(tmp_path / "mine", folder / "mine")
+    assert "mine" in catalogue() and problems() == ()
 
 
 def test_an_entry_that_is_a_link_is_told_and_left_out(put, tmp_path):
@@ -150,6 +153,20 @@ def test_weights_that_are_a_link_are_told_and_left_out(put, tmp_path):
     os.rename(weights, tmp_path / "elsewhere")
     weights.symlink_to(tmp_path / "elsewhere")
     assert "mine.safetensors is a symbolic link" in only_problem()
+    weights.unlink()
+    os.rename(tmp_path / "elsewhere", weights)
+    assert "mine" in catalogue() and problems() == ()
+
+
+def test_an_entry_that_cannot_be_read_for_a_moment_is_there_after_it(put, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    put()
+    with monkeypatch.context() as patch:
+        patch.setattr("SAMSegmentLib.weights.catalogue._text_of", refuse)
+        assert "Permission denied" in only_problem()
+    assert "mine" in catalogue() and problems() == ()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes in folders are POSIX's")
