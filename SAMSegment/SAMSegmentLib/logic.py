@@ -13,6 +13,7 @@ import numpy as np
 from . import __version__
 from .core import arguments
 from .core.errors import InputError, out_of_memory_as_error
+from .core.image import Image
 from .core.progress import CancelFlag, ProgressCallback
 from .core.prompts import Prompts
 from .scene.editors import OpenEditors, slicer_editors
@@ -146,6 +147,7 @@ class SAMSegmentLogic:
         self._writer.check_writable(segmentationNode, segmentId, segmentEditorNode)
         request = replace(request, target=target_geometry(segmentationNode, toWorld))
         (proposal,) = self._client.propose(request, progress, cancel)
+        _checkUnchanged(volumeNode, image, toWorld)
         if fillSmallHoles:
             filled = without_holes_steps(
                 proposal, segmentationNode, segmentId, toWorld, worldPrompts.points
@@ -217,6 +219,7 @@ class SAMSegmentLogic:
         self._writer.check_writable(segmentationNode, None, segmentEditorNode)
         request = replace(request, target=target_geometry(segmentationNode, toWorld))
         proposals = self._client.propose(request, progress, cancel)
+        _checkUnchanged(volumeNode, image, toWorld)
         if fillSmallHoles:
             proposals = [
                 finish(without_holes_steps(proposal, segmentationNode, None, toWorld, ()))
@@ -338,6 +341,20 @@ def _run(
         progress(look.done, look.total, look.message)
 
     return run_job(order, no_report if progress is None else report, cancel)
+
+
+def _checkUnchanged(
+    volumeNode: slicer.vtkMRMLScalarVolumeNode, image: Image, toWorld: np.ndarray
+) -> None:
+    """Raises InputError if the volume is another by now: `progress` may let the user go on."""
+    if volumeNode.GetScene() is not None:
+        now, toWorldNow = image_from_volume(volumeNode)
+        if now.key == image.key and np.array_equal(toWorldNow, toWorld):
+            return
+    raise InputError(
+        "The volume was changed, moved or removed while the model was at work: try again. Nothing "
+        "was changed."
+    )
 
 
 def _pathOf(done: ModelDone) -> str:

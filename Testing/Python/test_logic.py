@@ -387,3 +387,23 @@ def test_a_script_that_segmented_ends_without_a_crash():
     )
     assert result.returncode == 0, result.stderr
     assert "the end" in result.stdout
+
+
+@pytest.mark.parametrize("change", ["moved", "other voxels", "removed"])
+def test_a_volume_that_is_another_by_then_is_not_segmented(logic, builder, change):
+    room = Room(builder)
+    nodes = room.volume, room.segmentation, room.roi
+
+    def alter(*_):
+        if change == "moved":
+            parent = builder.transform(PARENTS["rotated"])
+            for node in nodes:  # all together, so that the prompts' place in the world is another
+                node.SetAndObserveTransformNodeID(parent.GetID())
+        elif change == "removed":
+            builder.scene.RemoveNode(room.volume)
+        else:
+            slicer.util.updateVolumeFromArray(room.volume, IMAGE.voxels + 1)
+
+    with pytest.raises(InputError, match=r"while the model was at work.*Nothing was changed"):
+        logic.segment(room.volume, room.segmentation, roi=room.roi, progress=alter)
+    assert segments_of(room.segmentation) == {}

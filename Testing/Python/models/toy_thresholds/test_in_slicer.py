@@ -163,6 +163,17 @@ def test_cancel_changes_nothing(logic, patient):
     assert snapshot(patient.builder.scene) == before
 
 
+def test_a_volume_that_is_moved_meanwhile_is_not_segmented_where_it_was(logic, patient):
+    transform = patient.builder.transform(PARENTS["sheared"])
+
+    def move(*_):
+        patient.volume.SetAndObserveTransformNodeID(transform.GetID())
+
+    with pytest.raises(InputError, match=r"moved.*Nothing was changed"):
+        logic.segmentAll(patient.volume, patient.segmentation, NAME, progress=move)
+    assert segments_of(patient.segmentation) == {}
+
+
 def test_where_nothing_is_found_nothing_is_written(logic, builder):
     patient = Patient(builder)
     noise = np.random.default_rng(0).integers(-1010, -990, GEOMETRY.shape).astype(np.int16)
@@ -172,7 +183,9 @@ def test_where_nothing_is_found_nothing_is_written(logic, builder):
     assert segments_of(patient.segmentation) == {}
 
 
-def test_weights_that_were_put_in_place_of_others_are_the_ones_that_segment(logic, patient, model):
+def test_weights_that_were_put_in_place_of_others_are_the_ones_that_segment(patient, model):
+    # The process that other tests share knows the folder of the first of them.
+    logic = SAMSegmentLogic(device="cpu", openEditors=list, inProcess=True)
     logic.segmentAll(patient.volume, patient.segmentation, NAME)
     save_file({"body": np.array(100, np.float32), "air": np.array(-600, np.float32)}, model.path)
     data = model.path.read_bytes()
