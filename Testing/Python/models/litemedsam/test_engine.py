@@ -239,8 +239,13 @@ def tissue_with_ball() -> Image:
 @pytest.mark.parametrize(
     "prompts",
     [
-        pytest.param(Prompts(points=(Point((38, 34, 17.5)),)), id="a point"),
-        pytest.param(Prompts(Roi.from_box(BALL_CENTER, (30, 30, 30))), id="an ROI"),
+        # The accuracy gate has points and ROIs like these.
+        pytest.param(
+            Prompts(points=(Point((38, 34, 17.5)),)), id="a point", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            Prompts(Roi.from_box(BALL_CENTER, (30, 30, 30))), id="an ROI", marks=pytest.mark.slow
+        ),
         pytest.param(Prompts(line=Line((24, 36, 16.5), (48, 36, 16.5))), id="a line"),
     ],
 )
