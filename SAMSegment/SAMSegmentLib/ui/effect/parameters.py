@@ -39,7 +39,7 @@ class Parameters:
     """The parameters as they are, usable whatever the node holds.
 
     Attributes:
-        entry: of the model; kept, since one of the user's own may go from the catalogue.
+        last_entry: of the model, as it was when the parameters were read.
         threshold: probability, LEAST_THRESHOLD to MOST_THRESHOLD.
         opacity: of the preview, 0 to 1.
         start_from: one of STARTS.
@@ -50,7 +50,7 @@ class Parameters:
         roi, line: nodes of the user's that serve as prompts, or None.
     """
 
-    entry: ModelEntry
+    last_entry: ModelEntry
     threshold: float
     opacity: float
     start_from: str
@@ -64,14 +64,19 @@ class Parameters:
     @property
     def model(self) -> str:
         """The model's name in the catalogue."""
-        return self.entry.name
+        return self.last_entry.name
+
+    @property
+    def entry(self) -> ModelEntry:
+        """The model as it is now; as it was, if it is one of the user's own and has gone."""
+        return catalogue().get(self.model, self.last_entry)
 
     @property
     def request_key(self) -> tuple:
         """What makes another proposal of the same prompts."""
         area = self.area if self.keep_out else None
         choices = self.start_from, self.keep_out, area, self.fill_holes, self.structures
-        return self.entry, *choices
+        return self.model, *choices
 
 
 def set_defaults(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> None:

@@ -186,7 +186,7 @@ class Session(SessionCommands):
             self._requester.show_status(*idle_status(None, parameters))
             return
         before = before or parameters
-        if parameters.entry != before.entry:
+        if parameters.model != before.model:
             self._service.acquire(self._requester, parameters.entry)
         if self._is_automatic:
             if self._prompts.placing:

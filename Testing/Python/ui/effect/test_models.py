@@ -331,3 +331,11 @@ def test_a_line_beside_a_segment_that_is_refined_is_refused_too(user, install):
     user.wait(lambda: "does not take a line" in user.status)
     assert is_error(user)
     assert user.rows == ["Line   24.0 mm"] and user.mask().any()
+
+
+def test_an_entry_that_changes_while_the_effect_is_used_is_the_one_that_is_asked(user, monkeypatch):
+    user.propose(BALL)
+    changed = dataclasses.replace(model_entry("litemedsam"), title="Trained again")
+    monkeypatch.setitem(catalogue(), "litemedsam", changed)
+    assert user.propose((33, 30, 27)).any()
+    assert user.session._requester.shown.request.model == changed
