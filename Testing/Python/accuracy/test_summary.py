@@ -1,38 +1,10 @@
 """Means over objects, by protocol and by kind of object."""
 
-import numpy as np
 import pytest
 
 from Accuracy.summary import objects_of, size_class, summary, thickness_class
-from SAMSegmentLib.core.prompts import Prompts
-from SAMSegmentLib.evaluation.protocol import ROI_ALONE, ROI_THEN_CLICKS, Step
-from SAMSegmentLib.evaluation.report import Subject, rows_of
-
-MASK = np.ones((1, 1, 1), dtype=bool)
-
-
-def rows(case="a", structure="liver", dscs=(0.5, 0.6, 0.7), protocol=ROI_THEN_CLICKS, **about):
-    subject = Subject(
-        **{
-            "model": "m",
-            "version": "1",
-            "case": case,
-            "structure": structure,
-            "voxels": 1000,
-            "volume_ml": 20.0,
-            "slice_thickness_mm": 3.0,
-            "split": "tuning",
-            "modality": "CT",
-            "group": "organ",
-            **about,
-        }
-    )
-    names = ["roi", *(f"click {n}" for n in range(1, len(dscs)))]
-    steps = [
-        Step(name, Prompts(), dsc, dsc / 2, 2.0, 3, MASK)
-        for name, dsc in zip(names, dscs, strict=True)
-    ]
-    return rows_of(subject, protocol, steps)
+from SAMSegmentLib.evaluation.protocol import ROI_ALONE
+from TestSupport.score_rows import rows
 
 
 def line_of(table, name):

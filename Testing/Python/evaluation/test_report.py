@@ -7,44 +7,15 @@ import pytest
 
 from Accuracy.rows import append_rows, read_rows
 from SAMSegmentLib.core.errors import InputError, WriteError
-from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.evaluation import report
-from SAMSegmentLib.evaluation.protocol import ROI_THEN_CLICKS, Step
 from SAMSegmentLib.evaluation.report import (
     COLUMNS,
-    Subject,
     markdown_table,
     measured,
-    rows_of,
     write_rows,
 )
 from TestSupport.phantoms import grid
-
-MASK = np.ones((1, 1, 1), dtype=bool)
-
-
-def rows(case="a", structure="liver", dscs=(0.5, 0.6, 0.7), protocol=ROI_THEN_CLICKS, **about):
-    subject = Subject(
-        **{
-            "model": "m",
-            "version": "1",
-            "case": case,
-            "structure": structure,
-            "voxels": 1000,
-            "volume_ml": 20.0,
-            "slice_thickness_mm": 3.0,
-            "split": "tuning",
-            "modality": "CT",
-            "group": "organ",
-            **about,
-        }
-    )
-    names = ["roi", *(f"click {n}" for n in range(1, len(dscs)))]
-    steps = [
-        Step(name, Prompts(), dsc, dsc / 2, 2.0, 3, MASK)
-        for name, dsc in zip(names, dscs, strict=True)
-    ]
-    return rows_of(subject, protocol, steps)
+from TestSupport.score_rows import rows
 
 
 def test_a_row_holds_every_column():
