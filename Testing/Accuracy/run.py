@@ -68,6 +68,10 @@ class Accuracy:
 
     def score(self, cases: list[ScoredCase], data: Path) -> None:
         """Scores case after case; a line per structure tells how it went."""
+        for case in cases:
+            if reason := case.missing(data):
+                _say(f"left out: {case.case}: {reason}")
+        cases = [case for case in cases if not case.missing(data)]
         total = sum(len(case.structures) for case in cases)
         done = 0
         for case in cases:

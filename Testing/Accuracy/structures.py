@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
+from Accuracy.derived import Derivation
+from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.files import read_image
 from SAMSegmentLib.evaluation.cases import LabelledImage, load_case
 from SAMSegmentLib.evaluation.simulated_user import NEIGHBOURS_26
 
@@ -29,7 +33,14 @@ class Structure:
 
 @dataclass(frozen=True)
 class ScoredCase:
-    """A volume and the structures in it; files are relative to the data folder."""
+    """A volume and the structures in it.
+
+    Attributes:
+        image, truth: files, relative to the data folder or to the package.
+        package: an installed package that brings the files; "": they are in the data folder.
+        truth_above: for a truth of probabilities: label 1 is what is above; None: it has labels.
+        derived: how the case is made from these files; None: it is what they hold.
+    """
 
     case: str
     patient: str
@@ -38,18 +49,49 @@ class ScoredCase:
     image: str
     truth: str
     structures: tuple[Structure, ...]
+    package: str = ""
+    truth_above: float | None = None
+    derived: Derivation | None = None
+
+    def missing(self, data: Path) -> str:
+        """Why the case cannot be loaded here; "" if it can."""
+        if self.package and find_spec(self.package) is None:
+            return f"the package {self.package} is not installed"
+        folder = self._folder(data)
+        absent = [name for name in (self.image, self.truth) if not (folder / name).is_file()]
+        return f"{folder / absent[0]} is not there" if absent else ""
 
     def load(self, data: Path) -> LabelledImage:
         """Reads volume and labels; raises InputError if they cannot be used."""
         labels = sorted({structure.label for structure in self.structures})
-        return load_case(data / self.image, data / self.truth, labels)
+        folder = self._folder(data)
+        if self.truth_above is None:
+            labelled = load_case(folder / self.image, folder / self.truth, labels)
+        else:
+            labelled = self._from_probabilities(folder)
+        return labelled if self.derived is None else self.derived.of(labelled)
+
+    def _folder(self, data: Path) -> Path:
+        # Found, not imported: the packages are needed for their files alone.
+        return Path(find_spec(self.package).origin).parent if self.package else data
+
+    def _from_probabilities(self, folder: Path) -> LabelledImage:
+        image, truth = read_image(folder / self.image), read_image(folder / self.truth)
+        if not truth.geometry.is_close(image.geometry):
+            raise InputError(f"{self.truth} is not on the grid of {self.image}.")
+        return LabelledImage(image, (truth.voxels > self.truth_above).astype("uint8"), (1,))
 
 
 def scored_cases(path: Path = STRUCTURES) -> tuple[ScoredCase, ...]:
     """All cases in the file's order."""
-    return tuple(
-        ScoredCase(**{**case, "structures": tuple(Structure(**s) for s in case["structures"])})
-        for case in json.loads(path.read_text(encoding="utf-8"))["cases"]
+    return tuple(_case(**about) for about in json.loads(path.read_text(encoding="utf-8"))["cases"])
+
+
+def _case(structures: list[dict], derived: dict | None = None, **about) -> ScoredCase:
+    return ScoredCase(
+        **about,
+        structures=tuple(Structure(**structure) for structure in structures),
+        derived=None if derived is None else Derivation(**derived),
     )
 
 

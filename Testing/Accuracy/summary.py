@@ -10,7 +10,7 @@ from SAMSegmentLib.evaluation.protocol import ROI_STEP, area_under_clicks
 from SAMSegmentLib.evaluation.report import markdown_table, number
 
 SMALL_ML, LARGE_ML = 5.0, 100.0
-THIN_MM, MEDIUM_MM = 2.0, 4.0
+FINE_MM, COARSE_MM = 1.2, 4.0
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,15 @@ def size_class(volume_ml: float) -> str:
     )
 
 
-def thickness_class(slice_thickness_mm: float) -> str:
-    """Thin, medium or thick, by the distance of slices."""
-    if slice_thickness_mm <= THIN_MM:
-        return f"slices <= {THIN_MM:g} mm"
-    if slice_thickness_mm <= MEDIUM_MM:
-        return f"slices <= {MEDIUM_MM:g} mm"
-    return f"slices > {MEDIUM_MM:g} mm"
+def voxel_class(slice_thickness_mm: float) -> str:
+    """Fine, medium or coarse, by the largest distance of voxels, mostly that of slices."""
+    if slice_thickness_mm < FINE_MM:
+        return f"fine voxels (< {FINE_MM:g} mm)"
+    return (
+        f"coarse voxels (> {COARSE_MM:g} mm)"
+        if slice_thickness_mm > COARSE_MM
+        else f"medium voxels ({FINE_MM:g} to {COARSE_MM:g} mm)"
+    )
 
 
 #: How objects are divided: the name of an object's part under each division.
@@ -79,7 +81,7 @@ DIVISIONS: tuple[Callable[[dict], str], ...] = (
     lambda about: about["split"],
     lambda about: about["modality"],
     lambda about: size_class(about["volume_ml"]),
-    lambda about: thickness_class(about["slice_thickness_mm"]),
+    lambda about: voxel_class(about["slice_thickness_mm"]),
     lambda about: f"group {about['group']}" if about["group"] else "",
 )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from Accuracy.summary import objects_of, size_class, summary, thickness_class
+from Accuracy.summary import objects_of, size_class, summary, voxel_class
 from SAMSegmentLib.evaluation.protocol import ROI_ALONE
 from TestSupport.score_rows import rows
 
@@ -56,8 +56,8 @@ def test_a_summary_divides_objects_in_every_way():
         "MR": "0.300",
         "small (< 5 ml)": "0.700",
         "large (> 100 ml)": "0.300",
-        "slices <= 2 mm": "0.700",
-        "slices > 4 mm": "0.300",
+        "fine voxels (< 1.2 mm)": "0.700",
+        "coarse voxels (> 4 mm)": "0.300",
         "group organ": "0.700",
         "group lesion": "0.300",
     }
@@ -82,7 +82,7 @@ def test_size_classes(volume_ml, starts):
 
 
 @pytest.mark.parametrize(
-    ("thickness", "name"), [(2.0, "<= 2 mm"), (2.1, "<= 4 mm"), (4.0, "<= 4 mm"), (4.1, "> 4 mm")]
+    ("thickness", "starts"), [(1.19, "fine"), (1.2, "medium"), (4.0, "medium"), (4.1, "coarse")]
 )
-def test_thickness_classes(thickness, name):
-    assert thickness_class(thickness).endswith(name)
+def test_voxel_classes(thickness, starts):
+    assert voxel_class(thickness).startswith(starts)
