@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from Accuracy.plain_rule import PlainRule
 from SAMSegmentLib.core.answer import Answer
@@ -36,12 +37,17 @@ class Contender:
 
 
 def contenders(
-    entry: ModelEntry, device: str, names: Iterable[str] | None, cache: EmbeddingCache
+    entry: ModelEntry,
+    device: str,
+    names: Iterable[str] | None,
+    cache: EmbeddingCache,
+    weights: Path | None = None,
 ) -> list[Contender]:
     """The plain rule and the model, with one store of embeddings for both.
 
     Args:
         names: "plain-rule" and names of protocols; None: DEFAULTS, as far as the model takes them.
+        weights: a file to use in place of the model's own, which need not be installed.
 
     Raises:
         InputError: if there is no such protocol, or the model does not take its prompts.
@@ -54,7 +60,8 @@ def contenders(
         result.append(Contender(PLAIN_RULE, _asker(plain, plain_entry), (ROI_ALONE,)))
     if protocols:
         engine, options = engine_of(entry)
-        engine = engine(entry.verified_path(), find_device(device).device, cache, **options)
+        weights = entry.verified_path() if weights is None else weights
+        engine = engine(weights, find_device(device).device, cache, **options)
         result.append(Contender(entry.name, _asker(engine, entry), protocols))
     return result
 

@@ -18,6 +18,7 @@ COLUMNS = (
     "structure",
     "protocol",
     "step",
+    "click",
     "dsc",
     "nsd",
     "encoder_passes",

@@ -4,6 +4,9 @@ Writes out/accuracy.csv (a row per step, as they come), out/accuracy.md (means a
 out/accuracy_clicks.png and out/accuracy_worst/. The cases lie beside the project; where they are
 missing, nothing is scored.
 
+`--quick --weights FILE` is for looking at weights while they are trained: SAMSegment 3D on the
+tuning cases, from an ROI and from clicks, without surface distances.
+
 Exit status: 0 done, 1 an object failed or a mean became worse than the kept one, 2 bad arguments.
 """
 
@@ -20,6 +23,8 @@ import numpy as np
 
 from Accuracy.clicks_plot import save_clicks_plot
 from Accuracy.contenders import CACHE_BYTES, PLAIN_RULE, Contender, contenders
+from Accuracy.costs import costs
+from Accuracy.headline import headline
 from Accuracy.kept import RESULTS, compare, keep, kept_rows
 from Accuracy.rows import append_rows
 from Accuracy.structures import ScoredCase, Structure, chosen, scored_cases, truth_of
@@ -29,7 +34,15 @@ from SAMSegmentLib import __version__
 from SAMSegmentLib.core.errors import InputError, SAMSegmentError
 from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.evaluation.cases import LabelledImage
-from SAMSegmentLib.evaluation.protocol import PROTOCOLS, EncoderClock, Protocol, Step, run
+from SAMSegmentLib.evaluation.protocol import (
+    CLICKS_ALONE,
+    PROTOCOLS,
+    ROI_THEN_CLICKS,
+    EncoderClock,
+    Protocol,
+    Step,
+    run,
+)
 from SAMSegmentLib.evaluation.report import (
     Subject,
     markdown_table,
@@ -42,10 +55,19 @@ from SAMSegmentLib.weights.catalogue import DEFAULT_MODEL, model_entry
 from TestSupport.cases import DATA
 
 OUTPUT = Path(__file__).parents[2] / "out"
+#: What --quick stands for.
+QUICK = {
+    "model": "samsegment3d",
+    "split": "tuning",
+    "protocols": [ROI_THEN_CLICKS.name, CLICKS_ALONE.name],
+}
 
 
 class Accuracy:
     """One run over the chosen cases.
+
+    Args:
+        quick: neither surfaces are compared nor pictures drawn.
 
     Attributes:
         rows: all rows so far.
@@ -53,12 +75,18 @@ class Accuracy:
     """
 
     def __init__(
-        self, competing: list[Contender], cache: EmbeddingCache, output: Path, seed: int = 0
+        self,
+        competing: list[Contender],
+        cache: EmbeddingCache,
+        output: Path,
+        seed: int = 0,
+        quick: bool = False,
     ) -> None:
         self._contenders = competing
         self._cache = cache
         self._output = output
         self._seed = seed
+        self._quick = quick
         self._clock = EncoderClock()
         self._worst = Worst()
         self.rows: list[dict] = []
@@ -92,11 +120,16 @@ class Accuracy:
         if not self.rows:
             return
         report = f"# Accuracy, SAMSegment {__version__}, seed {self._seed}\n\n"
-        report += f"{summary(self.rows)}\n\n## All objects: Dice after the last step\n\n"
-        report += f"{_all_objects(self.rows)}\n"
+        report += f"{self.figures()}\n\n{summary(self.rows)}\n\n"
+        report += f"## All objects: Dice after the last step\n\n{_all_objects(self.rows)}\n"
         (self._output / "accuracy.md").write_text(report, encoding="utf-8")
-        save_clicks_plot(self._output / "accuracy_clicks.png", self.rows)
-        self._worst.save(self._output / "accuracy_worst")
+        if not self._quick:
+            save_clicks_plot(self._output / "accuracy_clicks.png", self.rows)
+            self._worst.save(self._output / "accuracy_worst")
+
+    def figures(self) -> str:
+        """Markdown: what is asked for first."""
+        return "\n\n".join(part for part in (headline(self.rows), costs(self.rows)) if part)
 
     def _score_structure(
         self, case: ScoredCase, labelled: LabelledImage, structure: Structure
@@ -125,7 +158,7 @@ class Accuracy:
         name = f"{subject.case}, {subject.structure}, {protocol.name}"
         predict = partial(contender.predict, image)
         try:
-            steps = run(predict, image, truth, protocol, seed, self._clock)
+            steps = run(predict, image, truth, protocol, seed, self._clock, not self._quick)
         except SAMSegmentError as error:
             self.failures.append(f"{name}: {error}")
             return []
@@ -150,7 +183,8 @@ def main(
         output: folder of what is written.
         results: folder of the kept results.
     """
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
+    output = options.output or output
     if not data.is_dir():
         _say(f"left out: the folder with real cases is not there: {data}")
         return 0
@@ -162,8 +196,9 @@ def main(
             raise InputError("No structure of structures.json fits these arguments.")
         entry = model_entry(options.model)
         cache = EmbeddingCache(CACHE_BYTES)
-        competing = contenders(entry, options.device, options.protocols, cache)
-        accuracy = Accuracy(competing, cache, output, options.seed)
+        weights = options.weights
+        competing = contenders(entry, options.device, options.protocols, cache, weights)
+        accuracy = Accuracy(competing, cache, output, options.seed, options.quick)
         accuracy.score(cases, data)
     except InputError as error:
         print(error, file=sys.stderr)
@@ -172,18 +207,35 @@ def main(
         _say(f"Interrupted. What was scored so far is in {output / 'accuracy.csv'}.")
         return 130
     accuracy.write()
-    _say(f"\n{summary(accuracy.rows)}\n\nWritten: {output / 'accuracy.md'} and beside it")
+    _say(f"\n{accuracy.figures()}\n\nWritten: {output / 'accuracy.md'} and beside it")
     for failure in accuracy.failures:
         _say(f"FAILED: {failure}")
-    worse = _compare(accuracy.rows, results)
+    # Other weights than the installed ones are compared by Accuracy.compare.
+    worse = not options.weights and _compare(accuracy.rows, results)
     if options.keep:
         _keep(accuracy.rows, results)
     return 1 if worse or accuracy.failures else 0
 
 
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    if "--quick" in (sys.argv[1:] if arguments is None else arguments):
+        parser.set_defaults(**QUICK)
+    options = parser.parse_args(arguments)
+    if options.keep and (options.quick or options.weights):
+        parser.error("--keep is for complete scores of the installed weights")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="accuracy", description=__doc__.splitlines()[0])
     add = parser.add_argument
+    add(
+        "--quick",
+        action="store_true",
+        help="the tuning cases by SAMSegment 3D, without surfaces and pictures, in minutes",
+    )
+    add("--output", type=Path, metavar="FOLDER", help="where to write (default: out)")
     add("--cases", nargs="+", metavar="NAME", help="only these cases")
     add("--goal", action="store_true", help="only structures to which the goals refer")
     add("--split", choices=("tuning", "reporting"), help="only these cases")
@@ -194,6 +246,12 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{PLAIN_RULE}, {', '.join(PROTOCOLS)} (default: all that the model takes)",
     )
     add("--structures", nargs="+", metavar="PART", help="only names that hold one of these")
+    add(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="score these weights of the model (safetensors) instead of the installed ones",
+    )
     add("--model", default=DEFAULT_MODEL, help="model name (default: %(default)s)")
     add("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the shaking hand (default: %(default)s)")

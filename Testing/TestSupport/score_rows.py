@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from SAMSegmentLib.core.prompts import Prompts
+from SAMSegmentLib.core.prompts import Point, Prompts
 from SAMSegmentLib.evaluation.protocol import ROI_THEN_CLICKS, Step
 from SAMSegmentLib.evaluation.report import Subject, rows_of
 
 MASK = np.ones((1, 1, 1), dtype=bool)
 
 
-def rows(case="a", structure="liver", dscs=(0.5, 0.6, 0.7), protocol=ROI_THEN_CLICKS, **about):
+def rows(
+    case="a",
+    structure="liver",
+    dscs=(0.5, 0.6, 0.7),
+    protocol=ROI_THEN_CLICKS,
+    negative=(),
+    **about,
+):
+    """An object's rows, a Dice a step; `negative`: the numbers of negative clicks."""
     subject = Subject(
         **{
             "model": "m",
@@ -27,9 +37,14 @@ def rows(case="a", structure="liver", dscs=(0.5, 0.6, 0.7), protocol=ROI_THEN_CL
             **about,
         }
     )
-    names = ["roi", *(f"click {n}" for n in range(1, len(dscs)))]
     steps = [
-        Step(name, Prompts(), dsc, dsc / 2, 2.0, 3, MASK)
-        for name, dsc in zip(names, dscs, strict=True)
+        Step(name, _prompts(name, negative), dsc, dsc / 2, 2.0, 3, MASK)
+        for name, dsc in zip(protocol.interactions, dscs, strict=False)
     ]
     return rows_of(subject, protocol, steps)
+
+
+def _prompts(interaction: str, negative: Sequence[int]) -> Prompts:
+    number = 0 if interaction == "roi" else int(interaction.split()[-1])
+    clicks = range(1, number + 1)
+    return Prompts(points=tuple(Point((0, 0, 0), n not in negative) for n in clicks))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from statistics import median
 
 import numpy as np
@@ -83,7 +84,8 @@ class Step:
     Attributes:
         interaction: "roi", "click 1", ...
         prompts: all prompts so far, in RAS.
-        dsc, nsd: scores of the mask; see metrics, and LEAST_DSC_FOR_NSD.
+        dsc, nsd: scores of the mask; see metrics, and LEAST_DSC_FOR_NSD. The nsd is NaN if surfaces
+            were not compared.
         seconds: time that the user would have waited.
         encoder_passes: number of inputs that would have been encoded.
         mask: boolean, (k, j, i) of the image's grid.
@@ -98,6 +100,13 @@ class Step:
     encoder_passes: int
     mask: np.ndarray
     repeated: bool = False
+
+    @property
+    def click(self) -> str:
+        """ "positive" or "negative"; "" for an ROI, or if the user did nothing."""
+        if self.repeated or self.interaction == ROI_STEP:
+            return ""
+        return "positive" if self.prompts.points[-1].positive else "negative"
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,7 @@ def run(
     protocol: Protocol,
     seed: int = 0,
     clock: EncoderClock | None = None,
+    surfaces: bool = True,
 ) -> list[Step]:
     """Segments one object by a protocol.
 
@@ -184,6 +194,7 @@ def run(
         protocol: the interactions.
         seed: for inexact prompts.
         clock: pass the same one to all runs that share cached embeddings.
+        surfaces: whether surfaces are compared, which takes longest where voxels are fine.
 
     Raises:
         InputError: if the truth is empty or has another shape, or what `predict` raises.
@@ -206,7 +217,10 @@ def run(
         seen |= prediction.cost.pictures
         seconds += passes * clock.seconds_per_picture - prediction.cost.encoder_seconds
         mask = prediction.mask().astype(bool)
-        scores = score_mask(truth, mask, image.geometry.spacing)
+        if surfaces:
+            scores = score_mask(truth, mask, image.geometry.spacing)
+        else:
+            scores = dsc(truth, mask), nan
         steps.append(Step(interaction, user.prompts, *scores, seconds, passes, mask))
     return steps
 

@@ -6,6 +6,7 @@ import csv
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import TextIO
 
@@ -31,6 +32,7 @@ COLUMNS = (
     "slice_thickness_mm",
     "protocol",
     "step",
+    "click",
     "dsc",
     "nsd",
     "seconds",
@@ -80,6 +82,7 @@ def rows_of(subject: Subject, protocol: Protocol, steps: Iterable[Step]) -> list
             **vars(subject),
             "protocol": protocol.name,
             "step": step.interaction,
+            "click": step.click,
             "dsc": round(step.dsc, 5),
             "nsd": round(step.nsd, 5),
             "seconds": round(step.seconds, 3),
@@ -119,8 +122,8 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> s
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number for a table; a dash for None."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    """A number for a table; a dash for None and NaN."""
+    return "–" if value is None or isnan(value) else f"{value:.{digits}f}"
 
 
 def write_table(file: TextIO, columns: Sequence[str], rows: Iterable[dict], header: bool) -> None:

@@ -11,7 +11,7 @@ from Accuracy.contenders import PLAIN_RULE, Contender, contenders
 from Accuracy.rows import read_rows
 from Accuracy.structures import ScoredCase, Structure
 from SAMSegmentLib.core.answer import Answer
-from SAMSegmentLib.core.errors import InputError
+from SAMSegmentLib.core.errors import InputError, WeightsError
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.evaluation.protocol import CLICKS_ALONE, ROI_ALONE, ROI_THEN_CLICKS
@@ -100,6 +100,43 @@ def test_a_run_writes_rows_a_report_and_pictures(folders, competing, capsys):
     assert told[0].startswith("[1/3] phantom, ball: plain-rule 0.")
     assert "roi_then_clicks 0." in told[0] and " -> 0." in told[0]
     assert not folders["results"].exists()
+
+
+def test_a_quick_run_scores_the_tuning_cases_without_surfaces_and_pictures(
+    folders, competing, capsys
+):
+    output = folders["output"]
+    assert accuracy.main(["--quick"], **folders) == 0
+    rows = read_rows(output / "accuracy.csv")
+    assert {row["split"] for row in rows} == {"tuning"}
+    assert all(np.isnan(row["nsd"]) for row in rows)
+    assert sorted(os.listdir(output)) == ["accuracy.csv", "accuracy.md"]
+    assert "| all | 2 / 1 | 0." in capsys.readouterr().out
+    assert accuracy.main(["--quick", "--split", "reporting"], **folders) == 0
+    assert {row["split"] for row in read_rows(output / "accuracy.csv")} == {"reporting"}
+
+
+def test_other_weights_are_scored_beside_the_kept_results(folders, competing, tmp_path, capsys):
+    assert accuracy.main(["--keep"], **folders) == 0
+    competing(Model(7.0))
+    elsewhere = tmp_path / "elsewhere"
+    arguments = ["--weights", "new.safetensors", "--output", str(elsewhere)]
+    assert accuracy.main(arguments, **folders) == 0
+    assert (elsewhere / "accuracy.csv").exists()
+    assert "worse:" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        accuracy.main([*arguments, "--keep"], **folders)
+
+
+def test_a_model_is_scored_with_weights_that_are_not_installed(tmp_path):
+    entry = model_entry("samsegment3d")
+    weights = tmp_path / "new.safetensors"
+    weights.write_bytes(entry.verified_path().read_bytes())
+    (found,) = contenders(entry, "cpu", ["roi"], EmbeddingCache(2**20), weights)
+    assert found.model == "samsegment3d"
+    weights.write_bytes(b"damaged")
+    with pytest.raises(WeightsError):
+        contenders(entry, "cpu", ["roi"], EmbeddingCache(2**20), weights)
 
 
 def test_pictures_of_an_earlier_run_are_replaced(folders, competing):
