@@ -133,6 +133,17 @@ def patient_of(case: str) -> str:
     return _cases()[case].patient if case in _cases() else case
 
 
+def split_of(case: str) -> str:
+    """The split of a case; "" for one that is not in structures.json."""
+    return _cases()[case].split if case in _cases() else ""
+
+
+def is_goal(case: str, structure: str) -> bool:
+    """Whether the goals refer to a structure."""
+    structures = _cases()[case].structures if case in _cases() else ()
+    return any(each.goal for each in structures if each.name == structure)
+
+
 def is_derived(case: str) -> bool:
     """Whether a case is made from another."""
     return case in _cases() and _cases()[case].derived is not None
