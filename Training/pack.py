@@ -39,6 +39,10 @@ LABEL_MAPS = (
 )
 WITHOUT_MASK = ("unlabelled/crlm_ct", "unlabelled/cmbcrc_mr")
 CT_RANGE = (-1000, 1000)
+# Hounsfield units and the bytes that stand for them: finer around soft tissue.
+_HOUNSFIELD, _BYTES = (-1000, -200, 300, 1000), (0, 30, 225, 255)
+#: Hounsfield units of the bytes of a CT, float32 (256,).
+CT_LEVELS = np.interp(np.arange(256), _BYTES, _HOUNSFIELD).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,8 +187,7 @@ def _array(image: sitk.Image) -> np.ndarray:
 def _bytes(voxels: np.ndarray, ct: bool) -> np.ndarray:
     """8-bit intensities; for CT with a finer scale around soft tissue."""
     if ct:
-        knots = [-1000, -200, 300, 1000]
-        return np.interp(voxels, knots, [0, 30, 225, 255]).round().astype(np.uint8)
+        return np.interp(voxels, _HOUNSFIELD, _BYTES).round().astype(np.uint8)
     low, high = np.percentile(voxels, [0.2, 99.8])
     return np.clip(255 * (voxels - low) / (high - low), 0, 255).round().astype(np.uint8)
 

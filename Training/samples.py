@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy import ndimage
 
+from SAMSegmentLib.core.errors import InputError
 from SAMSegmentLib.models.samsegment3d.picture import picture_of
 
-from .anatomy import blob, random_anatomy, smooth_field
-from .appearance import Scanner, rendered, textured, with_lesion
-from .pack import Case
+from .anatomy import SIZE, blob, random_anatomy
+from .appearance import Scanner, pasted, rendered, textured
+from .pack import CT_LEVELS, Case
+from .scenes import FEWEST, Scene, scene_from
+from .shapes import smooth_field
+from .visibility import raggedness, smoothed, visible_share
+from .windows import linear, nearest, outside_of, random_place
 
-#: Extent of the object for which a window is chosen, as a share of the window's edge.
-SHARE = (0.15, 0.95)
-#: Smallest and largest share of a window that an object fills, and its fewest voxels: in use, the
-#: window is as fine as the object needs.
-LEAST, MOST, FEWEST = 5e-4, 0.5, 20
-# Smallest step of grey levels across the border of a visible object, in standard deviations within.
-VISIBLE = 0.6
-# Largest surface of an object in voxel faces, relative to a ball of the same volume: anything more
-# ragged is noise or foam.
+#: Largest share of a window's voxels that an object fills; its fewest are FEWEST.
+MOST = 0.9
+#: Smallest share of an object's surface that can be seen.
+LEAST_VISIBLE = 0.35
+#: Largest surface of an object in voxel faces, relative to a ball of the same volume; pseudo-labels
+#: that are more ragged are noise or foam. Trees and sheets of label maps may be.
 RAGGED = 2.6
+#: Number of random anatomies from which windows are taken, and how often one is replaced.
+BANK, RENEWED = 12, 1 / 16
+#: How often a part of the window lies outside the volume, apart from windows of real images that
+#: end there, and how often the window shows one slice only.
+CUT, FLAT = 0.25, 0.05
 _EVERYWHERE = np.ones((3, 3, 3), bool)
 
 
@@ -41,13 +48,33 @@ class Sample:
     masks: np.ndarray
 
 
+@dataclass(eq=False)
+class View:
+    """What is in a window, before a scanner saw it.
+
+    Attributes:
+        image: float32 (n, n, n).
+        layers: uint8 (n, n, n) each, labels.
+        objects: layer and labels of what can be asked for; the one for which the window was
+            chosen first.
+        outside: voxels outside the volume, boolean (n, n, n).
+        real: layers whose objects were found in real images, and may be noise.
+    """
+
+    image: torch.Tensor
+    layers: list[np.ndarray]
+    objects: list[tuple[int, tuple[int, ...]]]
+    outside: np.ndarray
+    real: set[int] = field(default_factory=set)
+
+
 class SampleMaker:
     """Makes random samples.
 
     Args:
         cases: the training set.
-        shares: of samples of random "anatomy", of a "label_map" and of "real" images; their sum is
-            1.
+        shares: of samples of random "anatomy", of a "label_map", of "real" images, and of
+            "composite" ones, which are real with shapes of label maps; their sum is 1.
         objects: number of objects per sample.
         seed: of all random choices.
     """
@@ -56,201 +83,246 @@ class SampleMaker:
         self, cases: list[Case], shares: dict[str, float], objects: int, seed: int
     ) -> None:
         self._random = np.random.default_rng(seed)
-        self._maps = [case for case in cases if case.image is None]
-        self._images = [case for case in cases if case.image is not None]
+        scenes = [scene_from(case, self._random) for case in cases]
+        scenes = [scene for scene in scenes if scene.objects]
+        self._maps = [scene for scene in scenes if scene.image is None]
+        self._images = [scene for scene in scenes if scene.image is not None]
         self._shares, self._objects = shares, objects
         self._scanner = Scanner(seed)
         self._map_chances = _chances(self._maps)
         self._image_chances = _chances(self._images)
-        self._boxes = {id(case): _boxes(case) for case in cases}
+        self._bank: list[Scene] = []
         self._makers = {
             "anatomy": self._anatomy,
             "label_map": self._label_map,
             "real": self._real,
+            "composite": self._composite,
         }
 
     def sample(self, n: int) -> Sample:
         """The next sample, with n voxels along each edge."""
         while True:
             kind = self._random.choice(list(self._shares), p=list(self._shares.values()))
-            image, layers = self._makers[kind](n)
-            for _ in range(int(self._random.choice([0, 1, 2], p=[0.5, 0.3, 0.2]))):
-                image, layers = self._with_lesion(image, layers)
-            image = self._scanner(self._random, image).numpy()
-            if image.max() - image.min() < 1e-3:
+            view = self._makers[kind](n)
+            if kind != "composite" and self._random.random() < 0.3:
+                self._add_lesion(view)
+            view.image = self._scanner(self._random, view.image)
+            if self._random.random() < CUT:
+                view.outside |= _cut(self._random, n)
+            if self._random.random() < FLAT:
+                _flatten(self._random, view)
+            try:
+                picture = picture_of(
+                    view.image.numpy(), view.outside if view.outside.any() else None
+                )
+            except InputError:  # one grey level
                 continue
-            masks = self._chosen(image, layers)
+            masks = self._chosen(picture, view)
             if masks is not None:
-                return Sample(picture_of(image, None).astype(np.float16), masks)
+                return Sample(picture.astype(np.float16), masks)
 
-    def _anatomy(self, n: int) -> tuple[torch.Tensor, list[np.ndarray]]:
-        labels = random_anatomy(self._random, n)
-        return rendered(self._random, labels, self._texture(n)), [labels]
+    def _anatomy(self, n: int) -> View:
+        random = self._random
+        if len(self._bank) < BANK or random.random() < RENEWED:
+            # Replaces the oldest.
+            self._bank = [*self._bank, random_anatomy(random, SIZE)][-BANK:]
+        return self._synthetic(self._bank[random.integers(len(self._bank))], n)
 
-    def _label_map(self, n: int) -> tuple[torch.Tensor, list[np.ndarray]]:
-        case = self._maps[self._random.choice(len(self._maps), p=self._map_chances)]
-        labels = _nearest(case.layers, self._grid(case, n))[0]
-        # Some tissues get the same intensity in this image, and become one object.
-        table = np.arange(256, dtype=np.uint8)
-        for _ in range(self._random.poisson(0.15 * (int(labels.max()) + 1))):
-            one, other = self._random.integers(int(labels.max()) + 1, size=2)
-            table[table == table[one]] = table[other]
-        labels = table[labels]
-        return rendered(self._random, labels, self._texture(n)), [labels]
+    def _label_map(self, n: int) -> View:
+        return self._synthetic(
+            self._maps[self._random.choice(len(self._maps), p=self._map_chances)], n
+        )
 
-    def _real(self, n: int) -> tuple[torch.Tensor, list[np.ndarray]]:
-        case = self._images[self._random.choice(len(self._images), p=self._image_chances)]
-        grid = self._grid(case, n)
-        image = _linear(case.image, grid) / 255
-        if case.ct and self._random.random() < 0.7:
-            low = self._random.uniform(0.0, 0.35)
-            image = image.clamp(low, self._random.uniform(max(0.55, low + 0.2), 1.0))
-        return image, list(_nearest(case.layers, grid))
+    def _synthetic(self, scene: Scene, n: int) -> View:
+        """A rendered window of a label map."""
+        random = self._random
+        place = random_place(random, scene, n)
+        labels = nearest(scene.layers[:1], place.grid)[0]
+        outside = np.zeros(labels.shape, bool)
+        if scene.name:
+            beyond = outside_of(scene.layers.shape[1:], place.grid)
+            if random.random() < 0.5:
+                outside = beyond
+            labels[beyond] = 0
+        chances = [0.35, 0.3, 0.25, 0.1] if not scene.name else [0.5, 0.15, 0.25, 0.1]
+        modality = random.choice(["any", "ct", "mr", "pet"], p=chances)
+        image = rendered(random, labels, self._texture(n), scene.tissues, modality)
+        if modality == "ct" and random.random() < 0.5:
+            image = _windowed(random, image)
+        return View(image, [labels], self._asked(scene, place.target), outside)
+
+    def _asked(self, scene: Scene, target) -> list[tuple[int, tuple[int, ...]]]:
+        order = self._random.permutation(len(scene.objects))
+        others = [scene.objects[i] for i in order]
+        return [(each.layer, each.labels) for each in [target, *others]]
+
+    def _image(self) -> Scene:
+        return self._images[self._random.choice(len(self._images), p=self._image_chances)]
+
+    def _real(self, n: int) -> View:
+        scene, random = self._image(), self._random
+        place = random_place(random, scene, n)
+        if scene.ct:
+            image = linear(scene.image, place.grid, CT_LEVELS)
+            if random.random() < 0.6:
+                image = _windowed(random, image)
+        else:
+            image = linear(scene.image, place.grid) / 255
+        layers = nearest(scene.layers, place.grid)
+        outside = outside_of(scene.image.shape, place.grid)
+        for layer in layers:
+            layer[outside] = 0
+        return View(
+            image, layers, self._asked(scene, place.target), outside, set(range(len(layers)))
+        )
+
+    def _composite(self, n: int) -> View:
+        """A real image with objects of label maps in it."""
+        random, view = self._random, self._real(n)
+        fine = textured(view.image)
+        covered = np.zeros((n,) * 3, bool)
+        added = []
+        for _ in range(int(random.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
+            scene = self._shapes()
+            place = random_place(random, scene, n)
+            labels = nearest(scene.layers[:1], place.grid)[0]
+            wanted = np.zeros(256, bool)
+            wanted[list(place.target.labels)] = True
+            labels[~wanted[labels]] = 0
+            labels[view.outside] = 0
+            fine = fine.flip(int(random.integers(3)))
+            number = len(view.layers)
+            for label in place.target.labels:
+                part = labels == label
+                if part.any():
+                    view.image = pasted(random, view.image, part, fine)
+                    added.append((number, (label,)))
+            if len(place.target.labels) > 1:
+                added.append((number, place.target.labels))
+            view.layers.append(labels)
+            covered |= labels > 0
+        order = random.permutation(len(added))
+        # Of the real objects, those that are still there.
+        view.objects = [added[i] for i in order] + view.objects
+        for layer in view.real:
+            before = np.bincount(view.layers[layer].ravel(), minlength=256)
+            hidden = np.bincount(view.layers[layer][covered], minlength=256)
+            view.layers[layer][(hidden > 0.2 * before)[view.layers[layer]]] = 0
+        return view
+
+    def _shapes(self) -> Scene:
+        random = self._random
+        if self._maps and random.random() < 0.3:
+            return self._maps[random.choice(len(self._maps), p=self._map_chances)]
+        if len(self._bank) < BANK or random.random() < RENEWED:
+            self._bank = [*self._bank, random_anatomy(random, SIZE)][-BANK:]
+        return self._bank[random.integers(len(self._bank))]
 
     def _texture(self, n: int) -> torch.Tensor | None:
-        if not self._images:
+        if not self._images or self._random.random() < 0.5:
             return None
-        case = self._images[self._random.choice(len(self._images), p=self._image_chances)]
-        return textured(_linear(case.image, self._grid(case, n)) / 255)
+        scene = self._image()
+        return textured(linear(scene.image, random_place(self._random, scene, n).grid) / 255)
 
-    def _grid(self, case: Case, n: int) -> torch.Tensor:
-        """Positions of a window's voxels in a case, (3, n, n, n): rotated, flipped, warped."""
-        random, spacing = self._random, np.array(case.spacing)
-        boxes = self._boxes[id(case)]
-        low, high = boxes[random.integers(len(boxes))]
-        extent = float(((high - low) * spacing).max())
-        mm = extent / n / np.exp(random.uniform(*np.log(SHARE)))
-        whole = float((np.array(case.layers.shape[1:]) * spacing).max())
-        mm = np.clip(mm, 0.6 * spacing.min(), max(0.7 * whole / n, 0.6 * spacing.min()))
-        center = (low + (high - low) * random.uniform(0.25, 0.75, 3)) * spacing
-        center += random.normal(0, 0.12, 3) * mm * n
-        matrix = _orientation(random) * mm * random.uniform(0.85, 1.18, (1, 3))
-        axis = torch.linspace(-(n - 1) / 2, (n - 1) / 2, n)
-        grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))
-        if random.random() < 0.6:
-            grid = grid + random.uniform(0, 0.03) * n * smooth_field(random, n, 3, 3)
-        matrix = torch.from_numpy((matrix / spacing[:, None]).astype(np.float32))
-        center = torch.from_numpy((center / spacing).astype(np.float32))
-        return (matrix @ grid.reshape(3, -1) + center[:, None]).reshape(grid.shape)
+    def _add_lesion(self, view: View) -> None:
+        random, n = self._random, view.image.shape[0]
+        radius = float(np.exp(random.uniform(np.log(1.8), np.log(n / 5))))
+        shape = blob(random, n, random.uniform(0.1, 0.9, 3) * n, radius)
+        if shape is None:
+            return
+        layer = np.zeros((n,) * 3, np.uint8)
+        layer[shape.box] = shape.function < 0
+        if layer.any():
+            fine = smooth_field(random, n, int(random.integers(4, n // 2)))[0]
+            view.image = pasted(random, view.image, layer > 0, fine)
+            view.layers.append(layer)
+            view.objects.insert(int(random.integers(2)), (len(view.layers) - 1, (1,)))
 
-    def _with_lesion(
-        self, image: torch.Tensor, layers: list[np.ndarray]
-    ) -> tuple[torch.Tensor, list[np.ndarray]]:
-        n = image.shape[0]
-        radius = float(np.exp(self._random.uniform(np.log(max(2.5, n / 20)), np.log(n / 5))))
-        function = blob(self._random, n, self._random.uniform(0.15, 0.85, 3) * n, radius)
-        layer = (function < 0).numpy().astype(np.uint8)
-        # First, so that it is chosen more often than others.
-        return with_lesion(self._random, image, function), [layer, *layers]
-
-    def _chosen(self, image: np.ndarray, layers: list[np.ndarray]) -> np.ndarray | None:
+    def _chosen(self, picture: np.ndarray, view: View) -> np.ndarray | None:
         """Masks of visible objects; None if there is none."""
-        n, found = image.shape[0], []
-        fewest = max(FEWEST, LEAST * n**3)
-        kinds = [
-            (layer, number)
-            for layer in layers
-            for number in np.flatnonzero(np.bincount(layer.ravel()) >= fewest)
-            if number or layer is layers[-1]
-        ]
-        for index in self._random.permutation(len(kinds))[: 4 * self._objects]:
-            layer, number = kinds[index]
-            mask = self._component(layer == number)
-            if not fewest <= np.count_nonzero(mask) <= MOST * n**3:
+        outside = view.outside if view.outside.any() else None
+        most = MOST * (view.outside.size - np.count_nonzero(view.outside))
+        for layer in view.layers:
+            layer[view.outside] = 0
+        counts = [np.bincount(layer.ravel(), minlength=256) for layer in view.layers]
+        smooth: dict[int, np.ndarray] = {}
+        found: list[np.ndarray] = []
+        tried = 0
+        for layer, labels in dict.fromkeys(view.objects):
+            if not FEWEST <= counts[layer][list(labels)].sum() <= 1.2 * most:
                 continue
-            if self._random.random() < 0.9 and not _visible(image, mask):
+            if len(found) == self._objects or tried == 5 * self._objects:
+                break
+            tried += 1
+            wanted = np.zeros(256, bool)
+            wanted[list(labels)] = True
+            mask = self._component(wanted[view.layers[layer]])
+            if not FEWEST <= np.count_nonzero(mask) <= most:
                 continue
-            if self._random.random() < 0.85 and _raggedness(mask) > RAGGED:
+            if layer in view.real and raggedness(mask) > RAGGED:
                 continue
-            found.append(mask)
-            if len(found) == self._objects:
-                return np.stack(found).astype(np.uint8)
+            for channel in (1, 0):
+                if channel not in smooth:
+                    smooth[channel] = smoothed(picture[channel])
+                if visible_share(smooth[channel], mask, outside) >= LEAST_VISIBLE:
+                    found.append(mask)
+                    break
         if not found:
             return None
         return np.stack([found[i % len(found)] for i in range(self._objects)]).astype(np.uint8)
 
     def _component(self, mask: np.ndarray) -> np.ndarray:
         """A connected component, chosen with a probability proportional to its size."""
-        labels, count = ndimage.label(mask, _EVERYWHERE)
+        box = ndimage.find_objects(mask.view(np.uint8))[0]
+        labels, count = ndimage.label(mask[box], _EVERYWHERE)
         if count < 2:
             return mask
         sizes = np.bincount(labels.ravel())[1:]
-        return labels == 1 + self._random.choice(count, p=sizes / sizes.sum())
+        chosen = np.zeros_like(mask)
+        chosen[box] = labels == 1 + self._random.choice(count, p=sizes / sizes.sum())
+        return chosen
 
 
-def _chances(cases: list[Case]) -> np.ndarray:
-    """The probability of each case: no body part is so rare that it would not be learned."""
-    folders = [case.name.split("/")[:2] for case in cases]
+def _windowed(random: np.random.Generator, image: torch.Tensor) -> torch.Tensor:
+    """A CT clipped to a range of Hounsfield units."""
+    low = random.choice([-1000, -500, -200, -100]) + random.uniform(-50, 50)
+    return image.clamp(low, random.uniform(max(low + 300, 120), 1500))
+
+
+def _cut(random: np.random.Generator, n: int) -> np.ndarray:
+    """Where a volume ends in a window, boolean (n, n, n): along one to three axes."""
+    outside = np.zeros((n,) * 3, bool)
+    for axis in random.permutation(3)[: random.choice([1, 2, 3], p=[0.75, 0.17, 0.08])]:
+        share = random.uniform(0.03, 0.45)
+        # A volume that is smaller than the window lies in its middle.
+        first, last = (share, share) if random.random() < 0.6 else (share, 0)
+        if random.random() < 0.5:
+            first, last = last, first
+        across = np.moveaxis(outside, axis, 0)
+        across[: round(first * n)] = True
+        across[n - round(last * n) :] = True
+    return outside
+
+
+def _flatten(random: np.random.Generator, view: View) -> None:
+    """Leaves one slice, the same in front and behind, as a network sees a single slice."""
+    axis = int(random.integers(3))
+    layer, labels = view.objects[0]
+    inside = np.isin(view.layers[layer], labels).any(tuple(a for a in range(3) if a != axis))
+    places = np.flatnonzero(inside)
+    chosen = int(random.choice(places)) if places.size else view.image.shape[axis] // 2
+
+    def one(array: np.ndarray) -> np.ndarray:
+        return np.repeat(np.take(array, [chosen], axis), array.shape[axis], axis)
+
+    view.image = torch.from_numpy(one(view.image.numpy()))
+    view.layers = [one(layer) for layer in view.layers]
+    view.outside = one(view.outside)
+
+
+def _chances(scenes: Sequence[Scene]) -> np.ndarray:
+    """The probability of each scene: no body part is so rare that it would not be learned."""
+    folders = [scene.name.split("/")[:2] for scene in scenes]
     kinds = ["/".join(folder) if folder[0] == "labels" else folder[0] for folder in folders]
     shares = np.array([1 / kinds.count(kind) ** 0.5 for kind in kinds])
     return shares / shares.sum()
-
-
-def _boxes(case: Case) -> list[np.ndarray]:
-    """The boxes (2, 3) of the objects of a case in voxels; that of the case if there are none."""
-    boxes = []
-    for layer in case.layers:
-        for box in ndimage.find_objects(layer):
-            if box is not None:
-                boxes.append(np.array([[s.start for s in box], [s.stop for s in box]], float))
-    return boxes or [np.array([[0, 0, 0], case.layers.shape[1:]], float)]
-
-
-def _orientation(random: np.random.Generator) -> np.ndarray:
-    """A random order and direction of axes, often with an additional rotation."""
-    matrix = np.eye(3)[random.permutation(3)] * random.choice([-1, 1], 3)
-    if random.random() < 0.6:
-        angles = random.normal(0, 0.25 if random.random() < 0.7 else 1.0, 3)
-        for (a, b), angle in zip(((0, 1), (0, 2), (1, 2)), angles, strict=True):
-            turn = np.eye(3)
-            turn[a, a] = turn[b, b] = np.cos(angle)
-            turn[a, b], turn[b, a] = -np.sin(angle), np.sin(angle)
-            matrix = turn @ matrix
-    return matrix
-
-
-def _nearest(layers: np.ndarray, grid: torch.Tensor) -> np.ndarray:
-    """Labels (L, n, n, n) at voxels (3, n, n, n); 0 outside."""
-    shape = torch.tensor(layers.shape[1:])[:, None, None, None]
-    place = grid.round().long()
-    outside = ((place < 0) | (place >= shape)).any(0)
-    place = torch.minimum(place.clamp(min=0), shape - 1)
-    index = (place[0] * shape[1] + place[1]) * shape[2] + place[2]
-    found = torch.from_numpy(layers.reshape(layers.shape[0], -1))[:, index.reshape(-1)]
-    found = found.reshape(layers.shape[0], *grid.shape[1:])
-    return found.masked_fill(outside, 0).numpy()
-
-
-def _linear(image: np.ndarray, grid: torch.Tensor) -> torch.Tensor:
-    """Grey levels float32 (n, n, n) at voxels (3, n, n, n); outside, those of the border."""
-    # Cropped to the part that is needed before the conversion to float.
-    shape = np.array(image.shape)
-    ends = torch.stack([grid.amin((1, 2, 3)), grid.amax((1, 2, 3))]).numpy()
-    low = np.clip(np.floor(ends[0]).astype(int) - 1, 0, shape - 2)
-    high = np.clip(np.ceil(ends[1]).astype(int) + 2, low + 2, shape)
-    part = image[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    size = torch.tensor(part.shape, dtype=torch.float32)
-    start = torch.from_numpy(low.astype(np.float32))
-    unit = 2 * (grid.reshape(3, -1) - start[:, None]) / (size[:, None] - 1) - 1
-    unit = unit.flip(0).T.reshape(1, *grid.shape[1:], 3)
-    voxels = torch.from_numpy(np.ascontiguousarray(part)).float()[None, None]
-    return F.grid_sample(voxels, unit, padding_mode="border", align_corners=True)[0, 0]
-
-
-def _raggedness(mask: np.ndarray) -> float:
-    """Surface in voxel faces, relative to a ball of the same volume."""
-    faces = sum(np.count_nonzero(np.diff(mask, axis=axis)) for axis in range(3))
-    return faces / (7.25 * np.count_nonzero(mask) ** (2 / 3))
-
-
-def _visible(image: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether grey levels change at a mask's border by more than they vary within it."""
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
-    box = tuple(slice(max(0, s.start - 2), s.stop + 2) for s in box)
-    image, mask = image[box], mask[box]
-    outer = ndimage.binary_dilation(mask, iterations=2) & ~mask
-    if not outer.any():
-        return False
-    inside = image[mask]
-    step = np.abs(image[outer] - np.median(inside)).mean()
-    return bool(step > VISIBLE * (inside.std() + 0.01) + 0.01)

@@ -1,0 +1,56 @@
+"""Whether an object can be seen in an image, and whether it has a border worth drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+#: Steps of grey levels are compared with those within an object: so many times as large is a
+#: border; and a smallest step, of levels from -1 to 1.
+FACTOR, LEAST_STEP = 2.2, 0.06
+
+
+def smoothed(image: np.ndarray) -> np.ndarray:
+    """Grey levels in which single noisy voxels do not count."""
+    return ndimage.uniform_filter(image, 3)
+
+
+def visible_share(smooth: np.ndarray, mask: np.ndarray, outside: np.ndarray | None = None) -> float:
+    """The share of an object's surface at which grey levels change.
+
+    Args:
+        smooth: grey levels from -1 to 1, float32 (n, n, n).
+        mask: boolean (n, n, n).
+        outside: voxels outside the volume, which do not count; None: there are none.
+
+    Returns:
+        0 if there is no surface within the window.
+    """
+    box = ndimage.find_objects(mask.view(np.uint8))[0]
+    box = tuple(slice(max(0, s.start - 3), s.stop + 3) for s in box)
+    smooth, mask = smooth[box], mask[box]
+    borders, within = [], []
+    for axis in range(3):
+        image, inside = np.moveaxis(smooth, axis, 0), np.moveaxis(mask, axis, 0)
+        if len(image) < 4:
+            continue
+        face = inside[1:-2] != inside[2:-1]
+        if outside is not None:
+            there = ~np.moveaxis(outside[box], axis, 0)
+            face &= there[1:-2] & there[2:-1]
+        places = np.nonzero(face)
+        borders.append(np.abs(image[3:][places] - image[:-3][places]))
+        whole = np.nonzero(inside[:-3:2] & inside[3::2][: len(inside[:-3:2])])
+        within.append(np.abs(image[3::2][whole] - image[:-3:2][whole]))
+    border = np.concatenate(borders) if borders else np.zeros(0)
+    if not border.size:
+        return 0.0
+    inner = np.concatenate(within)
+    level = FACTOR * float(np.median(inner)) if inner.size > 30 else 0.0
+    return float(np.mean(border > max(level, LEAST_STEP)))
+
+
+def raggedness(mask: np.ndarray) -> float:
+    """Surface in voxel faces, relative to a ball of the same volume."""
+    faces = sum(np.count_nonzero(np.diff(mask, axis=axis)) for axis in range(3))
+    return faces / (7.25 * np.count_nonzero(mask) ** (2 / 3))
