@@ -17,6 +17,7 @@ from safetensors.torch import save_file  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.engine import SAMSegment3DEngine  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.model import (  # noqa: E402
     SAMSegment3DModel,
+    evened,
     load_network,
     sizes_of,
 )
@@ -120,8 +121,19 @@ def test_the_best_mask_is_the_networks_own(model, weights, image, window):
         masks, quality = loaded.decode(
             features, PromptTensors(clicks, torch.ones(1, 1), half, half)
         )
-    expected = unfolded(masks[0, quality[0].argmax()]).numpy()
+    expected = evened(unfolded(masks[0, quality[0].argmax()]).numpy())
     assert np.abs(found - expected).max() < 1e-3
+
+
+def test_what_alternates_from_voxel_to_voxel_is_taken_out_and_no_border_moves():
+    n = np.arange(12, dtype=np.float32) - 4.5
+    plane = np.broadcast_to(n[:, None, None], (12, 10, 8))
+    pattern = 3 * (-1.0) ** np.indices(plane.shape).sum(0, dtype=np.float32)
+    assert np.allclose(evened(plane + pattern)[2:-2, 2:-2, 2:-2], plane[2:-2, 2:-2, 2:-2])
+    # A ball's border, too, stays where it is.
+    distance = np.sqrt(sum(at**2 for at in np.mgrid[-8:9, -8:9, -8:9])) - 5.0
+    moved = evened(distance.astype(np.float32)) - distance
+    assert np.abs(moved[np.abs(distance) < 1]).max() < 0.02
 
 
 def test_features_from_the_cache_give_the_same_as_fresh_ones_but_for_half_precision(
