@@ -8,6 +8,7 @@ from pathlib import Path
 
 import effect_start
 import effect_ui
+import first_mask
 import litemedsam_network
 import litemedsam_oblique
 import litemedsam_roi
@@ -16,6 +17,7 @@ import sammed3d_network
 import samsegment3d_network
 
 BENCHMARKS = (
+    first_mask,
     litemedsam_network,
     litemedsam_roi,
     litemedsam_oblique,

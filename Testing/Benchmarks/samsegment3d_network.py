@@ -8,10 +8,8 @@ on the same 128 x 128 x 128 voxels, under the same limits. See sides.py for how 
 Run as a script to see a table: python Testing/Benchmarks/samsegment3d_network.py
 """
 
-import os
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -21,7 +19,16 @@ for folder in ("SAMSegment", "Testing"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.insert(0, str(REPOSITORY / folder))
 
-from sides import GEMM_OPERATIONS, Side, count_operations, gemm_task, medians, seconds  # noqa: E402
+from sides import (  # noqa: E402
+    AVX2,
+    GEMM_OPERATIONS,
+    Side,
+    count_operations,
+    gemm_task,
+    limited,
+    medians,
+    seconds,
+)
 
 from SAMSegmentLib.models.sammed3d.network import SAMMed3D  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D  # noqa: E402
@@ -31,16 +38,11 @@ from TestSupport.sammed3d_weights import random_picture, random_weights  # noqa:
 
 REPETITIONS = 7
 LARGE = 128
-AVX2 = {
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-}
 
 
 def rows() -> list[dict]:
     """Measure; returns dicts with name, value, unit and goal (None where there is none)."""
-    with _limited(AVX2), Side(_reference_tasks) as reference, Side(_our_tasks) as ours:
+    with limited(AVX2), Side(_reference_tasks) as reference, Side(_our_tasks) as ours:
         taken = medians(
             {
                 "reference": (reference, "encode"),
@@ -71,21 +73,6 @@ def rows() -> list[dict]:
 
 def _row(name: str, value: float, unit: str, goal: float | None = None) -> dict:
     return {"name": f"samsegment3d.{name}", "value": value, "unit": unit, "goal": goal}
-
-
-@contextmanager
-def _limited(limits: dict[str, str]):
-    """Processes that start meanwhile compute within limits."""
-    before = {name: os.environ.get(name) for name in limits}
-    os.environ.update(limits)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _reference_tasks() -> dict[str, Callable]:

@@ -13,9 +13,11 @@ attention, two per multiply-add; elementwise work does not count.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 
 import torch
@@ -24,6 +26,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 MATRIX_SIZE = 2048
 GEMM_OPERATIONS = 2 * MATRIX_SIZE**3
+#: Environment of processes that are to compute as on a laptop without AVX-512.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
 
 Tasks = Mapping[str, Callable]
 
@@ -54,6 +62,24 @@ class Side:
         """What a task returns."""
         self._connection.send(task)
         return self._connection.recv()
+
+
+@contextmanager
+def limited(limits: Mapping[str, str | None]) -> Iterator[None]:
+    """Processes that start meanwhile have this in their environment; None: without the variable."""
+    before = {name: os.environ.get(name) for name in limits}
+    _set(limits)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 def medians(turns: Mapping[str, tuple[Side, str]], repetitions: int) -> dict[str, float]:

@@ -30,6 +30,9 @@ def computing_in(dtype: torch.dtype, device: torch.device) -> AbstractContextMan
 
 
 def _cpu_has_bfloat16() -> bool:
+    # Less than the processor has, if ATEN_CPU_CAPABILITY keeps PyTorch from using it.
+    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
+        return False
     get_capabilities = getattr(torch.cpu, "get_capabilities", dict)
     capabilities = get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -24,8 +24,16 @@ CPU = torch.device("cpu")
 def test_a_cpu_computes_in_half_precision_only_if_it_reports_that_it_can(
     monkeypatch, told, expected
 ):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
     assert encoder_type(CPU) == expected
+
+
+def test_a_cpu_that_is_limited_to_avx2_computes_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    told = {"avx512_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert encoder_type(CPU) == torch.float32
 
 
 def test_a_pytorch_that_does_not_tell_what_the_cpu_can_computes_in_float32(monkeypatch):
