@@ -18,7 +18,7 @@ from .shapes import Shape, balls, curve, ellipsoid, local, smooth_noise, tree, t
 #: Edge in voxels of a label map.
 SIZE = 144
 #: Number of structures drawn over the background.
-STRUCTURES = (5, 16)
+STRUCTURES = (8, 28)
 _MOST_LABELS = 235
 
 

@@ -1,8 +1,8 @@
-"""Packs the training set into one small file, `out/training/pack.npz`, of at most 30 MB.
+"""Packs the training set into one small file, `out/training/pack.npz`, of at most 60 MB.
 
     python -m Training.pack ../shared/training
 
-Volumes are stored with 8 bits at about 2 mm, axes near R, A, S; labels in layers, so that
+Volumes are stored with 8 bits at about 1 mm, axes near L, P, S; labels in layers, so that
 objects may overlap. Folders whose licence is marked "from memory" in the manifest are left out.
 """
 
@@ -17,26 +17,29 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from SAMSegmentLib.core.outputs import atomic_output
 from SAMSegmentLib.weights.files import file_sha256
 
 from . import pseudo_labels
-from .stable_regions import stable_regions
+from .stable_regions import SAME, stable_regions
+from .watersheds import ct_tissues, watershed_regions
 
 OUTPUT = Path("out/training/pack.npz")
-LARGEST = 30_000_000
-#: Smallest voxel sizes of label maps and images.
-LABEL_MM, IMAGE_MM = 1.5, 2.0
-MOST_LAYERS = 4
+LARGEST = 60_000_000
+#: Smallest voxel size of images, and that at which objects are looked for in them.
+IMAGE_MM, SEARCH_MM = 1.2, 2.0
+MOST_LAYERS = 5
 UNCERTAIN = "from memory"
-#: Folders with label maps, of which images are made, and with images without masks.
-LABEL_MAPS = (
-    "labels/synthseg",
-    "labels/torso_niivue",
-    "labels/spine_mr_panoptica",
-    "labels/knee_pymskt",
-)
+#: Folders with label maps, of which images are made, and their voxel size.
+LABEL_MAPS = {
+    "labels/synthseg": 1.25,
+    "labels/torso_niivue": 1.5,
+    "labels/spine_mr_panoptica": 1.0,
+    "labels/knee_pymskt": 0.7,
+}
+#: Folders with images without masks.
 WITHOUT_MASK = ("unlabelled/crlm_ct", "unlabelled/cmbcrc_mr")
 CT_RANGE = (-1000, 1000)
 # Hounsfield units and the bytes that stand for them: finer around soft tissue.
@@ -96,7 +99,7 @@ def read_cases(folder: Path) -> Iterator[Case]:
         if name in LABEL_MAPS:
             for file, path in files.items():
                 if file != "ref.nii.gz":  # the same spine as ref_instance, by type of bone
-                    yield _label_map(f"{name}/{file}", path)
+                    yield _label_map(f"{name}/{file}", path, LABEL_MAPS[name])
         elif name in WITHOUT_MASK:
             for file, path in files.items():
                 yield _without_mask(f"{name}/{file}", path)
@@ -107,41 +110,64 @@ def read_cases(folder: Path) -> Iterator[Case]:
                     yield _with_mask(f"{name}/{file}", files[file], mask)
 
 
-def _label_map(name: str, path: Path) -> Case:
+def _label_map(name: str, path: Path, mm: float) -> Case:
     image = _reoriented(sitk.ReadImage(str(path)))
     values = sitk.GetArrayFromImage(image)
-    numbers = np.unique(values, return_inverse=True)[1].reshape(values.shape).astype(np.uint8)
+    numbers = np.searchsorted(np.unique(values), values).astype(np.uint8)
     compact = sitk.GetImageFromArray(numbers)
     compact.CopyInformation(image)
     # In thick slices the label of the largest share instead of the nearest, which avoids steps.
-    thick = max(compact.GetSpacing()) > LABEL_MM
-    compact = _resampled(
-        compact, LABEL_MM, sitk.sitkLabelGaussian if thick else sitk.sitkNearestNeighbor
-    )
-    return Case(name, _array(compact)[None], None, compact.GetSpacing())
+    thick = max(compact.GetSpacing()) > mm
+    compact = _resampled(compact, mm, sitk.sitkLabelGaussian if thick else sitk.sitkNearestNeighbor)
+    labels = _array(compact)
+    # Without most of the empty space around.
+    box = ndimage.find_objects((labels > 0).astype(np.uint8))[0]
+    labels = labels[tuple(slice(max(0, part.start - 8), part.stop + 8) for part in box)]
+    return Case(name, np.ascontiguousarray(labels)[None], None, compact.GetSpacing())
 
 
 def _without_mask(name: str, path: Path) -> Case:
-    image = _resampled(_reoriented(sitk.ReadImage(str(path), sitk.sitkFloat32)), IMAGE_MM)
-    voxels, ct = _array(image), "crlm_ct" in name
-    found = stable_regions(np.clip(voxels, *CT_RANGE) if ct else voxels, image.GetSpacing())
+    native = _reoriented(sitk.ReadImage(str(path), sitk.sitkFloat32))
+    image, ct = _resampled(native, IMAGE_MM), "crlm_ct" in name
+    found = []
     known = pseudo_labels.OUTPUT / f"{path.name.split('.')[0]}.npz"
     if known.exists():
         source = sitk.ReadImage(str(path))
-        found = [_on_grid(mask, source, image) for mask in pseudo_labels.load(known)] + found
-    layers = _layers([mask for mask in found if mask.any()], voxels.shape)
-    return Case(name, layers, _bytes(voxels, ct), image.GetSpacing(), ct)
+        found = [_on_grid(mask, source, image) for mask in pseudo_labels.load(known)]
+    return _case(name, native, image, found, ct)
 
 
 def _with_mask(name: str, path: Path, mask_path: Path) -> Case:
-    image = _resampled(_reoriented(sitk.ReadImage(str(path), sitk.sitkFloat32)), IMAGE_MM)
+    native = _reoriented(sitk.ReadImage(str(path), sitk.sitkFloat32))
+    image = _resampled(native, IMAGE_MM)
     mask = sitk.Resample(
         sitk.Cast(sitk.ReadImage(str(mask_path)) > 0, sitk.sitkFloat32), image, sitk.Transform()
     )
-    voxels, ct = _array(image), "CT_" in name
-    found = stable_regions(np.clip(voxels, *CT_RANGE) if ct else voxels, image.GetSpacing())
-    layers = _layers([_array(mask) > 0.5, *found], voxels.shape)
-    return Case(name, layers, _bytes(voxels, ct), image.GetSpacing(), ct)
+    return _case(name, native, image, [_array(mask) > 0.5], "CT_" in name)
+
+
+def _case(
+    name: str, native: sitk.Image, image: sitk.Image, masks: list[np.ndarray], ct: bool
+) -> Case:
+    """An image with its masks, and with objects found in it."""
+    searched = _resampled(native, SEARCH_MM)
+    voxels, spacing = _array(searched), searched.GetSpacing()
+    found = []
+    if ct:
+        found += ct_tissues(voxels, spacing)
+        voxels = np.clip(voxels, *CT_RANGE)
+    found += stable_regions(voxels, spacing)
+    found += [
+        region
+        for region in watershed_regions(voxels, spacing)
+        if not any(region.dice(other) > SAME for other in found)
+    ]
+    masks = masks + [
+        _array(sitk.Resample(_image_of(region.whole(voxels.shape), searched), image)) > 0.5
+        for region in found
+    ]
+    layers = _layers([mask for mask in masks if mask.any()], image.GetSize())
+    return Case(name, layers, _bytes(_array(image), ct), image.GetSpacing(), ct)
 
 
 def _reoriented(image: sitk.Image) -> sitk.Image:
@@ -177,6 +203,13 @@ def _on_grid(mask: np.ndarray, source: sitk.Image, grid: sitk.Image) -> np.ndarr
     image = sitk.GetImageFromArray(mask.astype(np.float32))
     image.CopyInformation(source)
     return _array(sitk.Resample(_reoriented(image), grid, sitk.Transform())) > 0.5
+
+
+def _image_of(mask: np.ndarray, grid: sitk.Image) -> sitk.Image:
+    """A mask (X, Y, Z) on the grid of an image, as numbers to interpolate."""
+    image = sitk.GetImageFromArray(mask.transpose(2, 1, 0).astype(np.float32))
+    image.CopyInformation(grid)
+    return image
 
 
 def _array(image: sitk.Image) -> np.ndarray:

@@ -15,7 +15,7 @@ from SAMSegmentLib.models.samsegment3d.picture import picture_of
 from .anatomy import SIZE, blob, random_anatomy
 from .appearance import Scanner, pasted, rendered, textured
 from .pack import CT_LEVELS, Case
-from .scenes import FEWEST, Scene, scene_from
+from .scenes import FEWEST, Bank, Object, Scene, mixed, scene_from
 from .shapes import smooth_field
 from .visibility import raggedness, smoothed, visible_share
 from .windows import linear, nearest, outside_of, random_place
@@ -27,11 +27,16 @@ LEAST_VISIBLE = 0.35
 #: Largest surface of an object in voxel faces, relative to a ball of the same volume; pseudo-labels
 #: that are more ragged are noise or foam. Trees and sheets of label maps may be.
 RAGGED = 2.6
-#: Number of random anatomies from which windows are taken, and how often one is replaced.
+#: Number of random anatomies, and of mixed label maps, from which windows are taken, and how often
+#: one is replaced.
 BANK, RENEWED = 12, 1 / 16
+#: How often a label map is made of two.
+MIXED = 0.4
 #: How often a part of the window lies outside the volume, apart from windows of real images that
 #: end there, and how often the window shows one slice only.
 CUT, FLAT = 0.25, 0.05
+#: Largest share of a window outside the volume.
+MOST_OUTSIDE = 0.7
 _EVERYWHERE = np.ones((3, 3, 3), bool)
 
 
@@ -91,7 +96,8 @@ class SampleMaker:
         self._scanner = Scanner(seed)
         self._map_chances = _chances(self._maps)
         self._image_chances = _chances(self._images)
-        self._bank: list[Scene] = []
+        self._anatomies = Bank(lambda: random_anatomy(self._random, SIZE), BANK, RENEWED)
+        self._mixtures = Bank(self._mixture, BANK, RENEWED)
         self._makers = {
             "anatomy": self._anatomy,
             "label_map": self._label_map,
@@ -107,8 +113,10 @@ class SampleMaker:
             if kind != "composite" and self._random.random() < 0.3:
                 self._add_lesion(view)
             view.image = self._scanner(self._random, view.image)
-            if self._random.random() < CUT:
+            if self._random.random() < CUT and view.outside.mean() < 0.05:
                 view.outside |= _cut(self._random, n)
+            if view.outside.mean() > MOST_OUTSIDE:
+                continue
             if self._random.random() < FLAT:
                 _flatten(self._random, view)
             try:
@@ -122,16 +130,21 @@ class SampleMaker:
                 return Sample(picture.astype(np.float16), masks)
 
     def _anatomy(self, n: int) -> View:
-        random = self._random
-        if len(self._bank) < BANK or random.random() < RENEWED:
-            # Replaces the oldest.
-            self._bank = [*self._bank, random_anatomy(random, SIZE)][-BANK:]
-        return self._synthetic(self._bank[random.integers(len(self._bank))], n)
+        return self._synthetic(self._anatomies.scene(self._random), n)
 
     def _label_map(self, n: int) -> View:
-        return self._synthetic(
-            self._maps[self._random.choice(len(self._maps), p=self._map_chances)], n
-        )
+        return self._synthetic(self._map(), n)
+
+    def _map(self) -> Scene:
+        if self._random.random() < MIXED:
+            return self._mixtures.scene(self._random)
+        return self._maps[self._random.choice(len(self._maps), p=self._map_chances)]
+
+    def _mixture(self) -> Scene:
+        """Two label maps as one; both are taken as often, whatever they show."""
+        one, other = (self._maps[self._random.integers(len(self._maps))] for _ in range(2))
+        labels = mixed(self._random, one.layers[0], other.layers[0], SIZE)
+        return scene_from(Case("labels/mixed", labels[None], None, one.spacing), self._random)
 
     def _synthetic(self, scene: Scene, n: int) -> View:
         """A rendered window of a label map."""
@@ -151,7 +164,7 @@ class SampleMaker:
             image = _windowed(random, image)
         return View(image, [labels], self._asked(scene, place.target), outside)
 
-    def _asked(self, scene: Scene, target) -> list[tuple[int, tuple[int, ...]]]:
+    def _asked(self, scene: Scene, target: Object) -> list[tuple[int, tuple[int, ...]]]:
         order = self._random.permutation(len(scene.objects))
         others = [scene.objects[i] for i in order]
         return [(each.layer, each.labels) for each in [target, *others]]
@@ -211,12 +224,9 @@ class SampleMaker:
         return view
 
     def _shapes(self) -> Scene:
-        random = self._random
-        if self._maps and random.random() < 0.3:
-            return self._maps[random.choice(len(self._maps), p=self._map_chances)]
-        if len(self._bank) < BANK or random.random() < RENEWED:
-            self._bank = [*self._bank, random_anatomy(random, SIZE)][-BANK:]
-        return self._bank[random.integers(len(self._bank))]
+        if self._maps and self._random.random() < 0.35:
+            return self._map()
+        return self._anatomies.scene(self._random)
 
     def _texture(self, n: int) -> torch.Tensor | None:
         if not self._images or self._random.random() < 0.5:
@@ -321,8 +331,22 @@ def _flatten(random: np.random.Generator, view: View) -> None:
 
 
 def _chances(scenes: Sequence[Scene]) -> np.ndarray:
-    """The probability of each scene: no body part is so rare that it would not be learned."""
-    folders = [scene.name.split("/")[:2] for scene in scenes]
-    kinds = ["/".join(folder) if folder[0] == "labels" else folder[0] for folder in folders]
-    shares = np.array([1 / kinds.count(kind) ** 0.5 for kind in kinds])
+    """The probability of each scene.
+
+    Larger ones come more often, because there is more to see; and no body part and modality is so
+    rare that it would not be learned.
+    """
+    kinds = [_kind(scene.name) for scene in scenes]
+    shares = np.array(
+        [
+            (s.layers[0].size / kinds.count(kind)) ** 0.5
+            for s, kind in zip(scenes, kinds, strict=True)
+        ]
+    )
     return shares / shares.sum()
+
+
+def _kind(name: str) -> str:
+    """What a scene shows: the folder, or for patients the modality."""
+    folder, *rest = name.split("/")
+    return f"{folder}/{rest[-1].split('_')[0] if folder == 'sarcoma' else rest[0]}"

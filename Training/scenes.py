@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -9,11 +10,32 @@ import numpy as np
 from scipy import ndimage
 
 from .pack import Case
+from .shapes import smooth_noise
 
 #: Objects of fewer voxels are not asked for.
 FEWEST = 12
 # Objects joined from two neighbours, as a share of the number of labels.
 _JOINED = 0.15
+
+
+class Bank:
+    """Some scenes that are made now and then, of each of which several windows are taken.
+
+    Args:
+        make: makes a scene.
+        size: number of scenes that are kept.
+        renewed: how often a scene is replaced, the oldest first.
+    """
+
+    def __init__(self, make: Callable[[], Scene], size: int, renewed: float) -> None:
+        self._make, self._size, self._renewed = make, size, renewed
+        self._scenes: list[Scene] = []
+
+    def scene(self, random: np.random.Generator) -> Scene:
+        """One of the scenes."""
+        if len(self._scenes) < self._size or random.random() < self._renewed:
+            self._scenes = [*self._scenes, self._make()][-self._size :]
+        return self._scenes[random.integers(len(self._scenes))]
 
 
 class Tissue(IntEnum):
@@ -118,6 +140,31 @@ def scene_from(case: Case, random: np.random.Generator) -> Scene:
         objects += objects_of(labels, groups, layer)
     tissues = np.zeros(256, np.uint8)
     return Scene(case.layers, objects, tissues, case.image, case.spacing, case.ct, case.name)
+
+
+def mixed(random: np.random.Generator, one: np.ndarray, other: np.ndarray, size: int) -> np.ndarray:
+    """Parts of two label maps side by side, uint8, at most `size` voxels along each axis.
+
+    The parts are turned and flipped, and meet at a random smooth surface.
+    """
+    parts = []
+    for labels in (one, other):
+        starts = [random.integers(max(1, n - size + 1)) for n in labels.shape]
+        part = labels[tuple(slice(a, a + size) for a in starts)]
+        part = part.transpose(random.permutation(3))
+        parts.append(part[tuple(slice(None, None, random.choice([-1, 1])) for _ in range(3))])
+    shape = tuple(np.minimum(parts[0].shape, parts[1].shape))
+    first, second = (part[tuple(slice(n) for n in shape)] for part in parts)
+    # Numbers without gaps, so that those of both fit.
+    tables = []
+    for part, start in ((first, 0), (second, 128)):
+        table = np.zeros(256, np.uint8)
+        there = np.flatnonzero(np.bincount(part.ravel(), minlength=256)[1:])[:127] + 1
+        table[there] = start + 1 + np.arange(there.size)
+        tables.append(table)
+    cells = (int(random.integers(1, 4)),) * 3
+    where = smooth_noise(random, shape, cells)[0].numpy() > random.uniform(-0.5, 0.5)
+    return np.where(where, tables[0][first], tables[1][second])
 
 
 def neighbours(

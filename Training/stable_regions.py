@@ -46,13 +46,19 @@ class Region:
         both = np.count_nonzero(self._within(common) & other._within(common))
         return 2 * both / (self.count + other.count)
 
+    def whole(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The mask on the whole volume."""
+        mask = np.zeros(shape, bool)
+        mask[self.box] = self.mask
+        return mask
+
     def _within(self, ends: list[tuple[int, int]]) -> np.ndarray:
         pairs = zip(ends, self.box, strict=True)
         return self.mask[tuple(slice(low - s.start, high - s.start) for (low, high), s in pairs)]
 
 
-def stable_regions(voxels: np.ndarray, spacing: tuple[float, ...]) -> list[np.ndarray]:
-    """Boolean masks, largest first; they may overlap.
+def stable_regions(voxels: np.ndarray, spacing: tuple[float, ...]) -> list[Region]:
+    """Regions, largest first; they may overlap.
 
     Args:
         voxels: with a spacing of at most about 2.5 mm, otherwise the opening is coarse.
@@ -75,14 +81,7 @@ def stable_regions(voxels: np.ndarray, spacing: tuple[float, ...]) -> list[np.nd
                 for region in _stable_parts(narrow, wide, ball, float(np.prod(spacing))):
                     if not any(region.dice(other) > SAME for other in found):
                         found.append(region)
-    found = sorted(found, key=lambda region: -region.count)[:MOST_REGIONS]
-    return [_whole(region, voxels.shape) for region in found]
-
-
-def _whole(region: Region, shape: tuple[int, ...]) -> np.ndarray:
-    mask = np.zeros(shape, bool)
-    mask[region.box] = region.mask
-    return mask
+    return sorted(found, key=lambda region: -region.count)[:MOST_REGIONS]
 
 
 def _stable_parts(

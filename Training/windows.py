@@ -16,9 +16,9 @@ from .shapes import smooth_noise
 SHARE = (0.06, 2.5)
 #: Smallest voxel of a window as a share of the scene's smallest: of a label map, which would have
 #: steps, and of an image, which would only be blurred.
-FINEST_LABELS, FINEST_IMAGE = 0.7, 0.35
-#: Largest edge of a window, relative to the scene's longest side.
-COARSEST = 1.15
+FINEST_LABELS, FINEST_IMAGE = 0.7, 0.5
+#: Largest edge of a window, relative to the scene's sides (their geometric mean).
+COARSEST = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ def random_place(random: np.random.Generator, scene: Scene, n: int) -> Place:
     sides = np.array(scene.layers.shape[1:]) * spacing
     share = float(np.exp(random.uniform(*np.log(SHARE))))
     finest = (FINEST_LABELS if made else FINEST_IMAGE) * spacing.min()
-    coarsest = max(COARSEST * sides.max() / n, finest)
+    coarsest = max(COARSEST * np.prod(sides) ** (1 / 3) / n, finest)
     steps = scene.extents / (share * n)
     fitting = np.flatnonzero((steps >= finest) & (steps <= coarsest))
     # The first object of a case with a mask by hand is asked for more often.
@@ -66,7 +66,8 @@ def random_place(random: np.random.Generator, scene: Scene, n: int) -> Place:
         half = np.minimum(edge, sides) / 2
         center = np.clip(center, half, sides - half)
     stretch = random.uniform(0.75, 1.33, 3) if made else random.uniform(0.87, 1.15, 3)
-    matrix = orientation(random) * (mm * stretch)
+    # Less often in an image, which ends in the window: in use it ends at right angles.
+    matrix = orientation(random, 0.6 if made else 0.35) * (mm * stretch)
     return Place(target, grid_of(random, matrix / spacing[:, None], center / spacing, n, made))
 
 
@@ -113,10 +114,10 @@ def click_like(random: np.random.Generator, scene: Scene, target: Object) -> np.
     return place.astype(float)
 
 
-def orientation(random: np.random.Generator) -> np.ndarray:
-    """A random order and direction of axes, often with an additional rotation."""
+def orientation(random: np.random.Generator, turned: float) -> np.ndarray:
+    """A random order and direction of axes, with an additional rotation as often as `turned`."""
     matrix = np.eye(3)[random.permutation(3)] * random.choice([-1, 1], 3)
-    if random.random() < 0.6:
+    if random.random() < turned:
         angles = random.normal(0, 0.25 if random.random() < 0.7 else 1.0, 3)
         for (a, b), angle in zip(((0, 1), (0, 2), (1, 2)), angles, strict=True):
             turn = np.eye(3)

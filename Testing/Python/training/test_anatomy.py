@@ -7,7 +7,7 @@ from scipy import ndimage
 from Training import anatomy
 from Training.anatomy import Drawing, random_anatomy
 from Training.pack import Case
-from Training.scenes import FEWEST, Tissue, neighbours, scene_from
+from Training.scenes import FEWEST, Bank, Tissue, mixed, neighbours, scene_from
 from Training.shapes import balls, ellipsoid, tree
 
 SIZE = 64
@@ -91,3 +91,22 @@ def test_a_case_becomes_a_scene_with_the_objects_of_all_layers():
     assert [(each.layer, each.labels) for each in scene.objects] == [(0, (1,)), (1, (3,))]
     assert list(scene.extents) == [60.0, 60.0]
     assert set(np.unique(scene.tissues)) == {Tissue.ANY}
+
+
+def test_a_mixture_has_the_parts_of_both_and_keeps_them_apart():
+    random = np.random.default_rng(3)
+    one, other = np.zeros((30, 40, 50), np.uint8), np.zeros((50, 30, 30), np.uint8)
+    one[:, ::2], other[:, 10:] = 200, 7
+    labels = mixed(random, one, other, 32)
+    assert labels.shape == tuple(np.minimum(32, labels.shape)) and labels.dtype == np.uint8
+    assert set(np.unique(labels)) == {0, 1, 129}
+
+
+def test_a_bank_makes_scenes_now_and_then_and_forgets_the_oldest():
+    made = []
+    bank = Bank(lambda: made.append(len(made)) or made[-1], 3, 0.25)
+    random = np.random.default_rng(1)
+    taken = [bank.scene(random) for _ in range(200)]
+    assert 3 < len(made) < 90
+    assert set(taken) >= set(range(3, len(made) - 3))
+    assert 0 not in taken[100:]

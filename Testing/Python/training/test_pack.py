@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from SAMSegmentLib.core.overlap import dice
 from Training import pack, pseudo_labels
 from Training.pack import Case, read_cases, read_pack, write_pack
 from Training.stable_regions import stable_regions
+from Training.watersheds import ct_tissues, watershed_regions
 
 SHARED = Path(__file__).parents[4] / "shared"
 BOTH = [SHARED / "training" / "MANIFEST.json", SHARED / "data" / "MANIFEST.json"]
@@ -61,10 +63,9 @@ def folder_with(tmp_path, licence="MIT", spoil=False):
 
 def test_thick_slices_of_labels_become_even_voxels(tmp_path):
     (case,) = read_cases(folder_with(tmp_path))
-    assert case.spacing == (1.5, 1.5, 1.5) and case.image is None
-    assert case.layers.shape == (1, 16, 11, 24)
+    assert case.spacing == (0.7, 0.7, 0.7) and case.image is None
     assert set(np.unique(case.layers)) == {0, 1}
-    ml = case.layers.sum() * 1.5**3 / 1000
+    ml = case.layers.sum() * 0.7**3 / 1000
     assert ml == pytest.approx(6 * 10 * 15 * 0.8 * 0.8 * 3 / 1000, rel=0.15)
 
 
@@ -128,11 +129,24 @@ def test_stable_regions_are_the_objects_of_an_image():
         for center, radius in (((14, 14, 14), 9), ((33, 30, 16), 12))
     ]
     image = random.normal(0, 4, shape) + 100 + 60 * truth[0] + 120 * truth[1]
-    found = stable_regions(image.astype(np.float32), (2.0, 2.0, 2.0))
-    for mask in truth:
-        best = max(2 * (mask & each).sum() / (mask.sum() + each.sum()) for each in found)
-        assert best > 0.85
+    for find in (stable_regions, watershed_regions):
+        found = find(image.astype(np.float32), (2.0, 2.0, 2.0))
+        for mask in truth:
+            assert max(dice(mask, each.whole(shape)) for each in found) > 0.85
 
 
 def test_nothing_is_found_where_there_is_nothing():
-    assert not stable_regions(np.zeros((20, 20, 20), np.float32), (2.0, 2.0, 2.0))
+    for find in (stable_regions, watershed_regions, ct_tissues):
+        assert not find(np.full((20, 20, 20), -1000, np.float32), (2.0, 2.0, 2.0))
+
+
+def test_bone_gas_and_the_body_are_found_in_a_ct():
+    x, y, z = np.indices((60, 60, 30))
+    trunk = (x - 30) ** 2 + (y - 30) ** 2 < 26**2
+    rod = (x - 20) ** 2 + (y - 30) ** 2 < 5**2
+    bubble = (x - 42) ** 2 + (y - 30) ** 2 + (z - 15) ** 2 < 8**2
+    image = np.where(trunk, 40.0, -1000.0)
+    image[rod], image[bubble] = 700, -900
+    found = [each.whole(image.shape) for each in ct_tissues(image, (2.0, 2.0, 2.0))]
+    for mask in (trunk, rod, bubble):
+        assert max(dice(mask, each) for each in found) > 0.85

@@ -23,6 +23,7 @@ def ball(shape, center, radius):
 def few_anatomies():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(samples_module, "BANK", 2)
+        patch.setattr(samples_module, "SIZE", 64)
         yield
 
 
