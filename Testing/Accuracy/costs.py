@@ -18,7 +18,11 @@ NAMED = 12
 
 @dataclass(frozen=True)
 class Click:
-    """A click on a mask that was there, and the Dice before and after it."""
+    """A click on a mask that was there, and the Dice before and after it.
+
+    Attributes:
+        sign: one of SIGNS; "unknown" in kept results, which do not tell it.
+    """
 
     scored: ObjectScores
     step: str
@@ -35,10 +39,10 @@ class Click:
 def clicks_of(objects: Iterable[ObjectScores]) -> list[Click]:
     """All clicks but those that begin an object, and those after a mask was perfect."""
     return [
-        Click(scored, row["step"], row["click"], before["dsc"], row["dsc"])
+        Click(scored, row["step"], sign, before["dsc"], row["dsc"])
         for scored in objects
         for before, row in pairwise(scored.rows)
-        if row.get("click")
+        if (sign := row.get("click", "unknown")) and before["dsc"] < 1
     ]
 
 

@@ -18,7 +18,6 @@ COLUMNS = (
     "structure",
     "protocol",
     "step",
-    "click",
     "dsc",
     "nsd",
     "encoder_passes",

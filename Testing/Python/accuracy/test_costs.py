@@ -34,6 +34,15 @@ def test_shares_are_told_by_protocol_and_sign_and_the_worst_first():
     ]
 
 
-def test_rows_without_signs_have_no_costs():
-    old = [{**row, "click": ""} for row in rows()]
-    assert costs(old) == ""
+def test_a_perfect_mask_is_not_clicked_at():
+    assert len(clicks_of(objects_of(rows(dscs=(0.9, 1.0, 1.0))))) == 1
+
+
+def test_clicks_of_kept_results_count_without_their_signs():
+    kept = [{key: value for key, value in row.items() if key != "click"} for row in rows()]
+    assert [click.sign for click in clicks_of(objects_of(kept))] == ["unknown"] * 2
+    assert "| m, roi_then_clicks | 2 | 0.0 (0 of 2) | – | – |" in costs(kept)
+
+
+def test_without_clicks_there_is_no_table():
+    assert costs(rows(dscs=(0.5,))) == ""

@@ -13,7 +13,6 @@ def row(case="a", structure="liver", protocol="roi", step="roi", dsc=0.9):
         "structure": structure,
         "protocol": protocol,
         "step": step,
-        "click": "",
         "dsc": dsc,
         "nsd": 0.8,
         "encoder_passes": 4,
@@ -30,12 +29,6 @@ def test_results_are_kept_compactly_and_come_back(tmp_path):
     path = keep("m", [row() | {"seconds": 3.0, "volume_ml": 7.0}], tmp_path)
     assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
     assert kept_rows("m", tmp_path) == [row()]
-
-
-def test_rows_kept_before_clicks_had_a_sign_stay(tmp_path):
-    keep("m", [{key: value for key, value in row().items() if key != "click"}], tmp_path)
-    keep("m", [row("b")], tmp_path)
-    assert kept_rows("m", tmp_path) == [row(), row("b")]
 
 
 def test_partial_runs_replace_their_own_objects_only(tmp_path):
