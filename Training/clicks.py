@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from SAMSegmentLib.models.samsegment3d.network import PromptTensors
+from SAMSegmentLib.models.samsegment3d.prompt_maps import PromptTensors
 
 #: Edges of the neighbourhoods, as shares of the window's edge.
 SURROUNDINGS = (0.1, 0.2, 0.4)

@@ -31,7 +31,8 @@ from sides import (  # noqa: E402
 )
 
 from SAMSegmentLib.models.sammed3d.network import SAMMed3D  # noqa: E402
-from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.prompt_maps import PromptTensors  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.windows import MOST  # noqa: E402
 from TestSupport.measure import peak_memory_mb  # noqa: E402
 from TestSupport.sammed3d_weights import random_picture, random_weights  # noqa: E402

@@ -14,8 +14,9 @@ from ...core.prompts import positions_of
 from ..precision import encoder_type
 from ..tensor_files.checkpoints import check_network, load_tensors
 from ..windowed.windows import Window, intensities_in
-from .network import HEAD, Features, PromptTensors, SAMSegment3D, unfolded
+from .network import Features, SAMSegment3D, unfolded
 from .picture import picture_of
+from .prompt_maps import HEAD, PromptTensors
 from .prompts import WindowPrompt
 from .windows import WindowFrame
 
@@ -142,7 +143,7 @@ def load_network(weights: Path, device: torch.device, numbers: torch.dtype) -> S
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last_3d)
 
 
-def sizes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+def sizes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...] | int]:
     """The arguments of a network with such tensors; none if they are of another network."""
     names = ["encoder.stem.weight", *(f"encoder.down.{n}.weight" for n in range(3))]
     levels = [f"bridge.levels.{n}.weight" for n in range(4)]
@@ -154,4 +155,6 @@ def sizes_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
         "decoder_widths": tuple(tensors[name].shape[0] for name in levels),
         "heads": tuple(tensors[name].shape[0] // HEAD for name in heads),
     }
-    return found if all(min(sizes) > 0 for sizes in found.values()) else {}
+    if not all(min(sizes) > 0 for sizes in found.values()):
+        return {}
+    return found | {"edition": 2 if "decoder.border.first.weight" in tensors else 1}

@@ -4,6 +4,9 @@ The encoder sees a window once and keeps what it saw at four resolutions. The de
 U-Net that a click pays for: it gets the prompts as maps, how alike each place is to the places
 clicked on, and its own last mask; it answers with three masks and how good it expects each to be.
 
+There are two editions: the second knows how far a place is from an ROI's faces, scribbles and
+lines, draws the border with the neighbours in view, and looks at each mask before it judges it.
+
 Half of the resolution is kept in channels, at both ends (2 x 2 x 2 voxels are eight channels), so
 that no layer runs on single voxels and the mask still has them. There is no normalisation layer:
 training standardises the weights instead, and the weights that ship are plain.
@@ -25,18 +28,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .prompt_maps import (
+    HEAD,
+    PROMPT_MAPS,
+    REGIONS,
+    PromptTensors,
+    likeness_to_clicks,
+    likeness_to_regions,
+    prompt_maps,
+    prompted_regions,
+    unit_vectors,
+)
+
 #: Grey levels as they are, and by rank.
 PICTURE_CHANNELS = 2
 #: Masks of one answer.
 MASKS = 3
 #: Edge lengths of a window are multiples of this number of voxels.
 MULTIPLE = 16
-#: Maps that prompts become: see `prompt_maps`.
-PROMPT_MAPS = 8
-# Voxels within which a click's narrow map falls off, and the same for its wide one.
-NARROW, WIDE = 2.0, 12.0
-# Voxels in one channel group of which likeness to a click is told.
-HEAD = 8
 # Keeps the variance of what a rectifier passes (Brock et al. 2021, 2.1).
 GAIN = 1.7139588594436646
 
@@ -70,24 +79,6 @@ class Features:
         )
 
 
-@dataclass(frozen=True)
-class PromptTensors:
-    """What the decoder is told of a window.
-
-    Attributes:
-        clicks: (B, N, 3), voxels along the window's three axes, the newest last; fractions are
-            allowed.
-        signs: (B, N), 1 on the object, -1 beside it, 0 where there is no click.
-        roi: (B, 1, D/2, H/2, W/2), 1 inside, -1 outside, 0 everywhere if there is none.
-        mask: (B, 1, D/2, H/2, W/2), the mask before, -1 to 1; 0 everywhere if there is none.
-    """
-
-    clicks: Tensor
-    signs: Tensor
-    roi: Tensor
-    mask: Tensor
-
-
 class SAMSegment3D(nn.Module):
     """Encoder and decoder; `encode` once for a window, `decode` for each click.
 
@@ -95,6 +86,7 @@ class SAMSegment3D(nn.Module):
         widths: channels of the encoder at 1/2, 1/4, 1/8 and 1/16 of the resolution.
         decoder_widths: the same for the decoder.
         heads: groups of channels in which likeness to clicks is told, at 1/2 and 1/4.
+        edition: 1 or 2.
     """
 
     def __init__(
@@ -102,11 +94,12 @@ class SAMSegment3D(nn.Module):
         widths: tuple[int, ...] = (32, 64, 128, 192),
         decoder_widths: tuple[int, ...] = (16, 32, 64, 96),
         heads: tuple[int, int] = (2, 4),
+        edition: int = 1,
     ) -> None:
         super().__init__()
         self.encoder = Encoder(widths)
         self.bridge = Bridge(widths, decoder_widths, heads)
-        self.decoder = Decoder(decoder_widths, heads)
+        self.decoder = Decoder(decoder_widths, heads, edition)
 
     def encode(self, picture: Tensor) -> Features:
         """What is to be seen in windows of (B, PICTURE_CHANNELS, D, H, W)."""
@@ -175,13 +168,12 @@ class Bridge(nn.Module):
 class Decoder(nn.Module):
     """A small U-Net on what was seen and what was asked."""
 
-    def __init__(self, widths: tuple[int, ...], heads: tuple[int, int]) -> None:
+    def __init__(self, widths: tuple[int, ...], heads: tuple[int, int], edition: int) -> None:
         super().__init__()
+        maps, alike = PROMPT_MAPS[edition], 2 + REGIONS[edition]
+        self._edition = edition
         self.told = nn.ModuleList(
-            [
-                conv1(PROMPT_MAPS + 2 * heads[0], widths[0]),
-                conv3(PROMPT_MAPS + 2 * heads[1], widths[1]),
-            ]
+            [conv1(maps + alike * heads[0], widths[0]), conv3(maps + alike * heads[1], widths[1])]
         )
         self.first = Block(widths[1], convolutions=1)
         self.down = nn.ModuleList([conv3(widths[1], widths[2], 2), conv3(widths[2], widths[3], 2)])
@@ -190,27 +182,85 @@ class Decoder(nn.Module):
         self.joined = nn.ModuleList([Block(widths[0], 1), Block(widths[1], 1), Block(widths[2], 1)])
         self.masks = conv1(widths[0], 8 * MASKS)
         self.quality = nn.Sequential(nn.Linear(2 * widths[3], 64), nn.ReLU(), nn.Linear(64, MASKS))
+        self.border = self.judge = None
+        if edition > 1:
+            self.border = Border(widths[0])
+            self.judge = Judge(widths[1], widths[3])
 
     def forward(self, features: Features, prompts: PromptTensors) -> tuple[Tensor, Tensor]:
         seen2, seen4, seen8, seen16 = features.levels
-        maps = prompt_maps(prompts)
+        maps = prompt_maps(prompts, self._edition)
         alike2, alike4 = (
             likeness_to_clicks(vectors, prompts, size)
             for vectors, size in zip(features.likeness, (2, 4), strict=True)
         )
+        if self._edition > 1:
+            regions4 = prompted_regions(prompts)
+            regions = enlarged(regions4), regions4
+            alike2, alike4 = (
+                torch.cat([alike, likeness_to_regions(vectors, weights)], 1)
+                for alike, vectors, weights in zip(
+                    (alike2, alike4), features.likeness, regions, strict=True
+                )
+            )
         told4 = self.told[1](torch.cat([F.avg_pool3d(maps, 2), alike4], 1).to(seen4.dtype))
         x4 = self.first(added(told4, seen4))
         x8 = self.seen[0](added(self.down[0](rectified(x4)), seen8))
         x16 = self.seen[1](added(self.down[1](rectified(x8)), seen16))
         y8 = self.joined[2](added(enlarged(self.up[2](rectified(x16))), x8))
         y4 = self.joined[1](added(enlarged(self.up[1](rectified(y8, last=True))), x4))
+        y4 = rectified(y4, last=True)
         told2 = self.told[0](torch.cat([maps, alike2], 1).to(seen2.dtype))
-        y2 = added(enlarged(self.up[0](rectified(y4, last=True))), told2)
+        y2 = added(enlarged(self.up[0](y4)), told2)
         y2 = added(y2, seen2)
-        y2 = self.joined[0](y2)
-        masks = self.masks(rectified(y2, last=True)).float()
+        y2 = rectified(self.joined[0](y2), last=True)
+        masks = self.masks(y2)
+        if self.border is not None:
+            masks = added(masks, self.border(y2))
+        masks = masks.float().unflatten(1, (MASKS, 8))
         whole = torch.cat([x16.mean((2, 3, 4)), x16.amax((2, 3, 4))], 1)
-        return masks.unflatten(1, (MASKS, 8)), self.quality(whole).float()
+        quality = self.quality(whole).float()
+        if self.judge is not None:
+            quality = quality + self.judge(masks.detach(), y4, whole)
+        return masks, quality
+
+
+class Border(nn.Module):
+    """What neighbouring voxels change about the masks: no teeth of two voxels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = conv3(width, width)
+        self.last = conv3(width, 8 * MASKS)
+
+    def forward(self, rectified_y2: Tensor) -> Tensor:
+        return self.last(rectified(self.first(rectified_y2), last=True))
+
+
+class Judge(nn.Module):
+    """What is to be seen inside each mask and at its border says how good it is."""
+
+    def __init__(self, width4: int, width16: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(3 * width4 + 2 * width16 + 1, 64), nn.ReLU(), nn.Linear(64, 1)
+        )
+
+    def forward(self, masks: Tensor, y4: Tensor, whole: Tensor) -> Tensor:
+        """Logits (B, MASKS), to be added, of masks (B, MASKS, 8, D/2, H/2, W/2)."""
+        inside = F.avg_pool3d(torch.sigmoid(masks).mean(2), 2)
+        near = (3 * F.avg_pool3d(inside, 3, 1, 1)).clamp(max=1)
+        edge, around = 4 * inside * (1 - inside), near * (1 - inside)
+        features = y4.flatten(2).float()
+        seen = [
+            torch.bmm(part.flatten(2), features.transpose(1, 2))
+            / (part.flatten(2).sum(2, keepdim=True) + 1)
+            for part in (inside, edge, around)
+        ]
+        size = torch.log(inside.mean((2, 3, 4)) + 1e-5)[..., None] / 4
+        whole = whole.float()[:, None].expand(-1, masks.shape[1], -1)
+        given = torch.cat([*seen, size, whole], 2)
+        return self.layers(given.to(self.layers[0].weight.dtype))[..., 0].float()
 
 
 class Block(nn.Module):
@@ -294,16 +344,6 @@ def enlarged(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def unit_vectors(x: Tensor) -> Tensor:
-    """Each HEAD channels of (B, heads * HEAD, D, H, W) as a vector of length 1."""
-    vectors = x.unflatten(1, (-1, HEAD))
-    return (
-        (vectors * (vectors.float().square().sum(2, keepdim=True) + 1e-4).rsqrt())
-        .to(x.dtype)
-        .flatten(1, 2)
-    )
-
-
 def folded(picture: Tensor) -> Tensor:
     """(B, C, D, H, W) as (B, 8 C, D/2, H/2, W/2): 2 x 2 x 2 voxels become channels."""
     b, c, d, h, w = picture.shape
@@ -317,77 +357,3 @@ def unfolded(mask: Tensor) -> Tensor:
     *first, _, d, h, w = mask.shape
     parts = mask.reshape(-1, 2, 2, 2, d, h, w).permute(0, 4, 1, 5, 2, 6, 3)
     return parts.reshape(*first, 2 * d, 2 * h, 2 * w)
-
-
-def prompt_maps(prompts: PromptTensors) -> Tensor:
-    """Prompts as (B, PROMPT_MAPS, D/2, H/2, W/2).
-
-    Narrow and wide maps of positive and of negative clicks, of the newest click with its sign, the
-    ROI, the mask before, and whether there is one.
-    """
-    shape = prompts.mask.shape[2:]
-    narrow, wide = (_profiles(prompts.clicks, shape, reach) for reach in (NARROW, WIDE))
-    maps = [
-        _highest(profiles, prompts.signs == sign) for sign in (1, -1) for profiles in (narrow, wide)
-    ]
-    newest = _bump(narrow, -1) * prompts.signs[:, -1, None, None, None]
-    present = prompts.mask.abs().amax((2, 3, 4), keepdim=True) > 0
-    maps += [newest, prompts.roi[:, 0], prompts.mask[:, 0]]
-    maps.append(present[:, 0].expand_as(prompts.mask[:, 0]))
-    stacked = torch.stack([each.to(prompts.mask.dtype) for each in maps], 1)
-    return stacked.contiguous(memory_format=torch.channels_last_3d)
-
-
-def _profiles(clicks: Tensor, shape, reach: float) -> list[Tensor]:
-    """Gaussians around clicks along each axis: (B, N, D/2), (B, N, H/2), ...; `reach` in voxels."""
-    profiles = []
-    for axis, n in enumerate(shape):
-        # The middle of the n-th pair of voxels.
-        middles = 2.0 * torch.arange(n, device=clicks.device, dtype=torch.float32) + 0.5
-        distance = (middles - clicks[..., axis, None].float()) / reach
-        profiles.append(torch.exp(-0.5 * distance.square()))
-    return profiles
-
-
-def _bump(profiles: list[Tensor], number: int) -> Tensor:
-    """A Gaussian around a click (B, D/2, H/2, W/2), 1 at its middle."""
-    d, h, w = (along[:, number] for along in profiles)
-    return d[:, :, None, None] * h[:, None, :, None] * w[:, None, None, :]
-
-
-def _highest(profiles: list[Tensor], chosen: Tensor) -> Tensor:
-    """The highest of the chosen clicks' Gaussians; 0 without any. `chosen` is (B, N)."""
-    # One at a time: all at once, they would fill the memory.
-    highest = torch.zeros_like(_bump(profiles, 0))
-    for number in torch.nonzero(chosen.any(0))[:, 0].tolist():
-        bump = _bump(profiles, number) * chosen[:, number, None, None, None]
-        highest = torch.maximum(highest, bump)
-    return highest
-
-
-def likeness_to_clicks(vectors: Tensor, prompts: PromptTensors, size: int) -> Tensor:
-    """How alike each place is to the most alike click: (B, 2 heads, ...), positive ones first.
-
-    Args:
-        vectors: unit vectors (B, heads * HEAD, D/size, ...).
-    """
-    b, c, d, h, w = vectors.shape
-    limit = torch.tensor([d, h, w], device=vectors.device) - 1
-    place = torch.minimum((prompts.clicks / size).long().clamp(min=0), limit)
-    index = (place[..., 0] * h + place[..., 1]) * w + place[..., 2]
-    places = vectors.movedim(1, -1).reshape(b, -1, c)
-    found = [
-        _most_alike(one, at[signs == sign])
-        for one, at, signs in zip(places, index, prompts.signs, strict=True)
-        for sign in (1, -1)
-    ]
-    return torch.stack(found).reshape(b, -1, d, h, w)
-
-
-def _most_alike(places: Tensor, clicked: Tensor) -> Tensor:
-    """(heads, V): the largest product with places that were clicked on, -1 to 1, of (V, C)."""
-    heads = places.unflatten(1, (-1, HEAD)).movedim(1, 0)
-    if not clicked.numel():
-        # The least that unit vectors have in common: as if nothing there is meant.
-        return heads.new_full(heads.shape[:2], -1.0)
-    return torch.bmm(heads, heads[:, clicked].transpose(1, 2)).amax(2)

@@ -21,7 +21,8 @@ from SAMSegmentLib.models.samsegment3d.model import (  # noqa: E402
     load_network,
     sizes_of,
 )
-from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D, unfolded  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D, unfolded  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.prompt_maps import PromptTensors  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.prompts import WindowPrompt, mask_map, roi_map  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.windows import WindowFrame  # noqa: E402
 from SAMSegmentLib.models.windowed.masks import WindowMask  # noqa: E402
@@ -60,11 +61,22 @@ def predict(engine, image, *points, roi=None, **more):
 
 
 def test_a_network_of_any_size_is_built_from_its_tensors(network, weights):
-    assert sizes_of(network.state_dict()) == SIZES
+    assert sizes_of(network.state_dict()) == SIZES | {"edition": 1}
     loaded = load_network(weights, CPU, torch.float32)
     for name, tensor in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor.half().float())
     assert sizes_of({}) == {}
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_weights_say_of_which_edition_they_are(edition, image, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    tensors = SAMSegment3D(**SIZES, edition=edition).state_dict()
+    assert sizes_of(tensors) == SIZES | {"edition": edition}
+    save_file({name: tensor.half() for name, tensor in tensors.items()}, path)
+    engine = SAMSegment3DEngine(path, CPU, EmbeddingCache(2**28), torch.float32)
+    assert engine.empty_network(tensors).state_dict().keys() == tensors.keys()
+    assert predict(engine, image, CLICK).mask().any()
 
 
 def test_the_weights_of_another_network_are_refused(network, tmp_path):

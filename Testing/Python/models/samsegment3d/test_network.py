@@ -1,4 +1,6 @@
-"""SAMSegment 3D's network: what is folded comes back, prompts lie where they belong, and answer."""
+"""SAMSegment 3D's network: what is folded comes back, and prompts are answered."""
+
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,38 +8,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from SAMSegmentLib.models.samsegment3d.network import (
-    HEAD,
     MASKS,
-    PROMPT_MAPS,
+    Border,
     Conv1,
     Conv3,
-    PromptTensors,
+    Judge,
     SAMSegment3D,
     folded,
-    likeness_to_clicks,
-    prompt_maps,
     unfolded,
-    unit_vectors,
 )
+from SAMSegmentLib.models.samsegment3d.prompt_maps import DRAWN_MAPS, PROMPT_MAPS
+from TestSupport.prompt_tensors import prompts_of
 
 SMALL = {"widths": (8, 8, 16, 16), "decoder_widths": (8, 8, 8, 8), "heads": (1, 2)}
-POSITIVE, WIDE_POSITIVE, NEGATIVE, WIDE_NEGATIVE, NEWEST, ROI, BEFORE, PRESENT = range(PROMPT_MAPS)
+
+
+def small(edition):
+    torch.manual_seed(edition)
+    return SAMSegment3D(**SMALL, edition=edition).eval()
+
+
+@pytest.fixture(scope="module", params=PROMPT_MAPS)
+def network(request):
+    return small(request.param)
 
 
 @pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(1)
-    return SAMSegment3D(**SMALL).eval()
-
-
-def prompts_of(clicks, signs, shape=(16, 16, 16), roi=0.0, before=0.0):
-    half = (len(clicks), 1, *(n // 2 for n in shape))
-    return PromptTensors(
-        torch.tensor(clicks, dtype=torch.float32),
-        torch.tensor(signs, dtype=torch.float32),
-        torch.full(half, roi),
-        torch.full(half, before),
-    )
+def second():
+    return small(2)
 
 
 @given(*[st.sampled_from([2, 4, 6])] * 3, st.integers(0, 2**31))
@@ -78,48 +76,83 @@ def test_windows_in_one_batch_do_not_know_of_each_other(network):
         assert torch.allclose(alone[0], both[n], atol=1e-4)
 
 
-def test_a_click_is_highest_where_it_is():
-    maps = prompt_maps(prompts_of([[(5, 12, 3), (14, 2, 9)]], [[1, -1]]))[0]
-    for number, click in ((POSITIVE, (5, 12, 3)), (NEGATIVE, (14, 2, 9))):
-        for wider in (0, 1):
-            peak = torch.unravel_index(maps[number + wider].argmax(), (8, 8, 8))
-            assert [int(n) for n in peak] == [n // 2 for n in click]
-    assert maps[WIDE_POSITIVE].sum() > 5 * maps[POSITIVE].sum()
-    # The newest one, with its sign.
-    assert torch.allclose(maps[NEWEST], -maps[NEGATIVE])
+# --- the second edition ---------------------------------------------------------------------------
 
 
-def test_no_click_no_roi_and_no_mask_differ_from_theirs():
-    nothing = prompt_maps(prompts_of([[(5, 5, 5)]], [[0]]))
-    assert not nothing.any()
-    something = prompt_maps(prompts_of([[(5, 5, 5)]], [[0]], roi=-1.0, before=-0.5))[0]
-    assert (something[ROI] == -1).all() and (something[BEFORE] == -0.5).all()
-    assert (something[PRESENT] == 1).all()
+def decoded(network, picture, **more):
+    prompts = prompts_of([[(3, 9, 7)]], [[1]], (32,) * 3)
+    with torch.no_grad():
+        return network.decode(network.encode(picture), replace(prompts, **more))
 
 
-def test_places_like_the_one_clicked_on_are_marked():
-    vectors = unit_vectors(torch.randn(1, 2 * HEAD, 4, 4, 4))
-    alike = likeness_to_clicks(vectors, prompts_of([[(5, 2, 7), (1, 1, 1)]], [[1, -1]]), 4)
-    assert alike.shape == (1, 4, 4, 4, 4)
-    # Heads of the positive click, then of the negative one.
-    assert torch.allclose(alike[0, :2, 1, 0, 1], torch.ones(2), atol=1e-3)
-    assert torch.allclose(alike[0, 2:, 0, 0, 0], torch.ones(2), atol=1e-3)
-    assert alike.abs().max() <= 1 + 1e-3
+PICTURE = 2 * torch.rand(1, 2, 32, 32, 32, generator=torch.Generator().manual_seed(0)) - 1
+NOTHING_DRAWN = torch.zeros(1, DRAWN_MAPS, 16, 16, 16)
 
 
-def test_of_several_clicks_the_most_alike_counts():
-    vectors = unit_vectors(torch.randn(1, HEAD, 4, 4, 4))
-    clicks = [(1, 1, 1), (13, 13, 13)]
-    both = likeness_to_clicks(vectors, prompts_of([clicks], [[1, 1]]), 4)
-    each = [likeness_to_clicks(vectors, prompts_of([[click]], [[1]]), 4) for click in clicks]
-    assert torch.allclose(both[:, :1], torch.maximum(each[0], each[1])[:, :1])
-    assert (both[:, 1:] == -1).all()
+def test_the_ramp_and_each_map_of_what_is_drawn_change_the_masks(second):
+    masks, quality = decoded(second, PICTURE)
+    told = [{"ramp": torch.full((1, 1, 16, 16, 16), -0.5)}]
+    for number in range(DRAWN_MAPS):
+        drawn = NOTHING_DRAWN.clone()
+        drawn[0, number, 8, 8, 4:12] = 1
+        told.append({"drawn": drawn})
+    for more in told:
+        other, other_quality = decoded(second, PICTURE, **more)
+        assert not torch.allclose(other, masks, atol=1e-4)
+        assert not torch.equal(other_quality, quality)
 
 
-def test_a_click_on_the_edge_is_within():
-    vectors = unit_vectors(torch.randn(1, HEAD, 4, 4, 4))
-    alike = likeness_to_clicks(vectors, prompts_of([[(15.9, -0.4, 15)]], [[1]]), 4)
-    assert alike[0, 0, 3, 0, 3] == pytest.approx(1, abs=1e-3)
+def test_nothing_drawn_is_the_same_as_maps_without_anything(second):
+    expected = decoded(second, PICTURE)
+    found = decoded(second, PICTURE, ramp=torch.zeros(1, 1, 16, 16, 16), drawn=NOTHING_DRAWN)
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+def test_the_first_edition_is_not_told_of_ramps_and_of_what_is_drawn():
+    first = small(1)
+    expected = decoded(first, PICTURE)
+    more = {"ramp": torch.ones(1, 1, 16, 16, 16), "drawn": torch.ones_like(NOTHING_DRAWN)}
+    found = decoded(first, PICTURE, **more)
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+def test_the_border_sees_the_neighbours_of_each_block():
+    border, x = Border(8), torch.rand(1, 8, 6, 6, 6)
+    with torch.no_grad():
+        before = border(x.clone())
+        x[0, :, 3, 3, 3] += 1
+        changed = (border(x.clone()) != before).any(1)[0]
+    assert before.shape == (1, 8 * MASKS, 6, 6, 6)
+    # Two convolutions reach two blocks.
+    assert changed[1:6, 1:6, 1:6].all() and not changed[0].any() and not changed[..., 0].any()
+
+
+def test_a_masks_quality_comes_from_what_is_seen_inside_of_it():
+    torch.manual_seed(4)
+    judge = Judge(8, 16)
+    masks = torch.full((1, MASKS, 8, 8, 8, 8), -40.0)
+    masks[:, 0, :, :4] = masks[:, 1, :, 4:] = masks[:, 2, :, :4] = 40
+    seen, whole = torch.zeros(1, 8, 4, 4, 4), torch.zeros(1, 32)
+    seen[:, :, :1] = 1
+    with torch.no_grad():
+        quality = judge(masks, seen, whole)
+        seen[:, :, :1] = 2
+        other = judge(masks, seen, whole)
+    assert quality.shape == (1, MASKS) and torch.isfinite(quality).all()
+    assert torch.allclose(quality[:, 0], quality[:, 2])
+    assert not torch.allclose(quality[:, 0], quality[:, 1], atol=1e-4)
+    changed = (other - quality)[0].abs()
+    assert changed[0] > 1e-4 > changed[1]
+
+
+def test_masks_of_nothing_and_of_everything_have_a_quality():
+    judge = Judge(8, 16)
+    for logit in (-40.0, 40.0):
+        masks = torch.full((1, MASKS, 8, 8, 8, 8), logit)
+        assert torch.isfinite(judge(masks, torch.rand(1, 8, 4, 4, 4), torch.rand(1, 32))).all()
+
+
+# --- layers ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -140,7 +173,7 @@ def test_a_convolution_over_single_voxels_is_one():
 
 def test_half_precision_weights_give_the_same_masks(network):
     picture = torch.rand(1, 2, 32, 32, 32) * 2 - 1
-    half = SAMSegment3D(**SMALL)
+    half = SAMSegment3D(**SMALL, edition=2 if network.decoder.judge else 1)
     half.load_state_dict({name: value.half() for name, value in network.state_dict().items()})
     prompts = prompts_of([[(3, 9, 7)]], [[1]], (32,) * 3)
     with torch.no_grad():
