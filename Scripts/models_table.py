@@ -30,17 +30,23 @@ def table(models: list[dict]) -> str:
 
 
 def _row(model: dict) -> tuple[str, ...]:
-    size = f"{model['size'] / 1e6:.0f} MB"
     limit = f": **{model['restriction']}**" if model.get("restriction") else ""
     return (
         f"`{model['name']}`",
         ", ".join(PROMPTS[kind] for kind in model.get("prompts", ())) or "none",
         ", ".join(model["modalities"]) + ("; single slices" if model["single_slices"] else ""),
-        size if model.get("downloads") else f"{size}, included",
+        _size(model),
         model["weights_licence"] + limit,
         "; ".join(_timing(timing) for timing in model.get("timings", ())) or "-",
         _about(model),
     )
+
+
+def _size(model: dict) -> str:
+    if parts := model.get("parts"):
+        return f"those of {' and '.join(f'`{name}`' for name in parts.values())}"
+    size = f"{model['size'] / 1e6:.0f} MB"
+    return size if model.get("downloads") else f"{size}, included"
 
 
 def _timing(timing: dict) -> str:

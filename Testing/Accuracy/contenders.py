@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from Accuracy.plain_rule import PlainRule
 from SAMSegmentLib.core.answer import Answer
@@ -59,11 +62,17 @@ def contenders(
         plain = PlainRule(plain_entry.verified_path(), find_device(device).device, cache)
         result.append(Contender(PLAIN_RULE, _asker(plain, plain_entry), (ROI_ALONE,)))
     if protocols:
-        engine, options = engine_of(entry)
-        weights = entry.verified_path() if weights is None else weights
-        engine = engine(weights, find_device(device).device, cache, **options)
+        engine = _engine(entry, find_device(device).device, cache, weights)
         result.append(Contender(entry.name, _asker(engine, entry), protocols))
     return result
+
+
+def _engine(
+    entry: ModelEntry, device: torch.device, cache: EmbeddingCache, weights: Path | None = None
+) -> Engine:
+    engine, options = engine_of(entry)
+    parts = {part.role: partial(_engine, part.model, device, cache) for part in entry.parts}
+    return engine(parts or weights or entry.verified_path(), device, cache, **options)
 
 
 def _protocols(names: Iterable[str] | None, entry: ModelEntry) -> tuple[Protocol, ...]:

@@ -50,7 +50,7 @@ from SAMSegmentLib.worker.protocol.model_messages import (
 from SAMSegmentLib.worker.protocol.sent_proposals import SentProposal, SentProposals
 from SAMSegmentLib.worker.protocol.shared_array import BlockHandle
 
-MODEL = model_entry("litemedsam")
+MODEL, MADE_OF_OTHERS = model_entry("litemedsam"), model_entry("automatic")
 AUTOMATIC = ModelEntry(
     "organs",
     "Organs",
@@ -110,6 +110,7 @@ TO_CHILD = (
     PrepareClick(MODEL, IMAGE, (1.5, 2.5, 1e300)),
     LoadModel(model_entry("sam-med3d-turbo-int8")),
     LoadModel(AUTOMATIC),
+    LoadModel(MADE_OF_OTHERS),
     InstallModel(model_entry("sam-med3d-turbo")),
     InstallModel(MODEL, "/media/stick/a b"),
     VerifyModel(MODEL),

@@ -157,7 +157,7 @@ def remove_model(options: argparse.Namespace) -> int:
         InstallError: if they cannot be deleted.
     """
     entry = model_entry(options.name)
-    was_there = entry.is_installed or entry.files.partial_bytes > 0
+    was_there = entry.is_installed or _partial_bytes(entry) > 0
     remove(entry)
     print_note(f"{entry.name}: {'removed' if was_there else 'was not installed'}")
     others = [e.name for e in catalogue().values() if e.path == entry.path and e != entry]
@@ -240,12 +240,18 @@ def _facts(entry: ModelEntry) -> dict:
         "embedded": entry.embedded,
         "path": str(entry.path),
         "state": _state(entry),
-        "partial_bytes": entry.files.partial_bytes,
+        "partial_bytes": _partial_bytes(entry),
+        "parts": {part.role: part.model.name for part in entry.parts},
     }
 
 
+def _partial_bytes(entry: ModelEntry) -> int:
+    return 0 if entry.parts else entry.files.partial_bytes
+
+
 def _print_verified(entries: list[ModelEntry], done: ModelDone) -> None:
-    proof = AS_PUBLISHED if done.as_published else AS_CONVERTED.format(file=entries[0].file)
+    file = " and ".join(model.file for model in entries[0].models)
+    proof = AS_PUBLISHED if done.as_published else AS_CONVERTED.format(file=file)
     print_note(f"{_names(entries)}: {proof} ({done.path}, SHA-256 {done.sha256})")
     for note in done.notes:
         print_to_stderr(note)
@@ -281,8 +287,12 @@ def _downloadable() -> list[ModelEntry]:
 
 
 def _by_file(entries: Iterable[ModelEntry]) -> list[list[ModelEntry]]:
-    """Entries that share a file, together: it need be read but once."""
+    """Entries that share a file, together: it need be read but once.
+
+    What is made of others has none of its own: those are among the entries.
+    """
     groups: dict[str, list[ModelEntry]] = {}
     for entry in entries:
-        groups.setdefault(str(entry.path), []).append(entry)
+        if not entry.parts:
+            groups.setdefault(str(entry.path), []).append(entry)
     return list(groups.values())

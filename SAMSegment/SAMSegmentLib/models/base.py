@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -42,6 +42,8 @@ class Capabilities:
         single_slices: whether it takes images of one slice, such as X-rays, too.
         parameters: what a model's entry may choose: by name, the values that it may give, each
             with what the engine's own argument of that name then is.
+        parts: of an architecture that is made of other models, what it uses each for; the entry
+            says which these are.
     """
 
     prompts: frozenset[str]
@@ -49,13 +51,19 @@ class Capabilities:
     candidates: bool = False
     single_slices: bool = False
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+
+
+#: Of a model that is made of others, by what it uses them for: calls that load them.
+Parts = Mapping[str, Callable[[], "Engine"]]
 
 
 class Engine(ABC):
     """A model that proposes masks, on one device.
 
     Made as `engine(weights, device, cache, **parameters)`: the path of its weights, a torch device,
-    an EmbeddingCache, and what `capabilities.parameters` lets a model's entry choose.
+    an EmbeddingCache, and what `capabilities.parameters` lets a model's entry choose. One that is
+    made of other models gets, instead of a path, Parts.
     """
 
     capabilities: ClassVar[Capabilities]

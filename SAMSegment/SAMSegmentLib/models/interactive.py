@@ -108,7 +108,7 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What the segment holds, as the candidate that clicks correct near themselves only."""
+    """A mask that clicks correct near themselves only: what a segment holds, or another model's."""
 
     mask: Patch
 
@@ -150,7 +150,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
     # What a model implements.
 
     @abstractmethod
-    def first(self, request: Request, prompts: Prompts) -> Sequence[Candidate]:
+    def first(self, request: Request, prompts: Prompts) -> Sequence[Candidate | Content]:
         """What the first prompt may mean, the likeliest first.
 
         Args:
@@ -253,7 +253,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         request = Request.of(image, watch, intensity_range, voxels)
         limit = self.limit(request, prompts)
         self._cache.start_counting()
-        with self._watched(watch):
+        with self.watched(watch):
             candidates = self._candidates(request, prompts)
         self._latest = image.key, candidates[0]
         watch.step(1, 1, "Done")
@@ -271,7 +271,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
             return
         request = Request.of(image, watch)
         self._cache.start_counting()
-        with self._watched(watch):
+        with self.watched(watch):
             windows = self.windows_ahead(request, ras)
             for number, window in enumerate(windows):
                 if len(windows) > 1:
@@ -284,7 +284,7 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         self._latest = self._region = None
 
     @contextmanager
-    def _watched(self, watch: Watch) -> Iterator[None]:
+    def watched(self, watch: Watch) -> Iterator[None]:
         """Within it, the network asks the watch, which no answer may keep: it would outlive it."""
         before, self._watch = self._watch, watch
         try:

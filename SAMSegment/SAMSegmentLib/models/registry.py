@@ -98,6 +98,12 @@ def _check(model: ModelEntry, engine: type[Engine]) -> None:
             f"The entry of {model.title} says that it is {model.task}, but its architecture "
             f"{model.architecture!r} is {able.task}: correct the entry."
         )
+    if (roles := {part.role for part in model.parts}) != set(able.parts):
+        given, needed = (", ".join(sorted(each)) or "no models" for each in (roles, able.parts))
+        raise InputError(
+            f"The entry of {model.title} makes it of {given}, but its architecture "
+            f"{model.architecture!r} of {needed}: correct the entry."
+        )
     wrong = [f"takes {kind} as prompts" for kind in model.prompts if kind not in able.prompts]
     if model.single_slices and not able.single_slices:
         wrong.append("takes single slices")

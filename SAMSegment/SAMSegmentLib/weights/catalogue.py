@@ -11,14 +11,15 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from ..core import arguments
 from ..core.errors import InputError, WeightsError
-from .entry import INCLUDED, LIBRARY, MODELS_FOLDER, OWN, PUBLISHED, ModelEntry
+from .entry import INCLUDED, LIBRARY, MODELS_FOLDER, OWN, PUBLISHED, ModelEntry, Part
 from .folder import models_folder
 from .model_json import MODEL_NAME, parse
 
@@ -73,16 +74,18 @@ def _joined(
 ) -> tuple[dict[str, ModelEntry], tuple[str, ...]]:
     """What comes with SAMSegment and what is right in the user's folder; what is wrong there."""
     entries = {entry.name: entry for entry in included}
-    taken, wrong, own = set(entries), [], []
-    for name, *_ in stamps[:_MOST_MODELS]:
+    taken, wrong, known = set(entries), [], dict(entries)
+    for path in _parts_first(Path(folder, name) for name, *_ in stamps[:_MOST_MODELS]):
+        name = path.name
         try:
-            own.append(_own_entry(Path(folder), name, taken))
+            known[name] = _own_entry(Path(folder), name, taken, known)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             reason = " ".join(str(reason).split())[:500]
             wrong.append(f"The folder {name!a} in {folder} cannot be used as a model: {reason}.")
     if len(stamps) > _MOST_MODELS:
         wrong.append(f"Of the {len(stamps)} models in {folder}, only {_MOST_MODELS} are read.")
+    own = [entry for name, entry in known.items() if name not in taken]
     entries |= {entry.name: entry for entry in sorted(own, key=_place)}
     return entries, tuple(wrong)
 
@@ -91,8 +94,14 @@ def _place(entry: ModelEntry) -> tuple[int, str]:
     return entry.order, entry.name
 
 
-def _own_entry(folder: Path, name: str, taken: set[str]) -> ModelEntry:
-    """The model in a folder of the user's; `taken`: names that it cannot have.
+def _own_entry(
+    folder: Path, name: str, taken: set[str], known: Mapping[str, ModelEntry]
+) -> ModelEntry:
+    """The model in a folder of the user's.
+
+    Args:
+        taken: names that it cannot have.
+        known: models of which it may be made.
 
     Raises:
         OSError, ValueError: if it is none.
@@ -104,8 +113,8 @@ def _own_entry(folder: Path, name: str, taken: set[str]) -> ModelEntry:
     real = os.path.join(os.path.realpath(folder), name)
     if os.path.normcase(os.path.realpath(folder / name)) != os.path.normcase(real):
         raise ValueError("it is a link to another place, so move the folder itself here")
-    entry = read_entry(folder / name, OWN)
-    if os.path.islink(entry.weights_folder / entry.file):
+    entry = read_entry(folder / name, OWN, known)
+    if not entry.parts and os.path.islink(entry.weights_folder / entry.file):
         raise ValueError(f"{entry.file} is a symbolic link, so put the file itself there")
     return entry
 
@@ -121,13 +130,13 @@ def included_models(folder: Path) -> tuple[ModelEntry, ...]:
     Raises:
         WeightsError: if one of them is not what it should be; it names the place.
     """
-    entries: list[ModelEntry] = []
+    known: dict[str, ModelEntry] = {}
     try:
-        for path in sorted(folder.glob(f"*/{JSON}")):
-            place = path
-            entries.append(read_entry(path.parent, INCLUDED))
+        for path in _parts_first(sorted(one.parent for one in folder.glob(f"*/{JSON}"))):
+            place = path / JSON
+            known[path.name] = read_entry(path, INCLUDED, known)
         place = folder
-        wrong = _contradiction(entries) if entries else f"there is no {JSON}"
+        wrong = _contradiction(list(known.values())) if known else f"there is no {JSON}"
     except (OSError, ValueError) as error:
         wrong = " ".join(str(error).split())
     if wrong:
@@ -135,14 +144,27 @@ def included_models(folder: Path) -> tuple[ModelEntry, ...]:
             f"The catalogue of models ({place}) was changed or damaged: {wrong}. Reinstall "
             "SAMSegment."
         )
-    return tuple(sorted(entries, key=_place))
+    return tuple(sorted(known.values(), key=_place))
 
 
-def read_entry(folder: Path, origin: str) -> ModelEntry:
+def _parts_first(folders: Iterable[Path]) -> list[Path]:
+    """Folders of models, those of models that are made of others last."""
+    return sorted(folders, key=_may_have_parts)
+
+
+def _may_have_parts(folder: Path) -> bool:
+    try:
+        return '"parts"' in _text_of(folder / JSON)
+    except (OSError, ValueError):  # said when it is read
+        return False
+
+
+def read_entry(folder: Path, origin: str, known: Mapping[str, ModelEntry]) -> ModelEntry:
     """The model in a folder.
 
     Args:
         origin: INCLUDED, which becomes PUBLISHED if its weights are to be downloaded; or OWN.
+        known: models of which it may be made.
 
     Raises:
         OSError, ValueError: if there is none, or it is not what it should be.
@@ -154,7 +176,34 @@ def read_entry(folder: Path, origin: str) -> ModelEntry:
         raise ValueError(f"its architecture {values['architecture']!r} is not known here")
     if origin == INCLUDED and values.get("downloads"):
         origin = PUBLISHED
+    if "parts" in values:
+        values |= _made_of(values["parts"], known)
     return ModelEntry(**values, origin=origin)
+
+
+def _made_of(names: Mapping[str, str], known: Mapping[str, ModelEntry]) -> dict[str, Any]:
+    """What an entry says of its weights that is made of other models.
+
+    Args:
+        names: of the models, by what they are used for.
+
+    Raises:
+        ValueError: if there is no such model.
+    """
+    for name in names.values():
+        if name not in known:
+            raise ValueError(f"it is made of {name!r}, and there is no such model")
+        if known[name].parts:
+            raise ValueError(f"it is made of {name!r}, which is made of others itself")
+    parts = tuple(Part(role, known[name]) for role, name in names.items())
+    models = [part.model for part in parts]
+    return {
+        "parts": parts,
+        "file": "",
+        "size": sum(model.size for model in models),
+        "sha256": " ".join(model.sha256 for model in models),
+        "parameter_count": sum(model.parameter_count for model in models),
+    }
 
 
 def _text_of(path: Path) -> str:

@@ -31,6 +31,18 @@ _LAST = 1000
 
 
 @dataclass(frozen=True)
+class Part:
+    """A model of which another one is made.
+
+    Attributes:
+        role: what its architecture uses it for.
+    """
+
+    role: str
+    model: ModelEntry
+
+
+@dataclass(frozen=True)
 class ModelEntry:
     """What is known of one model.
 
@@ -43,9 +55,11 @@ class ModelEntry:
         prompts: the kinds of prompt that it takes: "roi", "points", "line".
         structures: what an automatic one finds, in the order of its network's channels.
         single_slices: whether it takes images of one slice, such as X-rays, too.
-        file: name of the weights file.
-        size: bytes of the weights file; if it is downloaded, what its source states, rounded.
-        sha256: of the weights file.
+        file: name of the weights file; "" of a model that is made of others.
+        size: bytes of the weights file; if it is downloaded, what its source states, rounded. Of a
+            model that is made of others, that of all their files.
+        sha256: of the weights file; of a model that is made of others, of all their files, in the
+            order of the parts, with a space between.
         origin: INCLUDED, PUBLISHED or OWN.
         parameter_count: trained values; 0 if unknown.
         restriction: what the weights' licence forbids, for a user; "" if nothing unusual.
@@ -55,6 +69,7 @@ class ModelEntry:
             everywhere; "" if it is not known yet.
         trained: whether SAMSegment trained it on its user's own segments.
         order: its place in lists.
+        parts: of a model that is made of others, these: it is there if they are.
     """
 
     name: str
@@ -82,11 +97,17 @@ class ModelEntry:
     converted_sha256: str = ""
     trained: bool = False
     order: int = _LAST
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def models(self) -> tuple[ModelEntry, ...]:
+        """The models whose weights it uses: itself, or those that it is made of."""
+        return tuple(part.model for part in self.parts) or (self,)
 
     @property
     def embedded(self) -> bool:
         """Whether the weights come with the extension; if not, the user gets or has them."""
-        return self.origin == INCLUDED
+        return all(model.origin == INCLUDED for model in (self, *self.models))
 
     @property
     def is_installable(self) -> bool:
@@ -106,20 +127,37 @@ class ModelEntry:
 
     @property
     def files(self) -> WeightsFiles:
-        """The names of the weights' files on this computer."""
+        """The names of the weights' files on this computer.
+
+        Raises:
+            InputError: if it is made of other models: look at `models`.
+        """
+        if self.parts:
+            raise InputError(
+                f"{self.title} has no weights of its own: it is made of {self.made_of}."
+            )
         return WeightsFiles(
             self.weights_folder, self.file, self.sha256, self.converted_sha256, self.is_installable
         )
 
     @property
     def path(self) -> Path:
-        """Where the weights lie once installed: as published, or converted."""
-        return self.files.current
+        """Where the weights lie once installed: as published, or converted.
+
+        Of a model that is made of others, its folder.
+        """
+        return self.weights_folder if self.parts else self.files.current
 
     @property
     def is_installed(self) -> bool:
         """Whether a file lies where the weights should; its content is not looked at."""
-        return is_plain_file(self.path)
+        return all(is_plain_file(model.path) for model in self.models)
+
+    @property
+    def made_of(self) -> str:
+        """The titles of its parts."""
+        *others, last = [model.title for model in self.models]
+        return f"{', '.join(others)} and {last}" if others else last
 
     def check_installed(self) -> None:
         """Finds out at once, without reading a large file, whether the weights are there.
@@ -127,6 +165,9 @@ class ModelEntry:
         Raises:
             WeightsError: if not; it says how to get them.
         """
+        if self.parts:
+            self._check_parts()
+            return
         path = self.path
         if is_plain_file(path):
             return
@@ -141,6 +182,15 @@ class ModelEntry:
             )
         raise WeightsError(f"{self.title} is not installed: {self._get_it}.")
 
+    def _check_parts(self) -> None:
+        for model in self.models:
+            try:
+                model.check_installed()
+            except WeightsError as error:
+                raise WeightsError(
+                    f"{self.title} is made of {self.made_of}. {error} Or choose another model."
+                ) from error
+
     def verified_path(self, hash_of: Callable[[Path], str] | None = None) -> Path:
         """The weights file, after its SHA-256 was checked (once per file and process).
 
@@ -152,13 +202,14 @@ class ModelEntry:
 
         Raises:
             WeightsError: if it is missing or not the one that the entry means.
+            InputError: if the model is made of others: look at `models`.
         """
 
         def is_right(path: Path) -> bool:
             return (hash_of or file_sha256)(path) == self.files.expected_sha256(path)
 
         self.check_installed()
-        path = self.path
+        path = self.files.current
         try:
             is_good = is_right(path)
         except FileNotFoundError:

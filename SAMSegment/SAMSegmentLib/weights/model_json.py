@@ -29,7 +29,7 @@ _SHA256 = r"[0-9a-f]{64}"
 _ADDRESS = r'https://[^\s/?#@"<>]+/[!-~]*'
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\.", re.IGNORECASE)
 _LARGEST = 10**12
-_MOST_PARAMETERS = 50
+_MOST_PARAMETERS, _MOST_PARTS = 50, 8
 
 Code = tuple[str, str, str]
 #: Takes a value and its place in the file, such as "timings[0].seconds"; gives it back as an entry
@@ -129,9 +129,20 @@ def _contradiction(values: dict[str, Any]) -> str | None:
         has_category, has_type = structure.category is not None, structure.type is not None
         if has_category != has_type or (structure.modifier is not None and not has_type):
             return f"{structure.name!a} needs category and type together"
-    if _RESERVED.match(values["file"]):
+    if wrong := _wrong_weights(values):
+        return wrong
+    if _RESERVED.match(values.get("file", "")):
         return f"{values['file']} is a name that Windows keeps for itself"
     return None
+
+
+def _wrong_weights(values: dict[str, Any]) -> str | None:
+    """A model has weights of its own, or is made of others that have."""
+    if values.get("parts"):
+        own = [name for name in (*_WEIGHTS, *_ABOUT_WEIGHTS) if name in values]
+        return f"a model with parts has no {own[0]} of its own" if own else None
+    missing = [name for name in _WEIGHTS if name not in values]
+    return f"it lacks {', '.join(missing)}" if missing else None
 
 
 # ---- Kinds of values -----------------------------------------------------------------------------
@@ -218,6 +229,16 @@ def _parameters(value: Any, place: str) -> dict[str, Any]:
     return value
 
 
+def _parts(value: Any, place: str) -> dict[str, str]:
+    if not isinstance(value, dict) or not 1 <= len(value) <= _MOST_PARTS:
+        raise ValueError(f"{place} is no object, or one of none or too many")
+    check_name = _text(64, _PARAMETER)
+    for role, name in value.items():
+        check_name(role, f"the name {ascii(role)[:60]} in {place}")
+        _NAME(name, f"{place}.{role}")
+    return value
+
+
 def _seconds(value: Any, place: str) -> float:
     if _number(0, 100_000, int, float)(value, place) == 0:
         raise ValueError(f"{place} is not above 0")
@@ -234,6 +255,7 @@ _FIELDS: dict[str, _Check] = {
     "order": _number(0, 1000, int),
     "architecture": _text(64, _ARCHITECTURE),
     "parameters": _parameters,
+    "parts": _parts,
     "parameter_count": _number(1, _LARGEST, int),
     "trained": _boolean,
     "task": _one_of(INTERACTIVE, AUTOMATIC),
@@ -273,7 +295,6 @@ _FIELDS: dict[str, _Check] = {
     ),
     "citation": _text(1000),
 }
-_REQUIRED = (
-    *("version", "name", "title", "architecture", "task"),
-    *("modalities", "file", "size", "sha256"),
-)
+_REQUIRED = ("version", "name", "title", "architecture", "task", "modalities")
+# Of a model with weights of its own: needed, and only there.
+_WEIGHTS, _ABOUT_WEIGHTS = ("file", "size", "sha256"), ("converted_sha256", "downloads")

@@ -106,6 +106,11 @@ def remove(entry: ModelEntry) -> None:
 
 
 def _check_origin(entry: ModelEntry) -> None:
+    if entry.parts and not entry.embedded:
+        raise InputError(
+            f"{entry.title} has no weights of its own, it is made of {entry.made_of}: install or "
+            "remove these."
+        )
     if entry.embedded:
         raise InputError(
             f"The weights of {entry.title} come with SAMSegment: they are neither installed nor "

@@ -117,6 +117,7 @@ class TestTheList:
             facts = json.loads(json.dumps(dataclasses.asdict(entry)))
             # As it was called before entries had parameters for their engine.
             facts |= {"parameters": entry.parameter_count, "embedded": entry.embedded}
+            facts["parts"] = {part.role: part.model.name for part in entry.parts}
             assert {key: told[name][key] for key in facts} == facts
             assert told[name]["path"] == str(entry.path)
             assert told[name]["state"] == ("included" if entry.embedded else "not installed")
@@ -258,6 +259,12 @@ class TestVerify:
         (line,) = [line for line in err if line.startswith("samsegment: ")]
         assert NAME in line and SIBLING in line and str(entry.path) in line
         assert entry.path.exists()
+
+    def test_of_one_that_is_made_of_others_reads_the_files_of_these(self, run):
+        made = model_entry("automatic")
+        status, (line,), _ = run("verify", "automatic")
+        paths = ", ".join(str(model.path) for model in made.models)
+        assert (status, line) == (0, f"automatic: as published ({paths}, SHA-256 {made.sha256})")
 
     def test_of_one_that_is_not_installed_ends_with_1(self, run, entry):
         status, out, err = run("verify", NAME)

@@ -101,6 +101,15 @@ def test_an_entry_cannot_promise_what_its_architecture_cannot_do():
         engine_of(entry)
 
 
+def test_an_entry_says_of_which_models_it_is_made_as_its_architecture_needs():
+    plain = dataclasses.replace(model_entry("samsegment3d"), architecture="cascade")
+    with pytest.raises(InputError, match=r"makes it of no models, but its .* of borders, fast"):
+        engine_of(plain)
+    made = dataclasses.replace(model_entry("automatic"), architecture="samsegment3d")
+    with pytest.raises(InputError, match=r"makes it of borders, fast, but its .* of no models"):
+        engine_of(made)
+
+
 def test_an_entry_and_its_architecture_have_the_same_task():
     organs = dataclasses.replace(messages.AUTOMATIC, architecture="samsegment3d", parameters={})
     with pytest.raises(InputError, match="says that it is automatic, but its architecture"):

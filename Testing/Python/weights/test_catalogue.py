@@ -33,7 +33,7 @@ TURBO = "sam-med3d-turbo"
 def test_an_entry_is_complete(name):
     entry = model_entry(name)
     assert entry.name == name
-    assert re.fullmatch("[0-9a-f]{64}", entry.sha256)
+    assert all(re.fullmatch("[0-9a-f]{64}", one.sha256) for one in entry.models)
     assert entry.size > 0 and entry.parameter_count > 0
     assert all((entry.title, entry.code_licence, entry.weights_licence, entry.source))
     assert entry.citation and (MODELS_FOLDER / name / "card.md").is_file()
@@ -42,11 +42,34 @@ def test_an_entry_is_complete(name):
     assert entry.embedded or entry.source.startswith("https://")
 
 
-@pytest.mark.parametrize("name", [n for n, entry in catalogue().items() if entry.embedded])
+EMBEDDED = [n for n, entry in catalogue().items() if entry.embedded and not entry.parts]
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
 def test_embedded_weights_are_the_ones_that_the_catalogue_means(name):
     entry = model_entry(name)
     assert entry.verified_path() == MODELS_FOLDER / name / entry.file
     assert entry.path.stat().st_size == entry.size
+
+
+def test_a_model_that_is_made_of_others_is_what_they_are():
+    entry = model_entry("automatic")
+    fast, borders = model_entry("samsegment3d"), model_entry("litemedsam")
+    assert [(part.role, part.model) for part in entry.parts] == [
+        ("fast", fast),
+        ("borders", borders),
+    ]
+    assert entry.sha256 == f"{fast.sha256} {borders.sha256}"
+    assert entry.size == fast.size + borders.size
+    assert entry.parameter_count == fast.parameter_count + borders.parameter_count
+    assert (entry.models, fast.models) == ((fast, borders), (fast,))
+    assert entry.embedded and entry.is_installed and not entry.is_installable
+    assert entry.path == MODELS_FOLDER / "automatic"
+
+
+def test_a_model_that_is_made_of_others_has_no_file_to_verify():
+    with pytest.raises(InputError, match=r"no weights of its own: .*SAMSegment 3D and LiteMedSAM"):
+        model_entry("automatic").verified_path()
 
 
 def test_the_default_model_is_embedded():
@@ -93,6 +116,7 @@ def test_models_that_fit_are_read(edited):
         (TURBO, {"architecture": "nothing"}, "architecture 'nothing' is not known here"),
         (TURBO, {"architecture": "slicewise"}, "architecture 'slicewise' is not known here"),
         ("samsegment3d", {"file": "sam_med3d_turbo.pth.safetensors"}, "made of sam_"),
+        ("automatic", {"parts": {"fast": "none"}}, "made of 'none', and there is no such model"),
         (f"{TURBO}-int8", {"file": "SAM_MED3D_TURBO.pth"}, "different files"),
     ],
 )

@@ -128,6 +128,24 @@ def test_what_cannot_be_is_refused_with_the_place(change, says):
         parse(json.dumps({**AUTOMATIC, **change}))
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"parts": {}}, "parts is no object, or one of none"),
+        ({"parts": ["litemedsam"]}, "parts is no object"),
+        ({"parts": {"fast": "../evil"}}, r"parts\.fast does not look like"),
+        ({"parts": {"__class__": "litemedsam"}}, "__class__"),
+        ({"parts": {f"part{n}": "litemedsam" for n in range(9)}}, "too many"),
+        ({"size": 3}, "with parts has no size of its own"),
+        ({"file": "a.pth"}, "with parts has no file of its own"),
+        ({"downloads": []}, "with parts has no downloads of its own"),
+    ],
+)
+def test_a_model_that_is_made_of_others_has_no_weights_of_its_own(change, says):
+    with pytest.raises(ValueError, match=says):
+        parse(json.dumps({**of_model("automatic"), **change}))
+
+
 @pytest.mark.parametrize("key", ["name", "title", "architecture", "task", "file", "sha256"])
 def test_what_must_be_said_is_missed(key):
     with pytest.raises(ValueError, match=f"it lacks {key}"):
@@ -147,6 +165,7 @@ ODD = st.one_of(
     st.floats(),
     st.text(max_size=8),
     st.sampled_from(["../x.pth", "a/b.pth", ".pth", "a.pth", "https://a.org/x", "roi", "CT"]),
+    st.dictionaries(st.sampled_from(["fast", "Fast"]), st.sampled_from(["litemedsam", "../x"])),
     st.sampled_from(["f" * 64, "F" * 64, "automatic", "interactive", "x" * 301]),
     st.lists(st.sampled_from(["roi", "points", "CT", 1, True, 1.0]), max_size=3),
     st.dictionaries(st.sampled_from(["what", "name", "type", "more"]), st.integers(0, 2)),
@@ -168,6 +187,7 @@ PLACES = [(index, place) for index, one in enumerate(MODELS) for place in places
 @given(st.sampled_from(PLACES), st.sampled_from(["replace", "delete", "add"]), ODD)
 @example((0, ("size",)), "replace", 1.5)
 @example((0, ("name",)), "replace", "a\n")
+@example((0, ("file",)), "delete", None)
 def test_the_parser_agrees_with_the_schema(place, edit, new):
     index, (*outer, key) = place
     changed = copy.deepcopy(MODELS[index])

@@ -42,6 +42,55 @@ def test_it_may_be_automatic_and_says_what_it_finds(put):
     assert [one.name for one in model_entry("mine").structures] == ["liver", "spleen"]
 
 
+@pytest.fixture
+def put_pair(put, folder):
+    """`put_pair(**parts)`: a model that is made of others."""
+
+    def make(**parts: str) -> None:
+        put("a-pair", architecture="cascade", parts=parts)
+        path = folder / "a-pair" / "model.json"
+        said = json.loads(path.read_text())
+        path.write_text(json.dumps({k: v for k, v in said.items() if k not in OF_WEIGHTS}))
+
+    return make
+
+
+OF_WEIGHTS = ("file", "size", "sha256")
+
+
+def test_it_may_be_made_of_others_of_the_users_and_is_there_if_they_are(put, put_pair):
+    place = put()
+    put_pair(fast="mine", borders="litemedsam")
+    assert problems() == ()
+    pair = model_entry("a-pair")
+    assert (pair.embedded, pair.is_installed, pair.is_installable) == (False, True, False)
+    pair.check_installed()
+    (place / "mine.safetensors").unlink()
+    assert not pair.is_installed
+    with pytest.raises(
+        WeightsError, match=r"Mine is made of Mine and LiteMedSAM\. Mine is not installed: put the"
+    ):
+        pair.check_installed()
+    for work in (install, remove):
+        with pytest.raises(InputError, match="no weights of its own, it is made of Mine and Lite"):
+            work(pair)
+
+
+def test_what_is_made_of_one_that_has_to_be_downloaded_says_how_to_get_it(put_pair, folder):
+    put_pair(fast="sam-med3d-turbo", borders="litemedsam")
+    with pytest.raises(WeightsError, match="SAM-Med3D turbo is not installed: install it"):
+        model_entry("a-pair").check_installed()
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [("nothing", "'nothing', and there is no such model"), ("automatic", "made of others itself")],
+)
+def test_what_it_cannot_be_made_of_is_told(put_pair, part, says):
+    put_pair(fast=part, borders="litemedsam")
+    assert says in only_problem()
+
+
 def test_it_comes_changes_and_goes_while_the_program_runs(put):
     place = put()
     put(title="Mine, the second")

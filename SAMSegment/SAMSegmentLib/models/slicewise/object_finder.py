@@ -296,7 +296,7 @@ def without_small_pieces(logits: np.ndarray) -> np.ndarray:
     return np.where(np.isin(pieces, small), np.float32(-SURE_LOGIT), logits)
 
 
-def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Logits in which what all slices are sure of is certain, whatever the threshold."""
     certain = np.where(logits > 0, -BACKGROUND_LOGIT, BACKGROUND_LOGIT)
     sure = (np.abs(logits) >= SURE_LOGIT) | ~inside
@@ -306,7 +306,7 @@ def _decided(logits: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def found_objects(found: Sequence[Candidate], views: Sequence[View]) -> list[FoundObject]:
     """Candidates, the likeliest first, as objects; an empty one if there are none."""
     start, inside = views[0].native_start, views[0].native_inside
-    logits = [_decided(without_small_pieces(candidate.logits), inside) for candidate in found]
+    logits = [decided(without_small_pieces(candidate.logits), inside) for candidate in found]
     if not logits:
         logits = [np.full(inside.shape, BACKGROUND_LOGIT, dtype=np.float32)]
     return [FoundObject(Patch(each, start), views, len(logits)) for each in logits]

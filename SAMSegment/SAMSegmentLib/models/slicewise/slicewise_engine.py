@@ -20,6 +20,7 @@ from .intensity import GreyLevels, possible_grey_levels
 from .model import POINTS, Box, Part, SliceModel, SlicePrompts, part_around
 from .montage import Montage
 from .object_finder import FoundObject, ObjectFinder, corrected
+from .outlining import Outline, outlined
 from .previews import Located, Previews
 from .sections import SIZES_MM, SMALLEST_HALF, Section, box_on_slice, boxes_around, search
 from .slices import Limits, SliceWindow, in_view_first, stacks_of
@@ -82,6 +83,25 @@ class SlicewiseEngine(InteractiveEngine[FoundObject]):
             request.watch,
         )
         return _free(request, found)
+
+    def outline(
+        self, request: Request, mask: Patch, show: Callable[[], None] = lambda: None
+    ) -> Outline | None:
+        """The border of an object that another model has found, by its sections.
+
+        Args:
+            mask: its logits on the volume's grid.
+            show: called before each slice.
+
+        Returns:
+            None if there is nothing to go by.
+        """
+        there = Patch(mask.values > 0, mask.start).cropped()
+        if there is None:
+            return None
+        last = np.array(there.stop) - 1
+        around = roi_of_voxels(np.array(there.start), last, request.image.geometry)
+        return outlined(self._finder(request, around.center, around), mask, show)
 
     def windows_ahead(self, request: Request, ras: np.ndarray) -> list[SliceWindow]:
         """The slices through a position, then the scan's own next to them."""

@@ -99,7 +99,8 @@ def _weights(entry) -> str:
     if not entry.embedded:  # large: reading them would keep Slicer waiting
         return "installed, not verified" if entry.is_installed else NOT_INSTALLED
     try:
-        entry.verified_path()
+        for model in entry.models:
+            model.verified_path()
     except (SAMSegmentError, OSError):
         return "damaged" if entry.is_installed else "missing"
     return "right"

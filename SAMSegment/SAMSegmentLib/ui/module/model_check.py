@@ -62,7 +62,8 @@ class ModelCheck:
             self._entry = model_entry(model)
             self._entry.check_installed()
             if self._entry.embedded:  # others are large: the worker reads them, Slicer need not
-                self._entry.verified_path()
+                for model in self._entry.models:
+                    model.verified_path()
             self._number = self._service.request(self, self._request())
         except SAMSegmentError as error:
             self._end(str(error), ERROR)

@@ -87,15 +87,17 @@ class ModelJobRunner:
             case InstallModel(model, source):
                 return self._converted(model, self._installed(model, source))
             case VerifyModel(model):
-                path = verify(model, self._report)
-                notes = _check_converted(model, path)
-                return ModelDone(
-                    str(path),
-                    notes,
-                    model.files.is_published_hash(path),
-                    model.files.expected_sha256(path) or "",
-                )
+                return _joined([self._verified(each) for each in model.models])
         raise TypeError(f"{type(order).__name__} is no order.")
+
+    def _verified(self, model: ModelEntry) -> ModelDone:
+        path = verify(model, self._report)
+        return ModelDone(
+            str(path),
+            _check_converted(model, path),
+            model.files.is_published_hash(path),
+            model.files.expected_sha256(path) or "",
+        )
 
     def _installed(self, model: ModelEntry, source: str | None) -> Path:
         """Where the weights lie; what was converted here once, and does not fit, is replaced."""
@@ -131,6 +133,16 @@ class ModelJobRunner:
             return
         self._reported, self._reported_at = progress.message, now
         self.channel.send(progress)
+
+
+def _joined(done: list[ModelDone]) -> ModelDone:
+    """What was found out about all files of a model that is made of others."""
+    return ModelDone(
+        ", ".join(one.path for one in done),
+        tuple(note for one in done for note in one.notes),
+        all(one.as_published for one in done),
+        " ".join(one.sha256 for one in done),
+    )
 
 
 def _check_converted(model: ModelEntry, path: Path) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -195,7 +196,7 @@ class Predictor:
             ) from error
 
     def _engine(self, model: ModelEntry) -> Engine:
-        weights = prepared(model)
+        weights = model.weights_folder if model.parts else prepared(model)
         parameters = tuple(sorted(model.parameters.items()))
         # A user may train a model again, and put the new weights where the old ones were.
         content = weights, model.sha256
@@ -209,7 +210,10 @@ class Predictor:
             }
             engine, options = engine_of(model)
             self._check_device(engine)
-            self._engines[key] = engine(weights, self.device, self._cache, **options)
+            parts = {part.role: partial(self._engine, part.model) for part in model.parts}
+            # It may load others, and those go over to another device.
+            made = engine(parts or weights, self.device, self._cache, **options)
+            self._engines[key] = made
         return self._engines[key]
 
     def _check_device(self, engine: type[Engine]) -> None:

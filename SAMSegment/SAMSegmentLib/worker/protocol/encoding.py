@@ -121,7 +121,16 @@ class MessageCodec:
     def _codec(self, kind: Any) -> _Codec:
         """The codec of a type as annotations have it."""
         if kind not in self._codecs:
-            self._codecs[kind] = self._new_codec(kind)
+            # A class may hold others of its own kind: these are looked up when there are values.
+            self._codecs[kind] = _Codec(
+                lambda value: self._codecs[kind].dump(value),
+                lambda value: self._codecs[kind].load(value),
+            )
+            try:
+                self._codecs[kind] = self._new_codec(kind)
+            except TypeError:
+                del self._codecs[kind]
+                raise
         return self._codecs[kind]
 
     def _new_codec(self, kind: Any) -> _Codec:

@@ -283,11 +283,11 @@ def test_a_picture_can_be_given_up_while_the_network_encodes_it(engine):
     image, never = tissue_with_ball(), After(10**9)
     window = SliceWindow(SliceStack(image, GreyLevels(-160, 240), engine._model), 5)
     engine._cache.clear()
-    with engine._watched(Watch(cancel=never)):
+    with engine.watched(Watch(cancel=never)):
         whole = engine.embedding(image, window)
     assert never.looks > 10
     engine._cache.clear()
-    with engine._watched(Watch(cancel=After(never.looks // 2))), pytest.raises(Cancelled):
+    with engine.watched(Watch(cancel=After(never.looks // 2))), pytest.raises(Cancelled):
         engine.embedding(image, window)
     assert engine._cache.nbytes == 0
     assert torch.equal(engine.embedding(image, window), whole)

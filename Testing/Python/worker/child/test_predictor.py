@@ -10,6 +10,7 @@ from SAMSegmentLib.core.image import Image
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
+from SAMSegmentLib.weights.catalogue import model_entry
 from SAMSegmentLib.worker.child import predictor as predictor_module
 from SAMSegmentLib.worker.protocol import memory
 from SAMSegmentLib.worker.protocol.events import PredictionRequest
@@ -124,6 +125,34 @@ def test_a_file_with_other_weights_is_loaded_anew(recording, monkeypatch, tmp_pa
         predictor.load(model)
     assert Recording.made == 3
     assert [content for _, content in predictor._engines][1:] == [(tmp_path, "ab" * 32)]
+
+
+def test_the_parts_of_a_model_are_loaded_once_and_when_they_are_used(monkeypatch):
+    made = []
+
+    class Pair(Recording):
+        def __init__(self, parts, *_):
+            super().__init__()
+            self.parts = parts
+            parts["fast"]()
+            made.append(self)
+
+    monkeypatch.setattr(
+        predictor_module, "engine_of", lambda model: (Pair if model.parts else Recording, {})
+    )
+    monkeypatch.setattr(Recording, "made", 0)
+    predictor = predictor_module.Predictor("cpu")
+    pair = model_entry("automatic")
+    predictor.load(pair)
+    predictor.load(pair)
+    assert Recording.made == 2  # the pair and its fast part
+    predictor.load(model_entry("samsegment3d"))
+    assert Recording.made == 2
+    (engine,) = made
+    borders = engine.parts["borders"]()
+    assert borders is engine.parts["borders"]() and Recording.made == 3
+    predictor.forget_answers()
+    assert borders.calls == ["forget"]
 
 
 def test_embeddings_take_an_eighth_of_a_small_memory(monkeypatch):
