@@ -31,12 +31,9 @@ from torch import Tensor, nn
 from .prompt_maps import (
     HEAD,
     PROMPT_MAPS,
-    REGIONS,
     PromptTensors,
     likeness_to_clicks,
-    likeness_to_regions,
     prompt_maps,
-    prompted_regions,
     unit_vectors,
 )
 
@@ -170,10 +167,10 @@ class Decoder(nn.Module):
 
     def __init__(self, widths: tuple[int, ...], heads: tuple[int, int], edition: int) -> None:
         super().__init__()
-        maps, alike = PROMPT_MAPS[edition], 2 + REGIONS[edition]
+        maps = PROMPT_MAPS[edition]
         self._edition = edition
         self.told = nn.ModuleList(
-            [conv1(maps + alike * heads[0], widths[0]), conv3(maps + alike * heads[1], widths[1])]
+            [conv1(maps + 2 * heads[0], widths[0]), conv3(maps + 2 * heads[1], widths[1])]
         )
         self.first = Block(widths[1], convolutions=1)
         self.down = nn.ModuleList([conv3(widths[1], widths[2], 2), conv3(widths[2], widths[3], 2)])
@@ -194,15 +191,6 @@ class Decoder(nn.Module):
             likeness_to_clicks(vectors, prompts, size)
             for vectors, size in zip(features.likeness, (2, 4), strict=True)
         )
-        if self._edition > 1:
-            regions4 = prompted_regions(prompts)
-            regions = enlarged(regions4), regions4
-            alike2, alike4 = (
-                torch.cat([alike, likeness_to_regions(vectors, weights)], 1)
-                for alike, vectors, weights in zip(
-                    (alike2, alike4), features.likeness, regions, strict=True
-                )
-            )
         told4 = self.told[1](torch.cat([F.avg_pool3d(maps, 2), alike4], 1).to(seen4.dtype))
         x4 = self.first(added(told4, seen4))
         x8 = self.seen[0](added(self.down[0](rectified(x4)), seen8))

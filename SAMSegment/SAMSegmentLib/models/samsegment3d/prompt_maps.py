@@ -1,4 +1,4 @@
-"""Prompts as maps of a window, and how alike each place is to what they say.
+"""Prompts as maps of a window, and how alike each place is to those clicked on.
 
 At half the window's resolution, as the decoder's last levels are.
 """
@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 #: Maps of what is drawn: positive scribbles, negative ones, a line across the object, its ends.
 DRAWN_MAPS = 4
-#: Regions whose mean is compared with each place, by edition: see `prompted_regions`.
-REGIONS = {1: 0, 2: 4}
 #: Maps that prompts become, by edition: see `prompt_maps`.
 PROMPT_MAPS = {1: 8, 2: 9 + DRAWN_MAPS}
 # Voxels within which a click's narrow map falls off, and the same for its wide one.
@@ -123,36 +120,6 @@ def _most_alike(places: Tensor, clicked: Tensor) -> Tensor:
         # The least that unit vectors have in common: as if nothing there is meant.
         return heads.new_full(heads.shape[:2], -1.0)
     return torch.bmm(heads, heads[:, clicked].transpose(1, 2)).amax(2)
-
-
-def prompted_regions(prompts: PromptTensors) -> Tensor:
-    """Weights (B, REGIONS, D/4, H/4, W/4) of what prompts say is object, and what is not.
-
-    The ROI's core and what is outside of it; the mask before, and its surroundings.
-    """
-    ramp = prompts.mask.new_zeros(prompts.mask.shape) if prompts.ramp is None else prompts.ramp
-    ramp, mask = (F.avg_pool3d(each.to(prompts.mask.dtype), 2) for each in (ramp, prompts.mask))
-    inside = F.relu(mask)
-    around = F.avg_pool3d(F.pad(inside, (2,) * 6), 5, 1) * F.relu(-mask)
-    return torch.cat([F.relu(ramp).square(), F.relu(-ramp), inside, around], 1)
-
-
-def likeness_to_regions(vectors: Tensor, weights: Tensor) -> Tensor:
-    """How alike each place is to the mean of each region, (B, REGIONS * heads, ...); 0 without one.
-
-    Args:
-        vectors: unit vectors (B, heads * HEAD, D, H, W).
-        weights: of the regions' voxels (B, REGIONS, D, H, W).
-    """
-    b, c, d, h, w = vectors.shape
-    weights = weights.flatten(2).float()
-    weights = (weights / (weights.sum(2, keepdim=True) + 1e-3)).to(vectors.dtype)
-    places = vectors.movedim(1, -1).reshape(b, -1, c)
-    means = torch.bmm(weights, places).unflatten(2, (-1, HEAD)).transpose(1, 2)
-    means = means * (means.float().square().sum(3, keepdim=True) + 1e-4).rsqrt().to(means.dtype)
-    heads = places.unflatten(2, (-1, HEAD)).transpose(1, 2)
-    alike = torch.matmul(heads, means.to(heads.dtype).transpose(2, 3))
-    return alike.permute(0, 1, 3, 2).reshape(b, -1, d, h, w)
 
 
 def unit_vectors(x: Tensor) -> Tensor:

@@ -9,11 +9,8 @@ from SAMSegmentLib.models.samsegment3d.prompt_maps import (
     DRAWN_MAPS,
     HEAD,
     PROMPT_MAPS,
-    REGIONS,
     likeness_to_clicks,
-    likeness_to_regions,
     prompt_maps,
-    prompted_regions,
     unit_vectors,
 )
 from TestSupport.prompt_tensors import prompts_of
@@ -75,35 +72,3 @@ def test_a_click_on_the_edge_is_within():
     vectors = unit_vectors(torch.randn(1, HEAD, 4, 4, 4))
     alike = likeness_to_clicks(vectors, prompts_of([[(15.9, -0.4, 15)]], [[1]]), 4)
     assert alike[0, 0, 3, 0, 3] == pytest.approx(1, abs=1e-3)
-
-
-def test_regions_are_inside_and_outside_of_the_roi_and_of_the_mask_before_and_next_to_it():
-    mask = torch.full((1, 1, 16, 16, 16), -0.5)
-    mask[..., :4, :4, :4] = 0.5
-    ramp = torch.full_like(mask, -1.0)
-    ramp[..., 8:, 8:, 8:] = 1
-    prompts = replace(prompts_of([[(0, 0, 0)]], [[0]], (32,) * 3), mask=mask, ramp=ramp)
-    within, outside, inside, around = prompted_regions(prompts)[0]
-    corner = torch.zeros(8, 8, 8, dtype=torch.bool)
-    corner[4:, 4:, 4:] = True
-    assert torch.equal(within > 0, corner) and torch.equal(outside > 0, ~corner)
-    near = torch.zeros_like(corner)
-    near[:4, :4, :4] = True
-    own = torch.zeros_like(corner)
-    own[:2, :2, :2] = True
-    assert torch.equal(inside > 0, own) and torch.equal(around > 0, near & ~own)
-    assert not prompted_regions(prompts_of([[(0, 0, 0)]], [[0]], (32,) * 3)).any()
-
-
-def test_places_like_a_region_are_marked_and_without_one_nothing_is():
-    vectors = torch.zeros(1, 2 * HEAD, 4, 4, 4)
-    vectors[:, [0, HEAD], :2] = 1
-    vectors[:, [1, HEAD + 1], 2:] = 1
-    weights = torch.zeros(1, REGIONS[2], 4, 4, 4)
-    weights[:, 0, :2] = 0.3
-    alike = likeness_to_regions(vectors, weights)
-    assert alike.shape == (1, 2 * REGIONS[2], 4, 4, 4)
-    marked = alike[0].flatten(1).abs().amax(1) > 0.1
-    assert marked.sum() == 2
-    for head in alike[0, marked]:
-        assert torch.allclose(head[:2], torch.ones(2, 4, 4), atol=1e-2) and not head[2:].any()
