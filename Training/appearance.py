@@ -131,6 +131,8 @@ def _known(random: np.random.Generator, tissues: np.ndarray) -> np.ndarray:
     other = random.integers(1, len(Tissue), 256)
     # More soft tissue than bone and air, of which little would be left to see.
     other[random.random(256) < 0.5] = Tissue.ORGAN
+    # Around everything that has a label there is mostly air.
+    other[0] = random.choice([Tissue.AIR, Tissue.FAT, Tissue.SOFT], p=[0.6, 0.2, 0.2])
     return np.where(tissues == Tissue.ANY, other, tissues)
 
 

@@ -112,6 +112,8 @@ class SampleMaker:
             view = self._makers[kind](n)
             if kind != "composite" and self._random.random() < 0.3:
                 self._add_lesion(view)
+            if float(view.image.std()) < 1e-4:
+                continue
             view.image = self._scanner(self._random, view.image)
             if self._random.random() < CUT and view.outside.mean() < 0.05:
                 view.outside |= _cut(self._random, n)

@@ -8,6 +8,8 @@ from scipy import ndimage
 #: Steps of grey levels are compared with those within an object: so many times as large is a
 #: border; and a smallest step, of levels from -1 to 1.
 FACTOR, LEAST_STEP = 2.2, 0.06
+#: So few steps within an object say nothing; and so few voxels are tiny.
+FEW, TINY = 30, 300
 
 
 def smoothed(image: np.ndarray) -> np.ndarray:
@@ -29,7 +31,7 @@ def visible_share(smooth: np.ndarray, mask: np.ndarray, outside: np.ndarray | No
     box = ndimage.find_objects(mask.view(np.uint8))[0]
     box = tuple(slice(max(0, s.start - 3), s.stop + 3) for s in box)
     smooth, mask = smooth[box], mask[box]
-    borders, within = [], []
+    borders, within, around = [], [], []
     for axis in range(3):
         image, inside = np.moveaxis(smooth, axis, 0), np.moveaxis(mask, axis, 0)
         if len(image) < 4:
@@ -39,15 +41,25 @@ def visible_share(smooth: np.ndarray, mask: np.ndarray, outside: np.ndarray | No
             there = ~np.moveaxis(outside[box], axis, 0)
             face &= there[1:-2] & there[2:-1]
         places = np.nonzero(face)
-        borders.append(np.abs(image[3:][places] - image[:-3][places]))
+        # From the inside to the outside.
+        outward = np.where(inside[1:-2][places], 1, -1)
+        borders.append(outward * (image[3:][places] - image[:-3][places]))
         whole = np.nonzero(inside[:-3:2] & inside[3::2][: len(inside[:-3:2])])
-        within.append(np.abs(image[3::2][whole] - image[:-3:2][whole]))
+        steps = np.abs(image[3::2] - image[:-3:2])
+        within.append(steps[whole])
+        around.append(steps.ravel())
     border = np.concatenate(borders) if borders else np.zeros(0)
     if not border.size:
         return 0.0
+    # In a tiny object, those around it tell how noisy the image is.
     inner = np.concatenate(within)
-    level = FACTOR * float(np.median(inner)) if inner.size > 30 else 0.0
-    return float(np.mean(border > max(level, LEAST_STEP)))
+    inner = inner if inner.size > FEW else np.concatenate(around)
+    level = FACTOR * float(np.median(inner))
+    share = float(np.mean(np.abs(border) > max(level, LEAST_STEP)))
+    if np.count_nonzero(mask) < TINY:
+        # A slope all over the place is brighter on one side, and darker on the other.
+        share *= abs(float(border.sum())) / (float(np.abs(border).sum()) + 1e-6)
+    return share
 
 
 def raggedness(mask: np.ndarray) -> float:

@@ -68,6 +68,19 @@ def test_a_border_in_noise_is_visible_and_none_is_not():
     assert visible_share(smoothed(noise), mask) < 0.3
 
 
+def test_a_tiny_lesion_in_noise_is_visible_only_if_it_stands_out():
+    random = np.random.default_rng(4)
+    mask = ball((16, 16, 16), 1.8)
+    noise = random.normal(0, 0.3, (N,) * 3).astype(np.float32)
+    assert visible_share(smoothed(noise + 2 * mask.astype(np.float32)), mask) > 0.8
+    assert visible_share(smoothed(noise), mask) < 0.35
+
+
+def test_a_slope_is_no_border_of_a_tiny_lesion():
+    slope = np.linspace(-1, 1, N, dtype=np.float32)[:, None, None] * np.ones((1, N, N), np.float32)
+    assert visible_share(slope, ball((16, 16, 16), 2.5)) < 0.1
+
+
 def test_half_a_border_is_half_visible():
     mask = ball((16, 16, 16), 8)
     image = np.where(mask, 0.5, 0).astype(np.float32)
