@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -28,6 +29,17 @@ def memory_of(process: int | str, field: str) -> float:
     except (OSError, StopIteration):
         return float("nan")
     return int(line.split()[1]) * 1024 / 1e6
+
+
+def cpu_seconds_of(process: int) -> float:
+    """What another process has computed so far, on all cores; NaN if not on Linux."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as status:
+            # Its name, in parentheses, may hold spaces.
+            fields = status.read().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _windows_peak() -> int:
