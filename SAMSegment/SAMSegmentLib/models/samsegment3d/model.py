@@ -83,12 +83,18 @@ class SAMSegment3DModel:
         signs = np.array([1.0 if point.positive else -1.0 for point in prompt.points])
         if not len(signs):
             clicks, signs = np.zeros((1, 3)), np.zeros(1)
+        roi, ramp = prompt.roi, prompt.ramp
+        if not self._network.knows_ramps:
+            ramp = None
+        elif ramp is not None:
+            roi = np.where(ramp > 0, np.float32(1), np.float32(-1))
         half = np.zeros(features.levels[0].shape[2:])
-        maps = (half if each is None else each for each in (prompt.roi, prompt.before))
+        maps = (half if each is None else each for each in (roi, prompt.before))
         prompts = PromptTensors(
             self._tensor(clicks)[None],
             self._tensor(signs)[None],
             *(self._tensor(each)[None, None] for each in maps),
+            None if ramp is None else self._tensor(ramp)[None, None],
         )
         masks, quality = self._network.decode(features, prompts)
         best = quality[0].argsort(descending=True)[: prompt.wanted].tolist()

@@ -98,6 +98,11 @@ class SAMSegment3D(nn.Module):
         self.bridge = Bridge(widths, decoder_widths, heads)
         self.decoder = Decoder(decoder_widths, heads, edition)
 
+    @property
+    def knows_ramps(self) -> bool:
+        """Whether it learned from ROIs as users draw them, with their ramps (edition 2)."""
+        return self.decoder.border is not None
+
     def encode(self, picture: Tensor) -> Features:
         """What is to be seen in windows of (B, PICTURE_CHANNELS, D, H, W)."""
         return self.bridge(self.encoder(folded(picture)))

@@ -33,12 +33,14 @@ class WindowPrompt:
         points: the clicks in it, the newest last.
         roi, before: maps (x/2, y/2, z/2); None if there is none.
         wanted: masks, at most.
+        ramp: how far the ROI's faces are, (x/2, y/2, z/2), for networks that know it.
     """
 
     points: tuple[Point, ...] = ()
     roi: np.ndarray | None = None
     before: np.ndarray | None = None
     wanted: int = 1
+    ramp: np.ndarray | None = None
 
 
 def mask_map(mask: WindowMask, window: Window) -> np.ndarray:
@@ -68,6 +70,20 @@ def roi_map(roi: Roi, window: Window) -> np.ndarray:
     # A flat one, as of a single slice, would lie between the voxels.
     inside = at_least_a_voxel(object_box, half).contains_voxels(half)
     return np.where(inside, np.float32(1), np.float32(-1))
+
+
+def roi_ramp(roi: Roi, window: Window) -> np.ndarray:
+    """1 in the middle of an ROI, 0 on its faces, -1 from twice its size on; float32."""
+    half = window.coarser(2)
+    to_box = np.linalg.inv(at_least_a_voxel(roi, half).box_to_ras) @ half.ijk_to_ras
+    # Array axes x, y, z are counted k, j, i.
+    x, y, z = (np.arange(n, dtype=float) for n in half.shape)
+    farthest = None
+    for row in to_box[:3]:
+        place = (row[2] * x + row[3])[:, None, None] + (row[1] * y)[:, None] + row[0] * z
+        away = np.abs(place, out=place)
+        farthest = away if farthest is None else np.maximum(farthest, away, out=farthest)
+    return np.clip(1 - 2 * farthest, -1, 1).astype(np.float32)
 
 
 def halved(values: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ...core.patch import Patch
 from ...core.prompts import Point, Prompts, Roi, positions_of
 from ..windowed.masks import WindowMask
 from ..windowed.windows import Window
-from .prompts import WindowPrompt, content_map, mask_map, prompted_components, roi_map
+from .prompts import WindowPrompt, content_map, mask_map, prompted_components, roi_map, roi_ramp
 from .windows import MOST, WindowFrame, allowed_spacing
 
 # An object smaller than this share of the window is predicted again ...
@@ -132,6 +132,7 @@ class WindowSession:
             None if self._limit is None else roi_map(self._limit, window),
             None if before is None else before(window),
             wanted,
+            None if self._limit is None else roi_ramp(self._limit, window),
         )
         clicked = positions_of([point for point in here if point.positive])
         kept = prompt.before if self._keeps else None

@@ -23,7 +23,7 @@ from SAMSegmentLib.models.samsegment3d.model import (  # noqa: E402
 )
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D, unfolded  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.prompt_maps import PromptTensors  # noqa: E402
-from SAMSegmentLib.models.samsegment3d.prompts import WindowPrompt, mask_map, roi_map  # noqa: E402
+from SAMSegmentLib.models.samsegment3d.prompts import WindowPrompt, mask_map, roi_map, roi_ramp  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.windows import WindowFrame  # noqa: E402
 from SAMSegmentLib.models.windowed.masks import WindowMask  # noqa: E402
 
@@ -180,3 +180,24 @@ def test_a_window_of_one_intensity_and_a_volume_with_holes_are_refused(engine):
 def test_it_also_computes_in_bfloat16(weights, image):
     engine = SAMSegment3DEngine(weights, CPU, EmbeddingCache(2**28), torch.bfloat16)
     assert predict(engine, image, CLICK).mask().any()
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_a_network_that_knows_ramps_gets_the_roi_as_it_was_drawn(edition, tmp_path, image, window):
+    torch.manual_seed(edition)
+    path = tmp_path / "weights.safetensors"
+    save_file(SAMSegment3D(**SIZES, edition=edition).state_dict(), path)
+    model = SAMSegment3DModel(path, CPU, torch.float32)
+    features = encode(model, model.picture(image, window, None))
+    rois = [Roi.from_box(CLICK.ras, (side,) * 3) for side in (20, 26)]
+    shrunken = roi_map(rois[0], window)
+    masks = [
+        model.decode(
+            features,
+            window,
+            WindowPrompt(roi=shrunken, ramp=roi_ramp(roi, window)),
+            lambda: None,
+        )[0]
+        for roi in rois
+    ]
+    assert np.array_equal(*masks) == (edition == 1)

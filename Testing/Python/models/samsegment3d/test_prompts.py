@@ -15,6 +15,7 @@ from SAMSegmentLib.models.samsegment3d.prompts import (
     mask_map,
     prompted_components,
     roi_map,
+    roi_ramp,
 )
 from SAMSegmentLib.models.samsegment3d.windows import WindowFrame
 from SAMSegmentLib.models.windowed.masks import WindowMask
@@ -114,3 +115,17 @@ def test_the_map_of_an_roi_is_the_object_that_it_encloses_with_a_margin(size, gi
     assert inside.sum() * half_voxel == pytest.approx(np.prod(given), rel=0.2)
     at = np.argwhere(inside).mean(0)
     assert window.coarser(2).to_ras(at[::-1]) == pytest.approx(MIDDLE, abs=1)
+
+
+def test_an_rois_ramp_falls_from_its_middle_to_its_faces_and_beyond():
+    window = window_in(LARGE)
+    turned = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1]])
+    roi = Roi.from_box(np.add(MIDDLE, (3, -5, 4)), (40, 24, 30), turned)
+    ramp = roi_ramp(roi, window)
+    half = window.coarser(2)
+    places = np.moveaxis(np.indices(half.shape), 0, -1)[..., ::-1]
+    unit = half.to_ras(places) @ np.linalg.inv(roi.box_to_ras)[:3, :3].T
+    unit = unit + np.linalg.inv(roi.box_to_ras)[:3, 3]
+    assert np.allclose(ramp, np.clip(1 - 2 * np.abs(unit).max(-1), -1, 1), atol=1e-5)
+    assert np.array_equal(ramp > 0, roi.contains_voxels(half) & (ramp != 0))
+    assert ramp.dtype == np.float32 and ramp.min() == -1 and 0.85 < ramp.max() <= 1
