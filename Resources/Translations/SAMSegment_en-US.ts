@@ -483,12 +483,32 @@
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Fill small holes</source>
+        <source>Fill small holes, remove crumbs</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
         <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
-        <source>Fill what the proposal encloses, if it is no longer than 5 mm, or one voxel, in any direction. Holes at negative points stay, and so do voxels of other segments.</source>
+        <source>Fill what the proposal encloses, and remove what lies apart from it, if it is no longer than 5 mm, or one voxel, in any direction. Holes at negative points and crumbs at positive points stay, and so do voxels of other segments.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Smooth border:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>Round off what is toothed at the proposal&apos;s border. The size stays as it is, and so do thin parts, clicked voxels, the sides of an ROI and voxels of other segments.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source>How far smoothing reaches: twice as much makes teeth of twice the height round. Much less than a voxel changes nothing.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <location filename="SAMSegment/Resources/UI/SegmentEditorEffect.ui"/>
+        <source> mm</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -17,6 +17,7 @@ from .core.image import Image, image_from_sitk, sitk_from_array
 from .core.progress import CancelFlag, ProgressCallback
 from .core.prompt_history import PromptHistory
 from .core.prompts import Point, Prompts, Roi
+from .core.smoothing import MOST_MM, SMOOTHING_MM
 from .weights.catalogue import DEFAULT_MODEL, model_entry
 from .worker.client.in_process import InProcessClient
 from .worker.protocol.events import PredictionRequest
@@ -39,6 +40,8 @@ class Segmenter:
         intensity_range: intensities shown to the model from black to white; None: chosen.
         progress: called as `progress(done, total, message)`.
         cancel: anything with `is_set()`; when set, the prediction raises Cancelled.
+        smoothing_mm: over how many mm a mask's border is smoothed (see core.smoothing), 0 to 5; 0:
+            the mask is the model's own.
 
     Example:
         >>> with Segmenter("ct.nii.gz") as segmenter:
@@ -63,9 +66,11 @@ class Segmenter:
         intensity_range: tuple[float, float] | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
+        smoothing_mm: float = SMOOTHING_MM,
     ) -> None:
         self.model = model_entry(model)
         self._intensity_range = arguments.intensity_range(intensity_range, "intensity_range")
+        self._smoothing_mm = arguments.millimetres(smoothing_mm, "smoothing_mm", MOST_MM)
         self._progress = arguments.callback(progress, "progress")
         self._cancel = arguments.cancel_flag(cancel, "cancel")
         self._client = InProcessClient(arguments.text(device, "device"))
@@ -195,7 +200,7 @@ class Segmenter:
 
     @out_of_memory_as_error()
     def prediction(self, structures: Sequence[str] = ()) -> Answer:
-        """The model's answer to the present prompts: logits on a part of the grid, and warnings.
+        """The answer to the present prompts: logits on a part of the grid, and warnings.
 
         Args:
             structures: of an automatic model, names of those to find; all, if left out.
@@ -212,6 +217,7 @@ class Segmenter:
                 self.prompts,
                 intensity_range=self._intensity_range,
                 structures=names,
+                smoothing_mm=self._smoothing_mm,
             )
             answer = self._client.predict(request, self._progress, self._cancel)
             self._predicted = (self.prompts, names, answer.with_warnings(*self._image.warnings))

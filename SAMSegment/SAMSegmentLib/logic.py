@@ -16,10 +16,11 @@ from .core.errors import InputError, out_of_memory_as_error
 from .core.image import Image
 from .core.progress import CancelFlag, ProgressCallback
 from .core.prompts import Prompts
+from .core.smoothing import MOST_MM, SMOOTHING_MM
 from .scene.editors import OpenEditors, slicer_editors
 from .scene.grid import target_geometry
 from .scene.markups import prompts_from
-from .scene.proposal_limits import without_holes_steps
+from .scene.proposal_limits import without_small_parts_steps
 from .scene.provenance import Provenance
 from .scene.steps import finish
 from .scene.volumes import image_from_volume
@@ -86,6 +87,8 @@ class SAMSegmentLogic:
         cancel: CancelFlag | None = None,
         alternative: int = 0,
         fillSmallHoles: bool = False,
+        smoothingMm: float = SMOOTHING_MM,
+        removeCrumbs: bool = False,
     ) -> str:
         """Segments one object and writes it into one segment; one undo step.
 
@@ -112,7 +115,11 @@ class SAMSegmentLogic:
             alternative: 1 writes the next-best mask for the same prompts instead of the best, 2
                 the one after it; a single point may mean a vessel or the organ around it.
             fillSmallHoles: fill holes of up to 5 mm, as the effect does unless told otherwise (see
-                core.holes). Off, the mask is the model's own.
+                core.small_parts).
+            smoothingMm: over how many mm the border is smoothed, 0 to 5, as the effect does (see
+                core.smoothing). 0, and without the options beside it: the mask is the model's own.
+            removeCrumbs: remove parts of up to 5 mm that lie apart and hold no positive point, as
+                the effect does with fillSmallHoles.
 
         Returns:
             ID of the segment.
@@ -132,6 +139,7 @@ class SAMSegmentLogic:
         name = arguments.optional_text(name, "name")
         terminology = arguments.optional_text(terminology, "terminology")
         intensityRange = arguments.intensity_range(intensityRange, "intensityRange")
+        smoothingMm = arguments.millimetres(smoothingMm, "smoothingMm", MOST_MM)
         alternative = arguments.whole_number(alternative, "alternative")
         progress = arguments.callback(progress, "progress")
         cancel = arguments.cancel_flag(cancel, "cancel")
@@ -139,7 +147,12 @@ class SAMSegmentLogic:
         worldPrompts = prompts_from(roi, positivePoints, negativePoints)
         prompts = worldPrompts.transformed(np.linalg.inv(toWorld))
         request = PredictionRequest(
-            entry, image, prompts, intensity_range=intensityRange, alternative=alternative
+            entry,
+            image,
+            prompts,
+            intensity_range=intensityRange,
+            alternative=alternative,
+            smoothing_mm=smoothingMm,
         )
         # All that can be wrong is found before the slow part.
         request.check()
@@ -148,11 +161,17 @@ class SAMSegmentLogic:
         request = replace(request, target=target_geometry(segmentationNode, toWorld))
         (proposal,) = self._client.propose(request, progress, cancel)
         _checkUnchanged(volumeNode, image, toWorld)
-        if fillSmallHoles:
-            filled = without_holes_steps(
-                proposal, segmentationNode, segmentId, toWorld, worldPrompts.points
+        if fillSmallHoles or removeCrumbs:
+            tidied = without_small_parts_steps(
+                proposal,
+                segmentationNode,
+                segmentId,
+                toWorld,
+                worldPrompts.points,
+                fills=fillSmallHoles,
+                cleans=removeCrumbs,
             )
-            proposal = finish(filled)
+            proposal = finish(tidied)
         result = self._writer.write(
             segmentationNode,
             proposal,
@@ -179,6 +198,8 @@ class SAMSegmentLogic:
         progress: ProgressCallback | None = None,
         cancel: CancelFlag | None = None,
         fillSmallHoles: bool = False,
+        smoothingMm: float = SMOOTHING_MM,
+        removeCrumbs: bool = False,
     ) -> list[str]:
         """Segments an automatic model's structures into new segments; one undo step for all.
 
@@ -206,12 +227,18 @@ class SAMSegmentLogic:
             raise InputError(f"{entry.title} needs prompts: call segment.")
         labels = entry.labels(arguments.texts(structures, "structures"))
         intensityRange = arguments.intensity_range(intensityRange, "intensityRange")
+        smoothingMm = arguments.millimetres(smoothingMm, "smoothingMm", MOST_MM)
         progress = arguments.callback(progress, "progress")
         cancel = arguments.cancel_flag(cancel, "cancel")
         image, toWorld = image_from_volume(volumeNode)
         names = tuple(label.name for label in labels)
         request = PredictionRequest(
-            entry, image, Prompts(), intensity_range=intensityRange, structures=names
+            entry,
+            image,
+            Prompts(),
+            intensity_range=intensityRange,
+            structures=names,
+            smoothing_mm=smoothingMm,
         )
         # All that can be wrong is found before the slow part.
         request.check()
@@ -220,9 +247,14 @@ class SAMSegmentLogic:
         request = replace(request, target=target_geometry(segmentationNode, toWorld))
         proposals = self._client.propose(request, progress, cancel)
         _checkUnchanged(volumeNode, image, toWorld)
-        if fillSmallHoles:
+        if fillSmallHoles or removeCrumbs:
+            which = {"fills": fillSmallHoles, "cleans": removeCrumbs}
             proposals = [
-                finish(without_holes_steps(proposal, segmentationNode, None, toWorld, ()))
+                finish(
+                    without_small_parts_steps(
+                        proposal, segmentationNode, None, toWorld, (), **which
+                    )
+                )
                 for proposal in proposals
             ]
         result = self._writer.write_structures(

@@ -30,6 +30,7 @@ from ..core.files import (
 )
 from ..core.label import Label
 from ..core.patch import Patch
+from ..core.smoothing import MOST_MM, SMOOTHING_MM
 from ..weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry
 from .console import (
     OutputClosedError,
@@ -100,6 +101,7 @@ def _written(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
                 device=options.device,
                 intensity_range=options.intensity_range,
                 progress=line,
+                smoothing_mm=options.smoothing,
             )
         with segmenter:
             if options.roi is not None:
@@ -149,6 +151,7 @@ def _check_options(options: argparse.Namespace, model: ModelEntry) -> None:
     Raises:
         InputError: if something is given that it does not take.
     """
+    arguments.millimetres(options.smoothing, "--smoothing", MOST_MM)
     model.labels(options.structure) if options.structure else _name(options)
     if not model.is_automatic:
         return
@@ -258,6 +261,13 @@ def _add_segment(commands) -> None:
         type=float,
         metavar=("LOWER", "UPPER"),
         help="intensities shown to the model from black to white (default: chosen)",
+    )
+    add(
+        "--smoothing",
+        type=float,
+        default=SMOOTHING_MM,
+        metavar="MM",
+        help="over how many mm the border is smoothed, 0: not at all (default: %(default)g)",
     )
     add("--name", help="name of the segment (default: Segment)")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")

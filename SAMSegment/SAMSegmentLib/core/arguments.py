@@ -93,6 +93,13 @@ def probability(value: object, name: str) -> float:
     raise _wrong(name, "a number between 0 and 1, both excluded, is needed", value)
 
 
+def millimetres(value: object, name: str, most: float) -> float:
+    """A length in mm, from 0 to `most`."""
+    if _is_number(value) and 0 <= value <= most:
+        return float(value)
+    raise _wrong(name, f"a length in mm, from 0 to {most:g}, is needed", value)
+
+
 def truth(value: object, name: str) -> bool:
     """True or False."""
     if isinstance(value, bool | np.bool_):

@@ -62,6 +62,15 @@ class Watch:
         if self._cancel is not None and self._cancel.is_set():
             raise Cancelled("Cancelled. Nothing was changed.")
 
+    def showing(self, change: Callable[[Answer], Answer]) -> Watch:
+        """This watch, but its previews are shown as `change` makes them."""
+        preview = self._preview
+        if preview is None:
+            return self
+        return Watch(
+            self._progress, self._cancel, lambda make: preview(lambda: change(make())), self.facing
+        )
+
     def show(self, make: Callable[[], Answer]) -> None:
         """Offers an intermediate result for a preview."""
         if self._preview is not None:

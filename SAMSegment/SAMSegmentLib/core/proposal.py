@@ -13,10 +13,10 @@ import numpy as np
 
 from .answer import Answer, LabelledMask, logit
 from .geometry import Geometry
-from .holes import SmallHoles
 from .label import Label
 from .patch import Patch, bounding_box
 from .placement import logits_on, share_outside
+from .small_parts import SmallParts
 
 #: Levels per logit: a threshold of 0.5 is exact, others to within 0.016 of a probability.
 LEVELS_PER_LOGIT = 16
@@ -37,7 +37,7 @@ class Proposal:
         cut: share (0 to 1) of the mask that fell outside the grid, estimated.
         warnings: what the user should know about this result, in full sentences.
         candidates: how many masks the same prompts have, this one included.
-        holes: says which holes of its masks are filled; None: none are.
+        small_parts: says which small holes and crumbs its masks do not have; None: they have all.
     """
 
     levels: Patch
@@ -46,7 +46,7 @@ class Proposal:
     cut: float = 0.0
     warnings: tuple[str, ...] = ()
     candidates: int = 1
-    holes: SmallHoles | None = None
+    small_parts: SmallParts | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -56,17 +56,17 @@ class Proposal:
     def box_mask(self, threshold: float = 0.5) -> np.ndarray:
         """Boolean mask of the box: where the probability exceeds `threshold` (0.01 to 0.99).
 
-        Holes are filled as `holes` says.
+        Holes and crumbs are in it as `small_parts` says.
         """
         mask = self.levels.values > level_of(threshold)
-        for _ in self.filling(mask):
+        for _ in self.tidying(mask):
             pass
         return mask
 
-    def filling(self, mask: np.ndarray) -> Iterator[None]:
-        """Fills the holes of a mask of the box in place, in steps of about a millisecond."""
-        if self.holes is not None:
-            yield from self.holes.filling(mask)
+    def tidying(self, mask: np.ndarray) -> Iterator[None]:
+        """Does it with a mask of the box, in place, in steps of about a millisecond."""
+        if self.small_parts is not None:
+            yield from self.small_parts.tidying(mask)
 
     def patch(self, threshold: float = 0.5) -> Patch | None:
         """The mask, cropped; None if it is empty."""

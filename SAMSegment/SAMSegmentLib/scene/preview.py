@@ -353,7 +353,7 @@ def _mask_steps(
     for part in slabs(mask.shape):
         np.greater(levels[part], level, out=mask[part])
         yield
-    yield from proposal.filling(mask)
+    yield from proposal.tidying(mask)
     return mask
 
 

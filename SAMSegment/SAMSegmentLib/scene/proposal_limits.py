@@ -1,18 +1,18 @@
-"""What limits a proposal: voxels that belong to other segments, and holes too small to be meant."""
+"""What limits a proposal: voxels of other segments, and parts that are too small to be meant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.geometry import Geometry, apply_matrix
-from ..core.holes import SmallHoles
 from ..core.patch import Box, Patch
 from ..core.prompts import Point
 from ..core.proposal import MOST, Proposal
+from ..core.small_parts import SmallParts
 from .grid import grid_under
 from .layers import add_union, cropped_mask, layers_of
 from .masking import ANYWHERE, EditableArea
@@ -110,17 +110,20 @@ def without_segments_steps(
     return replace(proposal, levels=Patch(levels, before.start))
 
 
-def without_holes_steps(
+def without_small_parts_steps(
     proposal: Proposal,
     segmentation_node: slicer.vtkMRMLSegmentationNode,
     segment_id: str | None,
     volume_to_world: np.ndarray,
-    points: Iterable[Point],
+    points: Sequence[Point],
     area: EditableArea = ANYWHERE,
+    fills: bool = True,
+    cleans: bool = True,
 ) -> Steps[Proposal]:
-    """A proposal that fills small holes (see `core.holes`) at any threshold, in short steps.
+    """A proposal without small holes and crumbs (see `core.small_parts`) at any threshold.
 
-    Holes at negative points stay, and voxels of other segments stay theirs, hidden ones included.
+    Holes at negative points and crumbs at positive ones stay, and voxels of other segments stay
+    theirs, hidden ones included. In short steps.
 
     Args:
         proposal: on the reference grid of the segmentation.
@@ -128,6 +131,7 @@ def without_holes_steps(
         volume_to_world: 4x4 from the RAS of the proposal's image to world RAS, now.
         points: prompts, world RAS in mm.
         area: where the user edits; the segments that it is made of do not count.
+        fills, cleans: whether holes are filled, whether crumbs are removed.
 
     Raises:
         InputError: see `grid.grid_under` and `occupied_steps`.
@@ -139,9 +143,12 @@ def without_holes_steps(
     others = _others(segmentation_node, segment_id, area)
     union = yield from _union_steps(segmentation_node, others, box)
     to_image = np.linalg.inv(volume_to_world)
-    negative = [apply_matrix(to_image, np.array(p.ras)) for p in points if not p.positive]
-    holes = SmallHoles.of(proposal.geometry, levels.start, negative, union)
-    return replace(proposal, holes=holes)
+    positive, negative = (
+        [apply_matrix(to_image, np.array(p.ras)) for p in points if p.positive == sign]
+        for sign in (True, False)
+    )
+    rules = SmallParts.of(proposal.geometry, levels.start, negative, positive, union, fills, cleans)
+    return replace(proposal, small_parts=rules)
 
 
 def _others(segmentation_node, segment_id: str | None, area: EditableArea) -> list[str]:

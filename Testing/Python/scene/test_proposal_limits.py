@@ -8,7 +8,7 @@ from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.prompts import Point
 from SAMSegmentLib.core.proposal import propose
 from SAMSegmentLib.scene.grid import target_geometry
-from SAMSegmentLib.scene.proposal_limits import without_holes_steps
+from SAMSegmentLib.scene.proposal_limits import without_small_parts_steps
 from SAMSegmentLib.scene.steps import finish
 from SAMSegmentLib.scene.volumes import image_from_volume
 from SlicerHost.scene_builder import GRIDS, PARENTS
@@ -36,7 +36,7 @@ def test_a_hole_stays_where_a_negative_point_is_and_only_there(builder, grid_nam
         Point(tuple(world.to_ras(np.array(LEFT[::-1]))), False),
         Point(tuple(world.to_ras(np.array(RIGHT[::-1]))), True),
     ]
-    filled = finish(without_holes_steps(proposal, segmentation, None, to_world, points))
+    filled = finish(without_small_parts_steps(proposal, segmentation, None, to_world, points))
     whole = filled.patch().on_box((0, 0, 0), SHAPE)
     assert np.argwhere(whole != mask).tolist() == [list(RIGHT)]
-    assert proposal.holes is None
+    assert proposal.small_parts is None

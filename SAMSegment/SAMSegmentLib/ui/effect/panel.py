@@ -135,6 +135,9 @@ class Panel:
         _set_without_signal(ui.opacitySlider, "setValue", parameters.opacity)
         _set_without_signal(ui.keepOutBox, "setChecked", parameters.keep_out)
         _set_without_signal(ui.fillHolesBox, "setChecked", parameters.fill_holes)
+        _set_without_signal(ui.smoothBorderBox, "setChecked", parameters.smooths_border)
+        _set_without_signal(ui.smoothingSpinBox, "setValue", parameters.smoothing_mm)
+        ui.smoothingSpinBox.setEnabled(parameters.smooths_border)
         _select_data(ui.modelSelector, parameters.model)
         self._choose_model(parameters.model)
         _select_data(ui.startSelector, parameters.start_from)
@@ -276,6 +279,9 @@ class Panel:
             (ui.opacitySlider.valueChanged, "PreviewOpacity", _rounded),
             (ui.keepOutBox.toggled, "KeepOut", int),
             (ui.fillHolesBox.toggled, "FillHoles", int),
+            (ui.smoothBorderBox.toggled, "SmoothBorder", int),
+            # Of its signals of this name, one gives the text.
+            (ui.smoothingSpinBox.valueChanged, "SmoothingMm", lambda _: self._smoothing_mm()),
             (ui.startSelector.currentIndexChanged, "StartFrom", ui.startSelector.itemData),
             (ui.modelSelector.currentIndexChanged, "Model", ui.modelSelector.itemData),
         ):
@@ -287,6 +293,9 @@ class Panel:
             connect(selector.nodeActivated, self._setting(name, lambda node: node))
             connect(selector.currentNodeChanged, self._on_node_shown)
             connect(selector.nodeAboutToBeRemoved, self._on_node_shown)
+
+    def _smoothing_mm(self) -> float:
+        return _rounded(self.ui.smoothingSpinBox.property("value"))
 
     def flip_selected(self) -> None:
         """Makes the selected point negative if it is positive, and the other way round."""

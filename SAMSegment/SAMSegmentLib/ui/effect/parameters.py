@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...core.smoothing import MOST_MM, SMOOTHING_MM
 from ...scene.masking import ANYWHERE, EditableArea, editable_area_of
 from ...weights.catalogue import DEFAULT_MODEL, ModelEntry, catalogue
 
@@ -24,6 +25,8 @@ DEFAULTS = {
     "StartFrom": "prompts",
     "KeepOut": 1,
     "FillHoles": 1,
+    "SmoothBorder": 1,
+    "SmoothingMm": SMOOTHING_MM,
     # Slicer takes an empty value for a missing one.
     "Structures": ALL_STRUCTURES,
 }
@@ -31,6 +34,8 @@ DEFAULTS = {
 ROI_NODE, LINE_NODE = "ROI", "Line"
 #: What a proposal starts from: the prompts alone, the segment's content, or that refined.
 FROM_PROMPTS, FROM_CONTENT, REFINE = STARTS = ("prompts", "content", "refine")
+#: Of the spin box; less does nothing even to fine voxels.
+LEAST_SMOOTHING_MM = 0.1
 LEAST_THRESHOLD, MOST_THRESHOLD = 0.05, 0.95
 
 
@@ -44,7 +49,9 @@ class Parameters:
         opacity: of the preview, 0 to 1.
         start_from: one of STARTS.
         keep_out: whether other visible segments keep their voxels.
-        fill_holes: whether small holes are filled, see core.holes.
+        fill_holes: whether small holes are filled and crumbs removed, see core.small_parts.
+        smooths_border: whether the border is smoothed.
+        smoothing_mm: over how many mm it is then, LEAST_SMOOTHING_MM to MOST_MM.
         area: where the Segment Editor lets the user edit.
         structures: of an automatic model, names of those to find; None: all.
         roi, line: nodes of the user's that serve as prompts, or None.
@@ -56,6 +63,8 @@ class Parameters:
     start_from: str
     keep_out: bool
     fill_holes: bool
+    smooths_border: bool
+    smoothing_mm: float
     area: EditableArea = ANYWHERE
     structures: tuple[str, ...] | None = None
     roi: object = None
@@ -72,11 +81,16 @@ class Parameters:
         return catalogue().get(self.model, self.last_entry)
 
     @property
+    def smoothing(self) -> float:
+        """Over how many mm the border is smoothed; 0: not at all."""
+        return self.smoothing_mm if self.smooths_border else 0.0
+
+    @property
     def request_key(self) -> tuple:
         """What makes another proposal of the same prompts."""
         area = self.area if self.keep_out else None
         choices = self.start_from, self.keep_out, area, self.fill_holes, self.structures
-        return self.model, *choices
+        return self.model, *choices, self.smoothing
 
 
 def set_defaults(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) -> None:
@@ -97,6 +111,8 @@ def parameters_of(scripted_effect: slicer.qSlicerSegmentEditorScriptedEffect) ->
         start_from if start_from in STARTS else FROM_PROMPTS,
         scripted_effect.parameter("KeepOut") != "0",
         scripted_effect.parameter("FillHoles") != "0",
+        scripted_effect.parameter("SmoothBorder") != "0",
+        min(max(_number(scripted_effect, "SmoothingMm"), LEAST_SMOOTHING_MM), MOST_MM),
         editable_area_of(scripted_effect.parameterSetNode()),
         _structures(scripted_effect.parameter("Structures")),
         scripted_effect.nodeReference(ROI_NODE),

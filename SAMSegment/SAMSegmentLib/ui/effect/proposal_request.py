@@ -21,8 +21,8 @@ from ...scene.prompt_frame import Content, content_of
 from ...scene.proposal_limits import (
     occupied_steps,
     visible_others,
-    without_holes_steps,
     without_segments_steps,
+    without_small_parts_steps,
 )
 from ...scene.steps import Steps
 from ...weights.catalogue import ModelEntry
@@ -101,7 +101,14 @@ class ProposalRequest:
             if not names:
                 raise InputError(_("No structure is chosen: check those that are to be found."))
             image, grid = self.placement.image, self.placement.grid
-            return PredictionRequest(self.model, image, Prompts(), grid, structures=names)
+            return PredictionRequest(
+                self.model,
+                image,
+                Prompts(),
+                grid,
+                structures=names,
+                smoothing_mm=self.parameters.smoothing,
+            )
         in_volume = self.prompts.transformed(np.linalg.inv(to_world))
         check_prompts_in_volume(in_volume, self.placement.image.geometry)
         if self.parameters.start_from == FROM_PROMPTS:
@@ -111,6 +118,7 @@ class ProposalRequest:
             self.placement.image,
             in_volume,
             self.placement.grid,
+            smoothing_mm=self.parameters.smoothing,
             facing=None if view_direction is None else tuple(to_world[:3, :3].T @ view_direction),
         )
 
@@ -133,7 +141,7 @@ class ProposalRequest:
         return replace(request, voxels=VoxelPrompts(content, start_from == REFINE, occupied))
 
     def limited_steps(self, proposals: Sequence[Proposal]) -> Steps[tuple[Proposal, ...]]:
-        """The proposals without voxels that other segments keep, their small holes filled."""
+        """The proposals without voxels that other segments keep, without small holes and crumbs."""
         limited = []
         for proposal in proposals:
             limited.append((yield from self._limited_steps(proposal)))
@@ -145,10 +153,19 @@ class ProposalRequest:
         if parameters.keep_out:
             others = self._visible_others()
             proposal = yield from without_segments_steps(proposal, node, others, to_world)
-        # A hole in what the segment holds already may be meant.
-        if parameters.fill_holes and (self.is_automatic or parameters.start_from != FROM_CONTENT):
-            limits = to_world, self.prompts.points, parameters.area
-            proposal = yield from without_holes_steps(proposal, node, segment_id, *limits)
+        # What the segment holds already may be meant: its holes, if it is taken as it is, and its
+        # crumbs, if it is refined, too.
+        start_from = FROM_PROMPTS if self.is_automatic else parameters.start_from
+        if parameters.fill_holes and start_from != FROM_CONTENT:
+            proposal = yield from without_small_parts_steps(
+                proposal,
+                node,
+                segment_id,
+                to_world,
+                self.prompts.points,
+                parameters.area,
+                cleans=start_from == FROM_PROMPTS,
+            )
         return proposal
 
     @property

@@ -16,6 +16,7 @@ from ...core.answer import Answer
 from ...core.errors import OutOfMemoryError
 from ...core.image import Image
 from ...core.progress import Watch
+from ...core.smoothing import smoothed
 from ...models.base import AutomaticEngine, Engine
 from ...models.embedding_cache import EmbeddingCache
 from ...models.registry import engine_of
@@ -98,6 +99,8 @@ class Predictor:
     def predict(self, request: PredictionRequest, watch: Watch) -> Answer:
         """The model's answer; see Engine.predict, and of an automatic one AutomaticEngine.segment.
 
+        Its masks, and what is shown of them meanwhile, have borders as smooth as the request says.
+
         If it comes from another device than was meant, the first answer warns of that.
 
         Raises:
@@ -113,7 +116,12 @@ class Predictor:
                 return engine.segment(image, labels, watch, intensity_range)
             return engine.predict(image, request.prompts, watch, intensity_range, request.voxels)
 
-        answer = self._with_engine(request.model, work, watch)
+        def finished(answer: Answer) -> Answer:
+            return smoothed(answer, request.smoothing_mm, request.prompts, request.voxels)
+
+        if request.smoothing_mm > 0:
+            watch = watch.showing(finished)
+        answer = finished(self._with_engine(request.model, work, watch))
         notice, self._pending_notice = self._pending_notice, ""
         return answer.with_warnings(notice) if notice else answer
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core import arguments
 from ...core.checks import check_prompts_in_volume
 from ...core.errors import InputError, SAMSegmentError
 from ...core.geometry import Geometry
 from ...core.image import Image
 from ...core.prompts import Prompts
 from ...core.proposal import Proposal
+from ...core.smoothing import MOST_MM
 from ...core.voxel_prompts import VoxelPrompts
 from ...weights.catalogue import ModelEntry
 
@@ -94,6 +96,7 @@ class PredictionRequest:
         alternative: 0 for the best mask, 1 for the next best, and so on.
         structures: names of those that an automatic model is to find; all, if left out.
         facing: across the plane in which the user looks, a direction in the image's RAS.
+        smoothing_mm: over how many mm borders are smoothed, see core.smoothing; 0: not at all.
     """
 
     model: ModelEntry
@@ -105,6 +108,7 @@ class PredictionRequest:
     alternative: int = 0
     structures: tuple[str, ...] = ()
     facing: tuple[float, float, float] | None = None
+    smoothing_mm: float = 0.0
 
     @property
     def grid(self) -> Geometry:
@@ -118,6 +122,7 @@ class PredictionRequest:
             InputError: if prompts, masks, structures, image and model do not go together.
         """
         geometry = self.image.geometry
+        arguments.millimetres(self.smoothing_mm, "smoothing_mm", MOST_MM)
         self.model.labels(self.structures)
         self.model.check_prompts(self.prompts, self.voxels)
         self.model.check_grid(geometry)

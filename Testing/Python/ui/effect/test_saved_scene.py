@@ -69,6 +69,8 @@ def test_parameters_are_attributes_and_references_of_the_editor_node(user):
         "StartFrom": "refine",
         "KeepOut": "0",
         "FillHoles": "0",
+        "SmoothBorder": "1",
+        "SmoothingMm": "2.5",
     }.items():
         assert node.GetAttribute(f"SAM Segment.{name}") is not None
         node.SetAttribute(f"SAM Segment.{name}", value)
@@ -79,6 +81,7 @@ def test_parameters_are_attributes_and_references_of_the_editor_node(user):
 
     found = parameters_of(effect)
     assert (found.model, found.threshold, found.opacity) == ("samsegment3d", 0.7, 0.4)
+    assert found.smoothing == 2.5
     assert (found.start_from, found.keep_out, found.fill_holes) == ("refine", False, False)
     assert found.roi is roi and found.line is line
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import InputError, OutOfMemoryError
 from SAMSegmentLib.core.image import Image
+from SAMSegmentLib.core.patch import Patch
 from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
@@ -20,7 +22,8 @@ from TestSupport.quick_engine import QuickEngine
 
 MODEL = model_run_by("quick")
 
-IMAGE = ct_with_ball(grid((8, 16, 16)), (8, 8, 4), 3)
+GRID = grid((8, 16, 16))
+IMAGE = ct_with_ball(GRID, (8, 8, 4), 3)
 PROMPTS = Prompts(roi=Roi.from_box((8, 8, 4), (8, 8, 8)))
 
 
@@ -74,6 +77,29 @@ def test_masks_and_the_intensity_range_reach_the_engine(recording):
     predictor.predict(request, watch)
     assert calls == [(IMAGE, PROMPTS, watch, (0.0, 9.0), voxels)]
     assert Recording.made == 1
+
+
+def test_answers_and_their_previews_are_smoothed_as_the_request_says(monkeypatch):
+    tooth = np.zeros(IMAGE.geometry.shape, bool)
+    tooth[:4] = tooth[4, 8, 8] = True
+    answer = Answer.of(Patch(np.where(tooth, 4.0, -4.0).astype(np.float32), (0, 0, 0)), GRID)
+    shown = []
+
+    class Toothed(QuickEngine):
+        def predict(self, image, prompts, watch, *_):
+            watch.show(lambda: answer)
+            return answer
+
+    monkeypatch.setattr(predictor_module, "engine_of", lambda model: (Toothed, {}))
+    predictor = predictor_module.Predictor("cpu")
+    for mm, is_left in ((0.0, True), (2.0, False)):
+        watch = Watch(preview=lambda make: shown.append(make()))
+        request = PredictionRequest(MODEL, IMAGE, PROMPTS, smoothing_mm=mm)
+        found = predictor.predict(request, watch)
+        assert found.mask()[4, 8, 8] == shown[-1].mask()[4, 8, 8] == is_left
+        assert found.mask()[3, 8, 8]
+    with pytest.raises(InputError, match="from 0 to 5"):
+        PredictionRequest(MODEL, IMAGE, PROMPTS, smoothing_mm=6.0).check()
 
 
 def test_clicks_to_come_are_prepared_by_the_engine(recording):

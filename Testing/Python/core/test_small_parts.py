@@ -1,4 +1,4 @@
-"""Small holes in a mask are filled, and nothing else is."""
+"""Small holes in a mask are filled, crumbs are removed, and nothing else changes."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from SAMSegmentLib.core.geometry import Geometry
-from SAMSegmentLib.core.holes import MOST_MM, SmallHoles
+from SAMSegmentLib.core.small_parts import MOST_MM, MOST_SHARE, SmallParts
 from TestSupport.phantoms import grid
 
 
@@ -20,9 +20,13 @@ def solid(shape=(12, 14, 16), *holes):
     return mask
 
 
+def cleaned(mask, spacing=(1, 1, 1), **rules):
+    return filled(mask, spacing, fills=False, cleans=True, **rules)
+
+
 def filled(mask, spacing=(1, 1, 1), **rules):
     result = mask.copy()
-    for _ in SmallHoles.of(grid(mask.shape, spacing), **rules).filling(result):
+    for _ in SmallParts.of(grid(mask.shape, spacing), **rules).tidying(result):
         pass
     return result
 
@@ -109,7 +113,7 @@ def test_the_limit_is_along_the_grids_axes_however_it_lies():
     turned = np.eye(4)
     turned[:3, :3] = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, -1]]) * (2.0, 1.0, 1.0)
     mask = solid((12, 14, 16), np.s_[5, 5, 5:7], np.s_[5, 9, 5:8])
-    for _ in SmallHoles.of(Geometry(turned, mask.shape)).filling(mask):
+    for _ in SmallParts.of(Geometry(turned, mask.shape)).tidying(mask):
         pass
     assert mask[5, 5, 5:7].all() and not mask[5, 9, 5:8].any()
 
@@ -118,5 +122,84 @@ def test_nothing_is_done_to_a_mask_without_holes():
     for mask in (np.zeros((4, 5, 6), bool), np.ones((3, 3, 3), bool), np.zeros((1, 1, 1), bool)):
         assert np.array_equal(filled(mask), mask)
     nothing = np.zeros((0, 0, 0), bool)
-    for _ in SmallHoles.of(grid((4, 5, 6))).filling(nothing):
+    for _ in SmallParts.of(grid((4, 5, 6))).tidying(nothing):
         pass
+
+
+def with_crumbs(*crumbs):
+    """An object of 6 x 8 x 8 voxels, and crumbs as slices."""
+    mask = np.zeros((16, 20, 24), bool)
+    mask[2:8, 2:10, 2:10] = True
+    for crumb in crumbs:
+        mask[crumb] = True
+    return mask
+
+
+def crumbs_by_definition(mask, most):
+    """The same, slowly."""
+    pieces, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    result = mask.copy()
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        sides = [part.stop - part.start for part in box]
+        piece = pieces == number
+        is_small = all(a <= b for a, b in zip(sides, most, strict=True))
+        at_row_end = box[2].start == 0 or box[2].stop == mask.shape[2]
+        if is_small and not at_row_end and piece.sum() <= MOST_SHARE * mask.sum():
+            result[piece] = False
+    return result
+
+
+@given(
+    st.tuples(*[st.integers(2, 12)] * 3),
+    st.integers(0, 2**31),
+    st.floats(0.02, 0.2),
+    st.tuples(*[st.sampled_from([0.7, 1.0, 2.4, 3.0, 6.0])] * 3),
+)
+def test_exactly_the_small_pieces_that_lie_apart_are_removed(shape, seed, density, spacing):
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < density
+    mask[tuple(slice(0, n // 2) for n in shape)] |= rng.random([n // 2 for n in shape]) < 0.9
+    most = [max(1, int(MOST_MM / mm + 1e-6)) for mm in spacing[::-1]]
+    once = cleaned(mask, spacing)
+    expected = crumbs_by_definition(mask, most)
+    # Corner to corner, several crumbs hold each other.
+    assert (expected <= once).all() and (once <= mask).all()
+    pieces, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    by_faces, _ = ndimage.label(mask)
+    for number in np.unique(pieces[once & ~expected]):
+        assert len(np.unique(by_faces[pieces == number])) > 1
+
+
+def test_a_crumb_is_removed_unless_it_was_clicked_on():
+    mask = with_crumbs(np.s_[12:14, 12:15, 12:14], np.s_[12, 4, 20])
+    assert np.array_equal(cleaned(mask), with_crumbs())
+    geometry = grid(mask.shape, (1, 1, 1))
+    for beside in ((0, 0, 0), (1, 1, -1)):
+        kept = cleaned(mask, clicked_ras=[geometry.to_ras(np.add((12, 4, 20), beside)[::-1])])
+        assert np.array_equal(kept, with_crumbs(np.s_[12, 4, 20]))
+    # Negative points say nothing of crumbs, nor positive ones of holes.
+    assert np.array_equal(cleaned(mask, kept_ras=[geometry.to_ras((20.0, 4, 12))]), with_crumbs())
+
+
+def test_what_touches_the_object_at_a_corner_is_no_crumb():
+    diagonal = with_crumbs(*[np.s_[8 + n, 10 + n, 10 + n] for n in range(6)])
+    assert np.array_equal(cleaned(diagonal), diagonal)
+
+
+def test_a_long_thin_piece_and_one_of_several_small_objects_stay():
+    vessel = with_crumbs(np.s_[12, 12, 4:20])
+    assert np.array_equal(cleaned(vessel), vessel)
+    several = np.zeros((16, 20, 24), bool)
+    several[3:5, 3:5, 3:5] = several[9:11, 9:11, 9:11] = True
+    assert np.array_equal(cleaned(several), several)
+    alone = np.zeros((5, 5, 5), bool)
+    alone[2, 2, 2] = True
+    assert np.array_equal(cleaned(alone), alone)
+
+
+def test_twice_is_as_once():
+    mask = np.random.default_rng(3).random((20, 20, 20)) < 0.04
+    mask[3:12, 3:12, 3:12] = np.random.default_rng(4).random((9, 9, 9)) < 0.9
+    once = filled(mask, cleans=True)
+    assert not np.array_equal(once, mask)
+    assert np.array_equal(filled(once, cleans=True), once)
