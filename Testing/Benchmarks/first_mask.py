@@ -32,6 +32,7 @@ from SAMSegmentLib.core.image import Image  # noqa: E402
 from SAMSegmentLib.core.overlap import dice  # noqa: E402
 from SAMSegmentLib.core.prompts import Prompts  # noqa: E402
 from SAMSegmentLib.core.proposal import Proposal  # noqa: E402
+from SAMSegmentLib.core.smoothing import SMOOTHING_MM  # noqa: E402
 from SAMSegmentLib.evaluation.simulated_user import next_click, roi_around  # noqa: E402
 from SAMSegmentLib.weights.catalogue import DEFAULT_MODEL, ModelEntry, model_entry  # noqa: E402
 from SAMSegmentLib.worker.client.process_client import WorkerClient  # noqa: E402
@@ -138,7 +139,9 @@ class Asker:
         def now() -> Seconds:
             return Seconds(time.perf_counter() - started, self._computed() - computed)
 
-        self.client.ask(PredictionRequest(self._entry, image, prompts))
+        # As the effect asks.
+        request = PredictionRequest(self._entry, image, prompts, smoothing_mm=SMOOTHING_MM)
+        self.client.ask(request)
         seen = None
         while time.perf_counter() - started < PATIENCE_S:
             for event in self.client.poll():
