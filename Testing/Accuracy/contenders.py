@@ -50,10 +50,12 @@ def contenders(
 
     Args:
         names: "plain-rule" and names of protocols; None: DEFAULTS, as far as the model takes them.
-        weights: a file to use in place of the model's own, which need not be installed.
+        weights: a file to use in place of the model's own, which need not be installed; if the
+            model is made of others, in place of SAMSegment 3D's.
 
     Raises:
         InputError: if there is no such protocol, or the model does not take its prompts.
+        WeightsError: if the weights are not those of the model.
     """
     protocols = _protocols(names, entry)
     result = []
@@ -71,8 +73,19 @@ def _engine(
     entry: ModelEntry, device: torch.device, cache: EmbeddingCache, weights: Path | None = None
 ) -> Engine:
     engine, options = engine_of(entry)
-    parts = {part.role: partial(_engine, part.model, device, cache) for part in entry.parts}
+    of_parts = {
+        part.role: (part.model, weights if _is_trained(part.model) else None)
+        for part in entry.parts
+    }
+    parts = {
+        role: partial(_engine, model, device, cache, own) for role, (model, own) in of_parts.items()
+    }
     return engine(parts or weights or entry.verified_path(), device, cache, **options)
+
+
+def _is_trained(entry: ModelEntry) -> bool:
+    """Whether it is the model that is trained here, of which there are other weights to score."""
+    return entry.architecture == "samsegment3d"
 
 
 def _protocols(names: Iterable[str] | None, entry: ModelEntry) -> tuple[Protocol, ...]:

@@ -7,7 +7,8 @@ missing, nothing is scored.
 `--quick --weights FILE` is for looking at weights while they are trained: SAMSegment 3D on the
 tuning cases, from an ROI and from clicks, without surface distances.
 
-Exit status: 0 done, 1 an object failed or a mean became worse than the kept one, 2 bad arguments.
+Exit status: 0 done, 1 an object failed or a mean became worse than the kept one, 2 bad
+arguments or weights.
 """
 
 from __future__ import annotations
@@ -197,10 +198,12 @@ def main(
         entry = model_entry(options.model)
         cache = EmbeddingCache(CACHE_BYTES)
         weights = options.weights
+        if weights and not weights.is_file():
+            raise InputError(f"{weights} is not there.")
         competing = contenders(entry, options.device, options.protocols, cache, weights)
         accuracy = Accuracy(competing, cache, output, options.seed, options.quick)
         accuracy.score(cases, data)
-    except InputError as error:
+    except SAMSegmentError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -250,7 +253,8 @@ def _parser() -> argparse.ArgumentParser:
         "--weights",
         type=Path,
         metavar="FILE",
-        help="score these weights of the model (safetensors) instead of the installed ones",
+        help="score these weights (safetensors) instead of the installed ones; of a model made of "
+        "others, SAMSegment 3D's",
     )
     add("--model", default=DEFAULT_MODEL, help="model name (default: %(default)s)")
     add("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")

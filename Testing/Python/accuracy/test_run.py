@@ -14,7 +14,9 @@ from SAMSegmentLib.core.answer import Answer
 from SAMSegmentLib.core.errors import InputError, WeightsError
 from SAMSegmentLib.core.image import sitk_from_array
 from SAMSegmentLib.core.patch import Patch
+from SAMSegmentLib.core.prompts import Prompts
 from SAMSegmentLib.evaluation.protocol import CLICKS_ALONE, ROI_ALONE, ROI_THEN_CLICKS
+from SAMSegmentLib.evaluation.simulated_user import roi_around
 from SAMSegmentLib.models.embedding_cache import EmbeddingCache
 from SAMSegmentLib.weights.catalogue import model_entry
 from TestSupport.phantoms import ball, ct_with_ball, grid
@@ -119,8 +121,11 @@ def test_a_quick_run_scores_the_tuning_cases_without_surfaces_and_pictures(
 def test_other_weights_are_scored_beside_the_kept_results(folders, competing, tmp_path, capsys):
     assert accuracy.main(["--keep"], **folders) == 0
     competing(Model(7.0))
-    elsewhere = tmp_path / "elsewhere"
-    arguments = ["--weights", "new.safetensors", "--output", str(elsewhere)]
+    elsewhere, weights = tmp_path / "elsewhere", tmp_path / "new.safetensors"
+    arguments = ["--weights", str(weights), "--output", str(elsewhere)]
+    assert accuracy.main(arguments, **folders) == 2
+    assert "new.safetensors is not there" in capsys.readouterr().err
+    weights.touch()
     assert accuracy.main(arguments, **folders) == 0
     assert (elsewhere / "accuracy.csv").exists()
     assert "worse:" not in capsys.readouterr().out
@@ -137,6 +142,18 @@ def test_a_model_is_scored_with_weights_that_are_not_installed(tmp_path):
     weights.write_bytes(b"damaged")
     with pytest.raises(WeightsError):
         contenders(entry, "cpu", ["roi"], EmbeddingCache(2**20), weights)
+
+
+def test_a_model_made_of_others_is_scored_with_other_weights_of_samsegment_3d(tmp_path):
+    weights = tmp_path / "new.safetensors"
+    weights.write_bytes(b"damaged")
+    image = ct_with_ball(GEOMETRY, CENTER, RADIUS)
+    roi = roi_around(ball(GEOMETRY, CENTER, RADIUS), GEOMETRY)
+    with pytest.raises(WeightsError, match=r"new\.safetensors"):
+        (found,) = contenders(
+            model_entry("automatic"), "cpu", ["roi"], EmbeddingCache(2**20), weights
+        )
+        found.predict(image, Prompts(roi))
 
 
 def test_pictures_of_an_earlier_run_are_replaced(folders, competing):
