@@ -36,6 +36,14 @@ CUT_OFF = (
     "The mask goes on beyond the part of the volume that was looked at: add a point farther out, "
     "or an ROI around what is meant."
 )
+#: Of a click that says what is so already, and changes nothing.
+UNCHANGED = "The mask was like that at your last point already, and stays: click where it is wrong."
+#: Of a negative click that leaves less than this share of the mask.
+LEAST_LEFT = 0.5
+MOSTLY_GONE = (
+    "Your last negative point takes away most of the mask: if that is wrong, undo it, or add a "
+    "positive point on the object."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +269,8 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         if not isinstance(candidates[0], Content) and self.is_cut_off(candidates[0], limit):
             warnings = (*warnings, CUT_OFF)
         masks = [self._mask(request, each, limit) for each in candidates]
+        with self.watched(watch):
+            warnings = (*warnings, *self._about_click(request, prompts, masks[0], limit))
         cost = self._cache.cost
         return Answer.of(masks[0], image.geometry, *masks[1:], warnings=warnings, cost=cost)
 
@@ -314,6 +324,24 @@ class InteractiveEngine(Engine, Generic[Candidate]):
             return self.correct(request, candidate, so_far)
 
         return replayed(self._answers, request.key, first, clicks, begin, correct, request.watch)
+
+    def _about_click(
+        self, request: Request, prompts: Prompts, mask: Patch, limit: Roi | None
+    ) -> tuple[str, ...]:
+        """What the user should know about the newest click: that it did nothing, or too much."""
+        first, clicks = request.split(prompts, self.NEEDS)
+        if not clicks:
+            return ()
+        so_far = replace(first, points=(*first.points, *clicks[:-1]))
+        before = self._mask(request, self._candidates(request, so_far)[0], limit)
+        newest = clicks[-1]
+        voxel = voxel_of(request.image.geometry, positions_of([newest]))
+        if (before.at(voxel)[0] > 0) == newest.positive:
+            whole = before.enlarged(mask.start, mask.stop)
+            there = mask.on_box(whole.start, whole.values.shape)
+            return () if ((whole.values > 0) != (there > 0)).any() else (UNCHANGED,)
+        left, all_ = np.count_nonzero(mask.values > 0), np.count_nonzero(before.values > 0)
+        return () if newest.positive or left >= LEAST_LEFT * all_ else (MOSTLY_GONE,)
 
     def _corrected_content(self, request: Request, content: Content, prompts: Prompts) -> Content:
         *earlier, click = prompts.points

@@ -27,7 +27,7 @@ from ..windowed.model import WindowEngine
 from ..windowed.windows import Window, through_slice
 from .model import SAMSegment3DModel, sizes_of
 from .network import SAMSegment3D
-from .picture import RANKED, contrast
+from .picture import LINEAR, RANKED, contrast
 from .prompts import WindowPrompt
 from .self_check import self_check
 from .session import WindowSession
@@ -155,11 +155,14 @@ class SAMSegment3DEngine(WindowEngine[WindowCandidate]):
             self.show(request, prompts, lambda: WindowCandidate(mask, on_volume([mask], geometry)))
 
         @lru_cache(maxsize=1)
-        def ranked(window: Window) -> np.ndarray:
-            return self._model.picture(image, window, request.intensity_range)[RANKED]
+        def picture(window: Window) -> np.ndarray:
+            return self._model.picture(image, window, request.intensity_range)
 
         def score(mask: WindowMask) -> float:
-            return contrast(ranked(mask.window), mask.logits > 0)
+            return contrast(picture(mask.window)[RANKED], mask.logits > 0)
+
+        def grey(window: Window) -> np.ndarray:
+            return picture(window)[LINEAR]
 
         content = None
         if request.content is not None and request.refine:
@@ -167,7 +170,7 @@ class SAMSegment3DEngine(WindowEngine[WindowCandidate]):
         # Components of these are meant, though no click is on them.
         keeps = request.content is not None or (prompts.roi is not None and limit is None)
         column = None if limit is None else through_slice(limit, geometry)
-        return WindowSession(geometry, ask, show, column, content, keeps, score)
+        return WindowSession(geometry, ask, show, column, content, keeps, score, grey)
 
 
 def _are_alike(one: WindowCandidate, other: WindowCandidate) -> bool:

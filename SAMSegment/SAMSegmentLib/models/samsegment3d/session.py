@@ -11,9 +11,11 @@ from functools import partial
 
 import numpy as np
 
+from ...core.click_change import after_click
 from ...core.geometry import Geometry
 from ...core.patch import Patch
 from ...core.prompts import Point, Prompts, Roi, positions_of
+from ...core.resample import sample_linear
 from ..windowed.masks import WindowMask
 from ..windowed.windows import Window
 from .prompts import WindowPrompt, content_map, mask_map, prompted_components, roi_map, roi_ramp
@@ -32,6 +34,8 @@ MARGIN = 4
 #: The network gets so many clicks, the newest, many more than in training; the mask before holds
 #: what the others did.
 MOST_CLICKS = 32
+# Of the mask before, where its window did not show the volume.
+UNSEEN_LOGIT = -8.0
 #: Candidates for what one click means.
 CANDIDATES = 3
 
@@ -51,6 +55,7 @@ class WindowSession:
         content: what the segment holds, on the volume's grid: the mask before any was made.
         keeps: whether components stay that touch the mask before, though no click is on them.
         score: how good a mask looks; of the masks of one click, the best comes first.
+        grey: grey levels of a window, by which a click adds no other tissue; None: it may.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class WindowSession:
         content: Patch | None = None,
         keeps: bool = False,
         score: Callable[[WindowMask], float] = lambda mask: 0.0,
+        grey: Callable[[Window], np.ndarray] | None = None,
     ) -> None:
         self._geometry = geometry
         self._frame = WindowFrame(geometry)
@@ -71,6 +77,7 @@ class WindowSession:
         self._content = content
         self._keeps = keeps
         self._score = score
+        self._grey = grey
 
     def first(self, prompts: Prompts) -> list[WindowMask]:
         """The first mask, of a click, an ROI or the content; and what else a click may mean."""
@@ -106,7 +113,27 @@ class WindowSession:
             # A click that adds takes nothing away, and the other way round.
             bound = np.maximum if newest.positive else np.minimum
             answer = WindowMask(window, bound(answer.logits, mask.logits))
+        answer = self._as_clicked(mask, answer, points)
         return self._fitted(answer, points, before, finer=False)
+
+    def _as_clicked(
+        self, mask: WindowMask, answer: WindowMask, points: tuple[Point, ...]
+    ) -> WindowMask:
+        """Of what the network decided again, what the newest click means; see core.click_change."""
+        window, (*earlier, newest) = answer.window, points
+        known = mask.logits
+        if window != mask.window:
+            known = sample_linear(known, mask.window.geometry, window.geometry, UNSEEN_LOGIT)
+        logits = after_click(
+            known,
+            answer.logits,
+            tuple(int(n) for n in window.voxels(np.array(newest.ras))),
+            newest.positive,
+            np.full(3, window.spacing),
+            None if self._grey is None else self._grey(window),
+            sum(newest == other for other in earlier),
+        )
+        return WindowMask(window, logits)
 
     def at_content(self, points: tuple[Point, ...], content: Patch) -> WindowMask:
         """What the network makes, after clicks, of content; near the newest.

@@ -5,6 +5,8 @@ With the real network and random weights: test_model.py.
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from SAMSegmentLib.core.errors import Cancelled, InputError
@@ -14,10 +16,16 @@ from SAMSegmentLib.core.progress import Watch
 from SAMSegmentLib.core.prompts import Point, Prompts, Roi
 from SAMSegmentLib.core.voxel_prompts import VoxelPrompts
 from TestSupport.phantoms import ball, dice, grid, image_of, middle_of, voxel_positions
+from TestSupport.properties import examples
 
 torch = pytest.importorskip("torch")
 
-from SAMSegmentLib.models.interactive import CUT_OFF  # noqa: E402
+from SAMSegmentLib.models.interactive import (  # noqa: E402
+    CUT_OFF,
+    LEAST_LEFT,
+    MOSTLY_GONE,
+    UNCHANGED,
+)
 from SAMSegmentLib.models.samsegment3d.session import MOST_CLICKS  # noqa: E402
 from SAMSegmentLib.models.samsegment3d.windows import COARSEST_MM, MOST  # noqa: E402
 from TestSupport.true_network import TrueEngine, Truth, ball_at  # noqa: E402
@@ -353,3 +361,46 @@ def test_a_volume_smaller_than_the_least_window_is_segmented():
 def test_an_intensity_range_that_is_none_is_refused(engine, wrong):
     with pytest.raises(InputError, match="not usable"):
         engine.predict(IMAGE, Prompts(points=(ON_BALL,)), Watch(), intensity_range=wrong)
+
+
+# --- what the user is told of a click ---------------------------------------------------------
+
+
+def test_a_click_that_changes_nothing_says_so(engine):
+    assert predict(engine, IMAGE, ON_BALL).warnings == ()
+    again = predict(engine, IMAGE, ON_BALL, ON_BALL)
+    assert UNCHANGED in again.warnings
+    assert np.array_equal(again.mask(), predict(engine, IMAGE, ON_BALL).mask())
+    assert UNCHANGED in predict(engine, IMAGE, ON_BALL, near(0, 40, 0, positive=False)).warnings
+    assert UNCHANGED not in predict(engine, IMAGE, ON_BALL, ON_OTHER).warnings
+    assert UNCHANGED in predict(engine, IMAGE, ON_BALL, ON_OTHER, ON_OTHER).warnings
+
+
+def test_a_negative_click_that_takes_most_of_the_mask_away_says_so(engine):
+    inside = near(-5, -5, -4, positive=False)
+    gone = predict(engine, IMAGE, ON_BALL, inside)
+    left = np.count_nonzero(gone.mask()) / np.count_nonzero(predict(engine, IMAGE, ON_BALL).mask())
+    assert (MOSTLY_GONE in gone.warnings) == (left < LEAST_LEFT)
+    assert MOSTLY_GONE not in predict(engine, IMAGE, ON_BALL, ON_OTHER).warnings
+
+
+@settings(max_examples=examples(8), deadline=None)
+@given(
+    st.lists(st.tuples(st.tuples(*[st.floats(-45, 45)] * 3), st.booleans()), min_size=1, max_size=5)
+)
+def test_after_any_clicks_each_holds_and_replay_and_undo_give_the_same_masks(clicks):
+    points, voxels = [ON_BALL], {at(ON_BALL)}
+    for offset, positive in clicks:
+        point = near(*offset, positive=positive)
+        if at(point) not in voxels:
+            points.append(point)
+            voxels.add(at(point))
+    engine = TrueEngine(Truth(ball_at(CENTER, 30), ball_at(OTHER_CENTER, 12)))
+    masks = [predict(engine, IMAGE, *points[:n]).mask() for n in range(1, len(points) + 1)]
+    for count, mask in enumerate(masks, 1):
+        assert all(mask[at(point)] == point.positive for point in points[:count])
+    # Undone, clicked again, and asked at once by another engine.
+    assert np.array_equal(predict(engine, IMAGE, *points[:1]).mask(), masks[0])
+    assert np.array_equal(predict(engine, IMAGE, *points).mask(), masks[-1])
+    other = TrueEngine(Truth(ball_at(CENTER, 30), ball_at(OTHER_CENTER, 12)))
+    assert np.array_equal(predict(other, IMAGE, *points).mask(), masks[-1])
