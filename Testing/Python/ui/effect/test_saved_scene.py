@@ -1,7 +1,11 @@
 """What version 0.1.0 saved in scenes and settings, literally: later versions open it."""
 
+import json
+
 import numpy as np
 import pytest
+
+from TestSupport.own_model import put_own_model
 
 from ..conftest import BALL
 
@@ -96,3 +100,25 @@ def test_devices_are_kept_in_slicers_settings(application):
     qt.QSettings().setValue("SAMSegment/KnownDevices", text)
     assert device_settings.device() == "cpu"
     assert [device.title for device in device_settings.known_devices().devices] == ["Processor"]
+
+
+def test_a_model_whose_part_is_missing_says_what_to_do_and_the_prompts_stay(
+    user, tmp_path, monkeypatch
+):
+    part = put_own_model(tmp_path, "mine", prompts=["roi", "points", "line"])
+    pair = put_own_model(tmp_path, "pair", title="Pair", architecture="cascade")
+    said = json.loads((pair / "model.json").read_text())
+    for name in ("file", "size", "sha256"):
+        del said[name]
+    parts = {"fast": "mine", "borders": "litemedsam"}
+    (pair / "model.json").write_text(json.dumps({**said, "parts": parts}))
+    (part / "mine.safetensors").unlink()
+    monkeypatch.setenv("SAMSEGMENT_MODELS", str(tmp_path))
+    user.choose_effect("Paint")
+    user.choose_effect()
+    load(user, TAGS)
+    user.effect.scriptedEffect.setParameter("Model", "pair")
+    user.application.process_events()
+    assert user.ui.modelSelector.currentText == "Pair"
+    assert "Pair is made of Mine and LiteMedSAM. Mine is not installed: put the file" in user.status
+    assert len(user.rows) == 4
