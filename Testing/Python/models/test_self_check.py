@@ -12,7 +12,9 @@ from SAMSegmentLib.models.self_check import check_device, reference
 from SAMSegmentLib.weights.catalogue import catalogue
 
 CPU = torch.device("cpu")
-ENGINES = sorted({engine_of(entry)[0] for entry in catalogue().values()}, key=lambda e: e.__name__)
+# What is made of others has no network of its own.
+OWN = [entry for entry in catalogue().values() if not entry.parts]
+ENGINES = sorted({engine_of(entry)[0] for entry in OWN}, key=lambda e: e.__name__)
 #: Operators without which a network computes something else.
 OPERATORS = {
     "LiteMedSAMEngine": "conv2d layer_norm linear scaled_dot_product_attention baddbmm gelu softmax"

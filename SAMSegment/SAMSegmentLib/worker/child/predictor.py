@@ -217,9 +217,9 @@ class Predictor:
                 if old[1] == content or (old[1][0] != weights and old[1][0].exists())
             }
             engine, options = engine_of(model)
-            self._check_device(engine)
+            if not model.parts:  # these are checked as they are loaded
+                self._check_device(engine)
             parts = {part.role: partial(self._engine, part.model) for part in model.parts}
-            # It may load others, and those go over to another device.
             made = engine(parts or weights, self.device, self._cache, **options)
             self._engines[key] = made
         return self._engines[key]
