@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from .clicks import FirstPrompts
+from .losses import LossWeights
+from .prompts import FIRST
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,14 @@ class Config:
         workers: number of processes that make samples, for each training process.
         checkpoint_minutes: time between checkpoints.
         shares: of the kinds of samples.
-        first: shares of the kinds of first prompt.
+        first: shares of the kinds of first prompt, see prompts.FIRST.
         stages: one after the other.
+        loss: its parts.
+        decay_from: progress from which the learning rate falls, to 0 at the end; 0: half a cosine
+            over all of the training.
+        optimizer: "adamw" or "muon".
         widths, decoder_widths: channels of the network's levels.
+        edition: of the network.
     """
 
     seed: int
@@ -62,10 +68,14 @@ class Config:
     workers: int
     checkpoint_minutes: float
     shares: dict[str, float]
-    first: FirstPrompts
+    first: dict[str, float]
     stages: tuple[Stage, ...]
+    loss: LossWeights = field(default_factory=LossWeights)
+    decay_from: float = 0.0
+    optimizer: str = "adamw"
     widths: tuple[int, ...] = (32, 64, 128, 192)
     decoder_widths: tuple[int, ...] = (16, 32, 64, 96)
+    edition: int = 2
 
     def stage(self, progress: float) -> Stage:
         """The stage at a given progress of the training, 0 to 1."""
@@ -79,20 +89,28 @@ def read_config(path: Path) -> Config:
         ValueError: if something is missing, unknown or out of range; the message says what.
     """
     values = tomllib.loads(path.read_text(encoding="utf-8"))
-    known = {field.name for field in fields(Config)}
+    known = {each.name for each in fields(Config)}
     if unknown := set(values) - known:
         raise ValueError(f"{path}: unknown: {', '.join(sorted(unknown))}.")
     try:
         values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
-        values["first"] = FirstPrompts(**values["first"])
+        values["loss"] = LossWeights(**values.get("loss", {}))
         for name in ("widths", "decoder_widths"):
             if name in values:
                 values[name] = tuple(values[name])
         config = Config(**values)
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path}: {error}.") from error
-    if abs(sum(config.shares.values()) - 1) > 1e-6:
-        raise ValueError(f"{path}: shares sum to {sum(config.shares.values())}, not to 1.")
+    for name in ("shares", "first"):
+        total = sum(getattr(config, name).values())
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"{path}: {name} sum to {total}, not to 1.")
+    if unknown := set(config.first) - set(FIRST):
+        raise ValueError(f"{path}: unknown kinds of first prompt: {', '.join(sorted(unknown))}.")
+    if config.optimizer not in ("adamw", "muon"):
+        raise ValueError(f"{path}: optimizer is adamw or muon, not {config.optimizer}.")
+    if not 0 <= config.decay_from < 1:
+        raise ValueError(f"{path}: decay_from is from 0 to less than 1, not {config.decay_from}.")
     if config.stages[-1].until != 1 or any(stage.edge % 16 for stage in config.stages):
         raise ValueError(f"{path}: the last stage ends at 1, and edges are multiples of 16.")
     if config.precision not in ("bf16", "fp16", "fp32"):

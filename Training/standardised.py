@@ -42,14 +42,21 @@ class Standardised(nn.Module):
 def standardise(network: SAMSegment3D) -> SAMSegment3D:
     """Standardises a network's convolutions, except the last one, with new random weights."""
     for module in network.modules():
-        if isinstance(module, Conv1 | Conv3) and module is not network.decoder.masks:
+        if isinstance(module, Conv1 | Conv3) and module not in _last_layers(network):
             nn.init.normal_(module.weight, std=START)
             nn.init.zeros_(module.bias)
             parametrize.register_parametrization(
                 module, "weight", Standardised(module.weight.shape[0])
             )
     nn.init.constant_(network.decoder.masks.bias, BACKGROUND)
+    if network.decoder.border is not None:
+        nn.init.zeros_(network.decoder.border.last.bias)
     return network
+
+
+def _last_layers(network: SAMSegment3D) -> list[nn.Module]:
+    border = network.decoder.border
+    return [network.decoder.masks, *([] if border is None else [border.last])]
 
 
 def plain_tensors(network: SAMSegment3D) -> dict[str, Tensor]:

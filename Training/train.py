@@ -25,15 +25,15 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn.utils import parametrize
 
-from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D, folded, unfolded
+from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D, unfolded
 
-from .clicks import first_prompts, next_prompts
 from .config import Config, Stage, read_config
 from .curves import draw_curves, write_log
 from .export import export
-from .losses import total_loss
+from .losses import Target, total_loss
 from .pack import OUTPUT as PACK
 from .pack import read_pack
+from .prompts import first_prompts, next_prompts
 from .samples import Sample, SampleMaker
 from .standardised import start_from
 from .state import State
@@ -146,22 +146,23 @@ def step(
     """One step: some windows, some objects in each, some consecutive prompts for each."""
     pictures, truth = batch
     progress = state.progress(config)
-    rate = config.learning_rate * learning_rate(state.step, config.warm_up, progress)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
+    share = learning_rate(state.step, config.warm_up, progress, config.decay_from)
+    state.set_learning_rate(config.learning_rate * share)
     number = int(torch.randint(1, config.clicks + 1, (1,), generator=random))
     autocast = torch.autocast(device.type, TYPES[config.precision], config.precision != "fp32")
     with autocast, parametrize.cached():
         loss, reached = interaction(state.network, pictures, truth, number, config, random)
     state.scaler.scale(loss).backward()
     average_gradients(state.network)
-    state.scaler.unscale_(state.optimizer)
+    for optimizer in state.optimizers:
+        state.scaler.unscale_(optimizer)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
     if not torch.isfinite(norm):
-        state.optimizer.zero_grad(set_to_none=True)
-    state.scaler.step(state.optimizer)
+        state.network.zero_grad(set_to_none=True)
+    for optimizer in state.optimizers:
+        state.scaler.step(optimizer)
     state.scaler.update()
-    state.optimizer.zero_grad(set_to_none=True)
+    state.network.zero_grad(set_to_none=True)
     state.step += 1
     state.follow(config.smoothing)
     return {
@@ -169,7 +170,7 @@ def step(
         "first": reached[0],
         "last": reached[-1],
         "norm": float(norm),
-        "rate": rate,
+        "rate": config.learning_rate * share,
     }
 
 
@@ -195,25 +196,32 @@ def interaction(
     features = network.encode(pictures).map(lambda level: level.repeat_interleave(objects, 0))
     truth = truth.flatten(0, 1)
     prompts = first_prompts(truth, config.first, random)
-    corners = folded(truth[:, None].half()).bool()
-    losses, reached = [], []
+    target = Target.of(truth)
+    losses, reached, before = [], [], None
     for turn in range(number):
         masks, quality = network.decode(features, prompts)
-        loss, scores = total_loss(masks, quality, corners, random)
+        loss, scores = total_loss(masks, quality, target, random, config.loss, before)
         losses.append(loss)
         chosen = quality.detach().argmax(1)
         everyone = torch.arange(truth.shape[0], device=truth.device)
         reached.append(float(scores[everyone, chosen].mean()))
         if turn + 1 < number:
             with torch.no_grad():
-                logits = unfolded(masks.detach()[everyone, chosen])
-                prompts = next_prompts(prompts, truth, logits, random)
+                before = masks.detach()[everyone, chosen]
+                prompts = next_prompts(prompts, truth, unfolded(before), random)
     return torch.stack(losses).mean(), reached
 
 
-def learning_rate(step_number: int, warm_up: int, progress: float) -> float:
-    """The learning rate as a share of the highest: linear warm-up, then half a cosine."""
-    return min(1.0, (step_number + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * progress))
+def learning_rate(
+    step_number: int, warm_up: int, progress: float, decay_from: float = 0.0
+) -> float:
+    """The learning rate as a share of the highest: linear warm-up, and half a cosine at the end.
+
+    Args:
+        decay_from: the progress from which it falls.
+    """
+    falling = max(0.0, progress - decay_from) / (1 - decay_from)
+    return min(1.0, (step_number + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * falling))
 
 
 def average_gradients(network: torch.nn.Module) -> None:

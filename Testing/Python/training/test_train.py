@@ -5,17 +5,17 @@ import dataclasses
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
-from monai.metrics import compute_dice
 from safetensors.torch import load_file
 from torch import distributed as dist
 
-from SAMSegmentLib.models.samsegment3d.network import PromptTensors, SAMSegment3D
+from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
+from TestSupport.prompt_tensors import prompts_of
 from Training.config import read_config
-from Training.losses import dice, mask_losses, total_loss
 from Training.standardised import plain_tensors, standardise, start_from
 from Training.state import NAME, PIECE_BYTES, State
 from Training.train import Samples, average_gradients, interaction, learning_rate, train
@@ -23,6 +23,7 @@ from Training.train import Samples, average_gradients, interaction, learning_rat
 ROOT = Path(__file__).parents[3]
 SMOKE = ROOT / "Training" / "config" / "smoke.toml"
 CPU = torch.device("cpu")
+EDGES = (32, 32, 32)
 SMALL = {"widths": (8, 8, 16, 16), "decoder_widths": (8, 8, 8, 8), "heads": (1, 1)}
 
 
@@ -66,11 +67,10 @@ def test_the_weights_are_those_of_the_network_in_half_precision(trained, config)
     state, folder = trained
     tensors = load_file(folder / "samsegment3d.safetensors")
     assert {value.dtype for value in tensors.values()} == {torch.float16}
-    network = SAMSegment3D(config.widths, config.decoder_widths)
+    network = SAMSegment3D(config.widths, config.decoder_widths, edition=config.edition)
     network.load_state_dict(tensors)
     picture = torch.rand(1, 2, 32, 32, 32) * 2 - 1
-    nothing = torch.zeros(1, 1, 16, 16, 16)
-    prompts = PromptTensors(torch.full((1, 1, 3), 16.0), torch.ones(1, 1), nothing, nothing)
+    prompts = prompts_of([[(16, 16, 16)]], [[1]], EDGES)
     with torch.no_grad():
         got, _ = network.decode(network.encode(picture), prompts)
         shipped = state.shipped(config)
@@ -78,8 +78,9 @@ def test_the_weights_are_those_of_the_network_in_half_precision(trained, config)
     assert (got - expected).abs().max() < 0.02 * expected.abs().max()
 
 
-def test_a_stopped_training_goes_on_where_it_was(config, tmp_path):
-    short = dataclasses.replace(config, steps=6)
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_stopped_training_goes_on_where_it_was(config, tmp_path, optimizer):
+    short = dataclasses.replace(config, steps=6, optimizer=optimizer)
     first = train(short, Path(), tmp_path, 0, CPU, stop_after=1e-9)
     assert first.step == 1
     resumed = State.new(short, CPU)
@@ -88,10 +89,30 @@ def test_a_stopped_training_goes_on_where_it_was(config, tmp_path):
         first.network.state_dict().values(), resumed.network.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other)
+    assert len(resumed.optimizers) == (2 if optimizer == "muon" else 1)
+    for one, other in zip(first.optimizers, resumed.optimizers, strict=True):
+        before, after = (each.state_dict()["state"] for each in (one, other))
+        assert before.keys() == after.keys() and before
+        for number, kept in before.items():
+            assert all(torch.equal(kept[name], after[number][name]) for name in kept)
     assert resumed.rows == first.rows
     last = train(short, Path(), tmp_path, 0, CPU)
     assert last.step == 6
     assert [row["step"] for row in last.rows] == [1, 2, 3, 4, 5, 6]
+
+
+def test_each_parameter_has_one_optimizer_and_all_have_the_same_rate(config):
+    state = State.new(dataclasses.replace(config, optimizer="muon"), CPU)
+    state.set_learning_rate(0.125)
+    groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
+    assert {group["lr"] for group in groups} == {0.125}
+    found = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(found) == sorted(id(parameter) for parameter in state.network.parameters())
+    matrices = {id(parameter) for parameter in state.optimizers[1].param_groups[0]["params"]}
+    by_muon = {name for name, p in state.network.named_parameters() if id(p) in matrices}
+    assert by_muon and all(name.endswith("weight.original") for name in by_muon)
+    # The layers that make masks are not standardised.
+    assert not any("decoder.masks" in name or "border.last" in name for name in by_muon)
 
 
 def test_only_the_latest_checkpoint_is_kept_in_small_pieces(config, tmp_path):
@@ -151,17 +172,31 @@ def test_what_one_process_did_not_use_counts_as_no_gradient(tmp_path):
     assert not unused.weight.grad.any()
 
 
-def test_standardised_weights_are_the_plain_ones_in_effect():
+@pytest.mark.parametrize("edition", [1, 2])
+def test_standardised_weights_are_the_plain_ones_in_effect(edition):
     torch.manual_seed(1)
-    network = standardise(SAMSegment3D(**SMALL))
-    picture = torch.rand(1, 2, 32, 32, 32) * 2 - 1
+    network = standardise(SAMSegment3D(**SMALL, edition=edition))
+    plain = SAMSegment3D(**SMALL, edition=edition)
+    plain.load_state_dict(plain_tensors(network))
+    picture, prompts = torch.rand(1, 2, 32, 32, 32) * 2 - 1, prompts_of([[(3, 9, 7)]], [[1]], EDGES)
     with torch.no_grad():
-        before = network.encode(picture).tensors()
-        plain = SAMSegment3D(**SMALL)
-        plain.load_state_dict(plain_tensors(network))
-        after = plain.encode(picture).tensors()
-    for one, other in zip(before, after, strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
+        outputs = [
+            (*features.tensors(), *each.decode(features, prompts))
+            for each in (network, plain)
+            for features in [each.encode(picture)]
+        ]
+    for one, other in zip(*outputs, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_before_training_masks_are_background(edition):
+    torch.manual_seed(1)
+    network = standardise(SAMSegment3D(edition=edition))
+    with torch.no_grad():
+        features = network.encode(torch.rand(1, 2, 32, 32, 32) * 2 - 1)
+        masks, _ = network.decode(features, prompts_of([[(3, 9, 7)]], [[1]], EDGES))
+    assert masks.mean() < -1
 
 
 def test_a_training_can_start_from_weights_that_ship():
@@ -185,33 +220,21 @@ def test_signals_keep_their_size_through_a_network_at_random():
         assert 0.3 < float(level.std()) < 4
 
 
-def test_the_best_of_three_masks_is_what_counts():
-    truth = torch.zeros(1, 8, 8, 8, 8, dtype=torch.bool)
-    truth[..., 2:6, 2:6, 2:6] = True
-    right = torch.where(truth, 9.0, -9.0)
-    masks = torch.stack([right, -right, torch.zeros_like(right)], 1)
-    losses = mask_losses(masks, truth)[0]
-    assert losses[0] < 0.01 and losses[1] > 1
-    one, reached = total_loss(masks, torch.zeros(1, 3), truth, torch.Generator().manual_seed(1))
-    worst, _ = total_loss(
-        -masks[:, :1].expand_as(masks), torch.zeros(1, 3), truth, torch.Generator()
-    )
-    assert one < 0.3 * worst
-    assert reached[0].tolist() == pytest.approx([1, 0, 0], abs=1e-3)
-
-
-def test_dice_is_monais():
-    random = torch.Generator().manual_seed(4)
-    logits = torch.randn(3, 1, 8, 8, 8, generator=random)
-    truth = torch.rand(3, 8, 8, 8, generator=random) > 0.6
-    theirs = compute_dice(logits > 0, truth[:, None])
-    assert torch.allclose(dice(logits, truth), theirs, atol=1e-5)
-
-
 def test_the_learning_rate_rises_then_falls_to_nothing():
     rates = [learning_rate(step, 10, step / 100) for step in range(101)]
     assert rates[0] < 0.2 and max(rates) > 0.95 and rates[-1] == 0
     assert rates.index(max(rates)) == 9
+
+
+def test_with_a_plateau_it_falls_at_the_end_only():
+    rates = [learning_rate(step, 10, step / 100, 0.75) for step in range(101)]
+    assert rates[9:76] == [1.0] * 67 and rates[-1] == pytest.approx(0)
+    assert all(one > next_one for one, next_one in pairwise(rates[75:]))
+
+
+@pytest.mark.parametrize("path", SMOKE.parent.glob("*.toml"), ids=lambda path: path.stem)
+def test_each_config_can_be_read(path):
+    assert read_config(path).stages
 
 
 @pytest.mark.parametrize(
@@ -221,6 +244,11 @@ def test_the_learning_rate_rises_then_falls_to_nothing():
         (("anatomy = 1.0", "anatomy = 0.5"), "sum to 0.5"),
         (("edge = 32", "edge = 30"), "multiples of 16"),
         (('precision = "fp32"', 'precision = "int4"'), "int4"),
+        (("click = 0.7", "click = 0.6"), "first sum to 0.9"),
+        (("click = 0.7", "klick = 0.7"), "unknown kinds of first prompt: klick"),
+        (("seed = 1", 'seed = 1\noptimizer = "sgd"'), "adamw or muon, not sgd"),
+        (("seed = 1", "seed = 1\ndecay_from = 1.0"), "decay_from"),
+        (("kept = 1.0", "kapt = 1.0"), "kapt"),
         (("steps = 150\n", ""), "steps"),
     ],
 )
