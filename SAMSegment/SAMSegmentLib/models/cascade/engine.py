@@ -24,7 +24,7 @@ from ..embedding_cache import EmbeddingCache, Sized
 from ..interactive import Content, InteractiveEngine, Request
 from ..regions import RoiOnGrid, voxel_of
 from ..slicewise.slicewise_engine import SlicewiseEngine
-from .rule import is_surer
+from .rule import LEAST_QUALITY, is_surer
 
 #: What the parts are for.
 FAST, BORDERS = "fast", "borders"
@@ -145,7 +145,7 @@ class CascadeEngine(InteractiveEngine[OfPart]):
             return None  # its last section is none of the object's ends
         mask = self._mask(request, answer, limit)
         with self._borders() as borders:
-            outline = borders.outline(request, mask, show)
+            outline = borders.outline(request, mask, show, LEAST_QUALITY)
         if outline is None or not is_surer(outline):
             return None
         border = outline.found.mask

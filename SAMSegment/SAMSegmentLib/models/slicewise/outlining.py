@@ -36,8 +36,10 @@ class Outline:
     likeness: float
 
 
-def outlined(finder: ObjectFinder, mask: Patch, show: Callable[[], None]) -> Outline | None:
-    """The object whose mask is known roughly, on the scan's own slices; None if it is empty.
+def outlined(
+    finder: ObjectFinder, mask: Patch, show: Callable[[], None], least_quality: float
+) -> Outline | None:
+    """The object whose mask is known roughly, on the scan's own slices.
 
     Each section is asked about once: measured, asking again with the new sections, or along
     other axes too, is worse.
@@ -45,6 +47,11 @@ def outlined(finder: ObjectFinder, mask: Patch, show: Callable[[], None]) -> Out
     Args:
         mask: logits on the volume's grid.
         show: called before each slice.
+        least_quality: mean IoU that must be expected of the sections.
+
+    Returns:
+        None if the mask is empty; or as soon as the quality cannot be reached any more, even if the
+        slices that are left were perfect.
     """
     there = Patch(mask.values > 0, mask.start).cropped()
     if there is None:
@@ -53,6 +60,8 @@ def outlined(finder: ObjectFinder, mask: Patch, show: Callable[[], None]) -> Out
     known = view.own(there.on_box(view.native_start, view.native_inside.shape))
     masks: dict[int, SliceMask] = {}
     likeness: list[float] = []
+    quality: list[float] = []
+    count = sum(bool(known[key].any()) for key in view.keys)
     for done, key in enumerate(view.keys):
         finder.watch.step(done, len(view.keys), f"Border on slice {done + 1} of {len(view.keys)}")
         show()
@@ -61,13 +70,15 @@ def outlined(finder: ObjectFinder, mask: Patch, show: Callable[[], None]) -> Out
             masks[key] = nothing(view)
             continue
         (masks[key],) = view.ask(key, [box])
+        quality.append(masks[key].quality)
+        if sum(quality) + (count - len(quality)) < least_quality * count:
+            return None
         either = np.count_nonzero(masks[key].mask | known[key])
         likeness.append(np.count_nonzero(masks[key].mask & known[key]) / either)
-    logits = view.native(view.between({key: bounded(one.logits) for key, one in masks.items()}))
-    found = FoundObject(Patch(decided(logits, view.native_inside), view.native_start), [view])
-    quality = [masks[key].quality for key in view.keys if known[key].any()]
     if not quality:  # all its sections lie between the slices that were looked at
         return None
+    logits = view.native(view.between({key: bounded(one.logits) for key, one in masks.items()}))
+    found = FoundObject(Patch(decided(logits, view.native_inside), view.native_start), [view])
     return Outline(found, float(np.mean(quality)), float(np.mean(likeness)))
 
 

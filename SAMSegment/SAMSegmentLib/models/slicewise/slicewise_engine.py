@@ -85,23 +85,29 @@ class SlicewiseEngine(InteractiveEngine[FoundObject]):
         return _free(request, found)
 
     def outline(
-        self, request: Request, mask: Patch, show: Callable[[], None] = lambda: None
+        self,
+        request: Request,
+        mask: Patch,
+        show: Callable[[], None] = lambda: None,
+        least_quality: float = 0.0,
     ) -> Outline | None:
         """The border of an object that another model has found, by its sections.
 
         Args:
             mask: its logits on the volume's grid.
             show: called before each slice.
+            least_quality: mean IoU that must be expected of its sections.
 
         Returns:
-            None if there is nothing to go by.
+            None if there is nothing to go by, or that quality cannot be reached.
         """
         there = Patch(mask.values > 0, mask.start).cropped()
         if there is None:
             return None
         last = np.array(there.stop) - 1
         around = roi_of_voxels(np.array(there.start), last, request.image.geometry)
-        return outlined(self._finder(request, around.center, around), mask, show)
+        finder = self._finder(request, around.center, around)
+        return outlined(finder, mask, show, least_quality)
 
     def windows_ahead(self, request: Request, ras: np.ndarray) -> list[SliceWindow]:
         """The slices through a position, then the scan's own next to them."""

@@ -94,6 +94,19 @@ def test_another_object_is_not_taken_for_a_better_border():
     assert np.array_equal(pair.predict(CLICK).logits, alone.logits)
 
 
+def test_no_more_slices_are_looked_at_than_it_takes_to_know_that_it_is_not_surer():
+    # Its boxes lie across the ball's border, and the network expects little of them.
+    pair = Pair(radius=RADIUS, center=np.add(CENTER, (0.8 * RADIUS, 0, 0)))
+    messages = []
+    click = Point(tuple(np.add(CENTER, (0.7 * RADIUS, 0, 0))))
+    answer = pair.predict(click, watch=Watch(lambda done, total, text: messages.append(text)))
+    alone = pair.fast.predict(IMAGE, Prompts(points=(click,)), Watch())
+    assert np.array_equal(answer.logits, alone.logits)
+    looked_at = [text for text in messages if text.startswith("Border on slice")]
+    total = int(looked_at[0].rpartition(" ")[2])
+    assert 1 < len(looked_at) < total
+
+
 def test_a_mask_without_the_click_is_not_taken():
     hollow = BALL & ~ball(GEOMETRY, CENTER, 4.0)
     pair = Pair()
