@@ -1,10 +1,15 @@
 """ROIs of the training enclose objects as drawn ones do."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 
+from SAMSegmentLib.core.prompts import Roi
+from SAMSegmentLib.models.samsegment3d.prompts import roi_ramp
+from SAMSegmentLib.models.samsegment3d.windows import WindowFrame
 from TestSupport.objects import N, box, boxes, seeded, seeds
+from TestSupport.phantoms import grid
 from TestSupport.properties import examples
 from Training import rois
 from Training.rois import box_maps, drawn_rois, extents
@@ -40,6 +45,17 @@ def test_a_ramp_is_one_in_the_middle_nothing_on_faces_and_minus_one_at_twice_the
         assert values[face] == 0
     assert values[5, 4, 5] == values[3, 8, 5] == values[15, 15, 15] == -1
     assert values[3, 5, 5] == pytest.approx(0.5)
+
+
+def test_an_roi_of_a_volume_has_the_ramp_that_was_learned():
+    frame = WindowFrame(grid((200, 200, 200), (1, 1, 1)))
+    window = frame.around(np.array((100.0, 100, 100)), 1.0)
+    # Voxel n reaches from n to n + 1.
+    low, high = np.array([20.0, 25, 30]), np.array([50.0, 41, 62])
+    center = window.geometry.to_ras(((low + high) / 2 - 0.5)[::-1])
+    size = np.abs(frame.axes) @ ((high - low) * window.spacing)
+    learned = box_maps(torch.tensor(low)[None], torch.tensor(high)[None], window.shape)[1][0, 0]
+    assert np.allclose(roi_ramp(Roi.from_box(center, tuple(size)), window), learned, atol=1e-6)
 
 
 def moved(monkeypatch, kind, truth, seed):
