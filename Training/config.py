@@ -49,7 +49,6 @@ class Config:
         loss: its parts.
         decay_from: progress from which the learning rate falls, to 0 at the end; 0: half a cosine
             over all of the training.
-        optimizer: "adamw" or "muon".
         widths, decoder_widths: channels of the network's levels.
         edition: of the network.
     """
@@ -72,7 +71,6 @@ class Config:
     stages: tuple[Stage, ...]
     loss: LossWeights = field(default_factory=LossWeights)
     decay_from: float = 0.0
-    optimizer: str = "adamw"
     widths: tuple[int, ...] = (32, 64, 128, 192)
     decoder_widths: tuple[int, ...] = (16, 32, 64, 96)
     edition: int = 2
@@ -107,8 +105,6 @@ def read_config(path: Path) -> Config:
             raise ValueError(f"{path}: {name} sum to {total}, not to 1.")
     if unknown := set(config.first) - set(FIRST):
         raise ValueError(f"{path}: unknown kinds of first prompt: {', '.join(sorted(unknown))}.")
-    if config.optimizer not in ("adamw", "muon"):
-        raise ValueError(f"{path}: optimizer is adamw or muon, not {config.optimizer}.")
     if not 0 <= config.decay_from < 1:
         raise ValueError(f"{path}: decay_from is from 0 to less than 1, not {config.decay_from}.")
     if config.stages[-1].until != 1 or any(stage.edge % 16 for stage in config.stages):

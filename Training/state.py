@@ -13,7 +13,6 @@ from SAMSegmentLib.core.outputs import write_atomically
 from SAMSegmentLib.models.samsegment3d.network import SAMSegment3D
 
 from .config import Config
-from .muon import Muon
 from .standardised import plain_tensors, standardise
 
 #: A checkpoint is stored in pieces of at most this size, which some file transfers require.
@@ -28,7 +27,7 @@ class State:
     Attributes:
         network: the standardised network that is trained.
         smooth: its moving average.
-        optimizers: of the network's parameters.
+        optimizer: of the network.
         scaler: of the gradients, for float16.
         step, seconds: done so far, including before it was resumed.
         rows: the measurements, one dict per line of the log.
@@ -36,7 +35,7 @@ class State:
 
     network: SAMSegment3D
     smooth: SAMSegment3D
-    optimizers: list[torch.optim.Optimizer]
+    optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     step: int = 0
     seconds: float = 0.0
@@ -50,13 +49,12 @@ class State:
         network = network.to(memory_format=torch.channels_last_3d)
         scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         smooth = copy.deepcopy(network).requires_grad_(False)
-        return cls(network, smooth, optimizers_of(network, config), scaler)
+        return cls(network, smooth, optimizer_of(network, config), scaler)
 
     def set_learning_rate(self, rate: float) -> None:
         """For the next step."""
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
     @torch.no_grad()
     def follow(self, smoothing: float) -> None:
@@ -82,7 +80,7 @@ class State:
             {
                 "network": self.network.state_dict(),
                 "smooth": self.smooth.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+                "optimizer": self.optimizer.state_dict(),
                 "scaler": self.scaler.state_dict(),
                 "step": self.step,
                 "seconds": self.seconds,
@@ -115,35 +113,21 @@ class State:
         if len(data) != size:
             raise ValueError(f"The checkpoint of step {step} in {folder} is not complete.")
         stored = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
-        for name in ("network", "smooth", "scaler"):
+        for name in ("network", "smooth", "optimizer", "scaler"):
             getattr(self, name).load_state_dict(stored[name])
-        for optimizer, values in zip(self.optimizers, stored["optimizers"], strict=True):
-            optimizer.load_state_dict(values)
         self.step, self.seconds, self.rows = stored["step"], stored["seconds"], stored["rows"]
         return True
 
 
-def optimizers_of(network: torch.nn.Module, config: Config) -> list[torch.optim.Optimizer]:
-    """AdamW; or Muon for the standardised convolutions, and AdamW for everything else.
-
-    Muon's steps are as large as AdamW's (Liu et al., arXiv:2502.16982), so both have one rate.
-    """
-    weights, others, matrices = [], [], []
-    for name, parameter in network.named_parameters():
-        if config.optimizer == "muon" and name.endswith("weight.original"):
-            matrices.append(parameter)
-        else:
-            (weights if parameter.ndim > 1 else others).append(parameter)
+def optimizer_of(network: torch.nn.Module, config: Config) -> torch.optim.Optimizer:
+    """AdamW; only what is multiplied with decays."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [
         {"params": weights, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
-    ]
-    if matrices:
-        optimizers.append(Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay))
-    return optimizers
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
 def _network(config: Config) -> SAMSegment3D:

@@ -154,13 +154,11 @@ def step(
         loss, reached = interaction(state.network, pictures, truth, number, config, random)
     state.scaler.scale(loss).backward()
     average_gradients(state.network)
-    for optimizer in state.optimizers:
-        state.scaler.unscale_(optimizer)
+    state.scaler.unscale_(state.optimizer)
     norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
     if not torch.isfinite(norm):
         state.network.zero_grad(set_to_none=True)
-    for optimizer in state.optimizers:
-        state.scaler.step(optimizer)
+    state.scaler.step(state.optimizer)
     state.scaler.update()
     state.network.zero_grad(set_to_none=True)
     state.step += 1

@@ -78,9 +78,8 @@ def test_the_weights_are_those_of_the_network_in_half_precision(trained, config)
     assert (got - expected).abs().max() < 0.02 * expected.abs().max()
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_stopped_training_goes_on_where_it_was(config, tmp_path, optimizer):
-    short = dataclasses.replace(config, steps=6, optimizer=optimizer)
+def test_a_stopped_training_goes_on_where_it_was(config, tmp_path):
+    short = dataclasses.replace(config, steps=6)
     first = train(short, Path(), tmp_path, 0, CPU, stop_after=1e-9)
     assert first.step == 1
     resumed = State.new(short, CPU)
@@ -89,30 +88,23 @@ def test_a_stopped_training_goes_on_where_it_was(config, tmp_path, optimizer):
         first.network.state_dict().values(), resumed.network.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other)
-    assert len(resumed.optimizers) == (2 if optimizer == "muon" else 1)
-    for one, other in zip(first.optimizers, resumed.optimizers, strict=True):
-        before, after = (each.state_dict()["state"] for each in (one, other))
-        assert before.keys() == after.keys() and before
-        for number, kept in before.items():
-            assert all(torch.equal(kept[name], after[number][name]) for name in kept)
+    before, after = (each.optimizer.state_dict()["state"] for each in (first, resumed))
+    assert before.keys() == after.keys() and before
+    for number, kept in before.items():
+        assert all(torch.equal(kept[name], after[number][name]) for name in kept)
     assert resumed.rows == first.rows
     last = train(short, Path(), tmp_path, 0, CPU)
     assert last.step == 6
     assert [row["step"] for row in last.rows] == [1, 2, 3, 4, 5, 6]
 
 
-def test_each_parameter_has_one_optimizer_and_all_have_the_same_rate(config):
-    state = State.new(dataclasses.replace(config, optimizer="muon"), CPU)
+def test_all_parameters_are_trained_at_one_rate(config):
+    state = State.new(config, CPU)
     state.set_learning_rate(0.125)
-    groups = [group for optimizer in state.optimizers for group in optimizer.param_groups]
+    groups = state.optimizer.param_groups
     assert {group["lr"] for group in groups} == {0.125}
     found = [id(parameter) for group in groups for parameter in group["params"]]
     assert sorted(found) == sorted(id(parameter) for parameter in state.network.parameters())
-    matrices = {id(parameter) for parameter in state.optimizers[1].param_groups[0]["params"]}
-    by_muon = {name for name, p in state.network.named_parameters() if id(p) in matrices}
-    assert by_muon and all(name.endswith("weight.original") for name in by_muon)
-    # The layers that make masks are not standardised.
-    assert not any("decoder.masks" in name or "border.last" in name for name in by_muon)
 
 
 def test_only_the_latest_checkpoint_is_kept_in_small_pieces(config, tmp_path):
@@ -246,7 +238,6 @@ def test_each_config_can_be_read(path):
         (('precision = "fp32"', 'precision = "int4"'), "int4"),
         (("click = 0.7", "click = 0.6"), "first sum to 0.9"),
         (("click = 0.7", "klick = 0.7"), "unknown kinds of first prompt: klick"),
-        (("seed = 1", 'seed = 1\noptimizer = "sgd"'), "adamw or muon, not sgd"),
         (("seed = 1", "seed = 1\ndecay_from = 1.0"), "decay_from"),
         (("kept = 1.0", "kapt = 1.0"), "kapt"),
         (("steps = 150\n", ""), "steps"),
