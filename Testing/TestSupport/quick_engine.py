@@ -12,7 +12,7 @@ import time
 import numpy as np
 from scipy import ndimage
 
-from SAMSegmentLib.core.answer import Answer
+from SAMSegmentLib.core.answer import UNCHANGED, Answer
 from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
 from SAMSegmentLib.core.prompts import Roi
 from SAMSegmentLib.models.base import Capabilities, Engine
@@ -28,6 +28,8 @@ POINT_MM = 5.0
 #: Modalities that make it misbehave.
 SLOW, DEAF, CRASHING, WITHOUT_MEMORY, FAILING = "SLOW", "DEAF", "CRASH", "MEMORY", "FAIL"
 FOREVER_S = 60.0
+#: The modality in which it says of each click that it changes nothing.
+STUBBORN = "STUBBORN"
 
 
 class WithoutNetwork(Engine):
@@ -76,7 +78,8 @@ class QuickEngine(WithoutNetwork):
         watch.step(1, 2, "Done")
         candidates = [Patch(each, (0, 0, 0)) for each in (logits, logits - 12)]
         best = candidates.pop(prompts.candidate % 2)
-        return Answer.of(best, image.geometry, *candidates)
+        warnings = (UNCHANGED,) if image.modality == STUBBORN and prompts.points else ()
+        return Answer.of(best, image.geometry, *candidates, warnings=warnings)
 
 
 def _near(prompts, image, bright: np.ndarray, voxels) -> np.ndarray:

@@ -15,6 +15,8 @@ from .patch import Box, Index, Patch
 from .resample import resample_linear
 
 NOTHING_FOUND = "The model found nothing here: add a positive point or change the ROI."
+#: Of a click that says what is so already, and changes nothing.
+UNCHANGED = "The mask was like that at your last point already, and stays: click where it is wrong."
 
 
 @dataclass(frozen=True)

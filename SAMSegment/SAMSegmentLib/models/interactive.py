@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic
 
 import numpy as np
 
-from ..core.answer import Answer
+from ..core.answer import UNCHANGED, Answer
 from ..core.errors import InputError
 from ..core.geometry import Geometry
 from ..core.image import Image
@@ -36,8 +36,6 @@ CUT_OFF = (
     "The mask goes on beyond the part of the volume that was looked at: add a point farther out, "
     "or an ROI around what is meant."
 )
-#: Of a click that says what is so already, and changes nothing.
-UNCHANGED = "The mask was like that at your last point already, and stays: click where it is wrong."
 #: Of a negative click that leaves less than this share of the mask.
 LEAST_LEFT = 0.5
 MOSTLY_GONE = (
@@ -337,6 +335,8 @@ class InteractiveEngine(Engine, Generic[Candidate]):
         newest = clicks[-1]
         voxel = voxel_of(request.image.geometry, positions_of([newest]))
         if (before.at(voxel)[0] > 0) == newest.positive:
+            if newest is not prompts.points[-1]:
+                return ()  # the last one is positive, and made the first mask
             whole = before.enlarged(mask.start, mask.stop)
             there = mask.on_box(whole.start, whole.values.shape)
             return () if ((whole.values > 0) != (there > 0)).any() else (UNCHANGED,)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from slicer.i18n import tr as _
 
+from ...core.answer import UNCHANGED
 from ...core.errors import Cancelled, SAMSegmentError
 from ...core.geometry import apply_matrix
 from ...core.patch import Patch
@@ -244,6 +245,8 @@ class Requester:
         def show(limited: tuple[Proposal, ...]) -> None:
             if not self._is_current():
                 return
+            if complete and not self._is_as_before(limited, request):
+                limited = tuple(_without(UNCHANGED, each) for each in limited)
             self.shown = ShownProposals(limited, request, complete, others)
             if complete:
                 self._pending = self._number = None
@@ -252,6 +255,23 @@ class Requester:
                 self._changed()
 
         self._steps.run(LIMIT, request.limited_steps(proposals), show)
+
+    def _is_as_before(self, proposals: tuple[Proposal, ...], request: ProposalRequest) -> bool:
+        """Whether one more point has left what is shown as it is, if a model says so.
+
+        It does not know of smoothing, small parts and the threshold, nor of what the user did last.
+        """
+        shown, threshold = self.shown, request.parameters.threshold
+        if shown is None or not any(UNCHANGED in each.warnings for each in proposals):
+            return True
+        if len(shown.proposals) != len(proposals):
+            return False
+        if len(request.prompts.points) <= len(shown.request.prompts.points):
+            return False
+        return all(
+            _is_same(new.patch(threshold), old.patch(threshold))
+            for new, old in zip(proposals, shown.proposals, strict=True)
+        )
 
     def _set_status(
         self,
@@ -263,6 +283,11 @@ class Requester:
         self.status, self.status_kind, self.progress = text, kind, progress
         self.error = error
         self._changed()
+
+
+def _without(warning: str, proposal: Proposal) -> Proposal:
+    warnings = tuple(other for other in proposal.warnings if other != warning)
+    return replace(proposal, warnings=warnings)
 
 
 def _is_same(first: Patch | None, second: Patch | None) -> bool:

@@ -376,6 +376,12 @@ def test_a_click_that_changes_nothing_says_so(engine):
     assert UNCHANGED in predict(engine, IMAGE, ON_BALL, ON_OTHER, ON_OTHER).warnings
 
 
+def test_a_click_that_makes_the_first_mask_is_none_that_changes_nothing(engine):
+    aside = near(0, 40, 0, positive=False)
+    assert UNCHANGED not in predict(engine, IMAGE, aside, ON_BALL).warnings
+    assert UNCHANGED in predict(engine, IMAGE, ON_BALL, aside).warnings
+
+
 def test_a_negative_click_that_takes_most_of_the_mask_away_says_so(engine):
     inside = near(-5, -5, -4, positive=False)
     gone = predict(engine, IMAGE, ON_BALL, inside)
