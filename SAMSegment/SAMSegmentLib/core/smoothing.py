@@ -19,7 +19,7 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .answer import Answer
+from .answer import UNCHANGED, Answer
 from .geometry import Geometry
 from .patch import BACKGROUND_LOGIT, Box, Index, Patch, values_at
 from .prompts import Point, Prompts
@@ -69,7 +69,14 @@ def smoothed(
         replace(mask, logits=smoothed_patch(mask.logits, answer.geometry, mm, prompts))
         for mask in answer.masks
     ]
-    return replace(answer, masks=tuple(masks))
+    warnings = answer.warnings
+    if UNCHANGED in warnings and prompts.points:
+        # The newest point may keep what would have been smoothed away.
+        earlier = replace(prompts, points=prompts.points[:-1])
+        before = smoothed_patch(answer.masks[0].logits, answer.geometry, mm, earlier)
+        if ((before.values > 0) != (masks[0].logits.values > 0)).any():
+            warnings = tuple(other for other in warnings if other != UNCHANGED)
+    return replace(answer, masks=tuple(masks), warnings=warnings)
 
 
 def smoothed_patch(logits: Patch, geometry: Geometry, mm: float, prompts: Prompts) -> Patch:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from SAMSegmentLib.core.answer import Answer, LabelledMask
+from SAMSegmentLib.core.answer import UNCHANGED, Answer, LabelledMask
 from SAMSegmentLib.core.geometry import Geometry
 from SAMSegmentLib.core.label import Label
 from SAMSegmentLib.core.patch import BACKGROUND_LOGIT, Patch
@@ -169,6 +169,23 @@ def test_a_click_on_a_tooth_keeps_it():
     rough[8, 10, 10] = rough[8, 4, 4] = True
     after = smooth(rough, points=[Point((10, 10, 8))])
     assert after[8, 10, 10] and not after[8, 4, 4]
+
+
+def test_a_click_that_keeps_a_tooth_does_not_change_nothing():
+    rough = slab()
+    rough[8, 10, 10] = True
+    logits = Patch(logits_of(rough), (0, 0, 0))
+    answer = Answer.of(logits, grid(rough.shape, (1, 1, 1)), warnings=("other", UNCHANGED))
+    tooth, inside = Point((10, 10, 8)), Point((4, 4, 4))
+    for points, told in (
+        ((tooth,), False),
+        ((inside,), True),
+        ((tooth, inside), True),
+        ((inside, tooth), False),
+        ((tooth, tooth), True),
+    ):
+        warnings = smoothed(answer, 1.0, Prompts(points=points)).warnings
+        assert warnings == (("other", UNCHANGED) if told else ("other",))
 
 
 def test_off_and_on_content_as_it_is_the_answer_is_the_same():
