@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from SAMSegmentLib.weights.catalogue import MODELS_FOLDER, OWN, ModelEntry, model_entry
+from SAMSegmentLib.weights.catalogue import MODELS_FOLDER, OWN, catalogue, entry_of, model_entry
 from SAMSegmentLib.weights.folder import VARIABLE, models_folder
 from SAMSegmentLib.weights.model_json import parse
 from SAMSegmentLib.weights.weights_files import Receipt
@@ -32,9 +32,13 @@ def _judge_entry(path: Path) -> tuple[str, str]:
         assert "\n" not in reason, f"the message {reason!a}"
         reason.encode()  # it can be shown
         return REFUSED, reason
-    entry, folder = ModelEntry(**values, origin=OWN), models_folder()
+    try:
+        entry, folder = entry_of(values, OWN, catalogue()), models_folder()
+    except ValueError as error:
+        return REFUSED, str(error)
     assert entry.weights_folder.parent == folder, f"{entry.weights_folder} is outside of {folder}"
-    for place in (entry.path, entry.files.original, entry.files.receipt):
+    places = () if entry.parts else (entry.path, entry.files.original, entry.files.receipt)
+    for place in places:
         assert place.parent == entry.weights_folder, f"{place} lies outside of its folder"
     for said in (entry.title, entry.restriction, entry.weights_licence, entry.citation):
         said.encode()  # it can be shown

@@ -176,9 +176,17 @@ def read_entry(folder: Path, origin: str, known: Mapping[str, ModelEntry]) -> Mo
         raise ValueError(f"its architecture {values['architecture']!r} is not known here")
     if origin == INCLUDED and values.get("downloads"):
         origin = PUBLISHED
-    if "parts" in values:
-        values |= _made_of(values["parts"], known)
-    return ModelEntry(**values, origin=origin)
+    return entry_of(values, origin, known)
+
+
+def entry_of(values: Mapping[str, Any], origin: str, known: Mapping[str, ModelEntry]) -> ModelEntry:
+    """The entry of what a model.json says; see read_entry.
+
+    Raises:
+        ValueError: if it is made of models that are not known, or are made of others themselves.
+    """
+    made_of = _made_of(values["parts"], known) if "parts" in values else {}
+    return ModelEntry(**{**values, **made_of}, origin=origin)
 
 
 def _made_of(names: Mapping[str, str], known: Mapping[str, ModelEntry]) -> dict[str, Any]:
